@@ -4,5 +4,7 @@
 //! Time, new ids and random bytes arrive from outside, so every rule can be tested by a table.
 
 pub mod ids;
+pub mod scope;
+pub mod secret;
 pub mod usage;
 pub mod verdict;
