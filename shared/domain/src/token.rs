@@ -1,0 +1,18 @@
+//! The life of a token: what may be asked of it, what then happened, and what it is now.
+
+mod command;
+mod decide;
+mod event;
+mod evolve;
+mod fields;
+mod state;
+
+pub use command::{Change, Command, Issue, Rotate};
+pub use decide::{MAX_GRACE, Refusal, decide};
+pub use event::{
+    RevocationReason, TokenEvent, TokenExpiryChanged, TokenIssued, TokenMetadataChanged,
+    TokenRenamed, TokenRevoked, TokenRotated, TokenScopesChanged,
+};
+pub use evolve::evolve;
+pub use fields::{BadField, Metadata, TokenName, Validity};
+pub use state::{Lifecycle, Secret, Status, Token};

@@ -1,0 +1,62 @@
+//! What may be asked of a token. Times, ids and hashes are made by the caller.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::event::{RevocationReason, TokenIssued};
+use super::fields::{Metadata, TokenName};
+use crate::scope::ScopeSet;
+use crate::secret::SecretHash;
+
+/// Something asked of one token.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Let it come into being.
+    Issue(Box<Issue>),
+    /// Change what can be changed.
+    Change(Box<Change>),
+    /// Give it a new secret.
+    Rotate(Rotate),
+    /// Let it rest.
+    Suspend,
+    /// Let it work again.
+    Resume,
+    /// End it.
+    Revoke(RevocationReason),
+}
+
+/// Let a token come into being.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Issue {
+    /// All that will be known of it.
+    pub token: TokenIssued,
+    /// How far ahead its expiry may lie; open if it need not expire.
+    pub longest: Option<TimeDelta>,
+}
+
+/// Change what can be changed; what is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Change {
+    /// The new name.
+    pub name: Option<TokenName>,
+    /// All scopes from now on.
+    pub scopes: Option<ScopeSet>,
+    /// All metadata from now on.
+    pub metadata: Option<Metadata>,
+    /// The new start, or none at all.
+    pub not_before: Option<Option<DateTime<Utc>>>,
+    /// The new end, or none at all.
+    pub expires_at: Option<Option<DateTime<Utc>>>,
+    /// How far ahead the expiry may lie; open if it need not expire.
+    pub longest: Option<TimeDelta>,
+}
+
+/// Give a token a new secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotate {
+    /// What people will recognise it by.
+    pub token_prefix: String,
+    /// The SHA-256 of the new whole token.
+    pub secret_hash: SecretHash,
+    /// How long the earlier secrets go on working; 0 to 7 days.
+    pub grace: TimeDelta,
+}

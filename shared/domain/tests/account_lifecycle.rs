@@ -1,0 +1,110 @@
+//! Given what happened, when something is asked, then this follows.
+
+use chrono::DateTime;
+use tollkeeper_domain::account::{
+    Account, AccountRegistered, Command, Identity, Lifecycle, Refusal, Role, decide, evolve,
+};
+use tollkeeper_domain::event::Event;
+use tollkeeper_domain::ids::AccountId;
+use uuid::Uuid;
+
+const ID: AccountId = AccountId(Uuid::from_u128(1));
+
+fn register(external_id: &str) -> Command {
+    Command::Register(AccountRegistered {
+        external_id: Some(external_id.to_owned()),
+        identity: None,
+        role: Role::User,
+    })
+}
+
+fn given(commands: &[Command]) -> Option<Account> {
+    commands.iter().fold(None, |account, command| {
+        let events = decide(account.as_ref(), command).unwrap();
+        events.iter().fold(account, |account, event| {
+            Some(evolve(account, ID, event, DateTime::UNIX_EPOCH).unwrap())
+        })
+    })
+}
+
+fn when(account: Option<&Account>, command: &Command) -> Result<Vec<&'static str>, Refusal> {
+    let events = decide(account, command)?;
+    Ok(events
+        .into_iter()
+        .map(|event| Event::Account(event).name())
+        .collect())
+}
+
+#[test]
+fn registered_once() {
+    assert_eq!(when(None, &register("acme")), Ok(vec!["AccountRegistered"]));
+    let account = given(&[register("acme")]);
+    assert_eq!(
+        when(account.as_ref(), &register("acme")),
+        Err(Refusal::Exists)
+    );
+    assert_eq!(when(None, &Command::Suspend), Err(Refusal::Unknown));
+}
+
+#[test]
+fn names_have_a_form() {
+    for bad in ["", "a\nb", &"x".repeat(256)] {
+        assert_eq!(when(None, &register(bad)), Err(Refusal::Name));
+        let change = Command::Change {
+            external_id: Some(Some(bad.into())),
+            role: None,
+        };
+        assert_eq!(
+            when(given(&[register("a")]).as_ref(), &change),
+            Err(Refusal::Name)
+        );
+    }
+    let by_jwt = Command::Register(AccountRegistered {
+        external_id: None,
+        identity: Some(Identity {
+            issuer: "https://id".into(),
+            subject: String::new(),
+        }),
+        role: Role::User,
+    });
+    assert_eq!(when(None, &by_jwt), Err(Refusal::Name));
+}
+
+#[test]
+fn a_change_that_changes_nothing_is_no_event() {
+    let account = given(&[register("acme")]);
+    let change = |external_id, role| Command::Change { external_id, role };
+    assert_eq!(
+        when(account.as_ref(), &change(Some(Some("acme".into())), None)),
+        Ok(vec![])
+    );
+    assert_eq!(
+        when(account.as_ref(), &change(Some(None), None)),
+        Ok(vec!["AccountChanged"])
+    );
+    let account = given(&[register("acme"), change(None, Some(Role::System))]).unwrap();
+    assert_eq!(
+        (account.role, account.external_id.as_deref()),
+        (Role::System, Some("acme"))
+    );
+}
+
+#[test]
+fn suspended_resumed_deleted() {
+    let suspended = given(&[register("acme"), Command::Suspend]);
+    assert_eq!(when(suspended.as_ref(), &Command::Suspend), Ok(vec![]));
+    assert_eq!(
+        when(suspended.as_ref(), &Command::Resume),
+        Ok(vec!["AccountResumed"])
+    );
+    let deleted = given(&[register("acme"), Command::Suspend, Command::Delete]);
+    assert_eq!(deleted.as_ref().unwrap().lifecycle, Lifecycle::Deleted);
+    assert_eq!(when(deleted.as_ref(), &Command::Delete), Ok(vec![]));
+    for command in [Command::Suspend, Command::Resume, register("acme")] {
+        assert!(when(deleted.as_ref(), &command).is_err());
+    }
+    assert_eq!(
+        when(deleted.as_ref(), &Command::Resume),
+        Err(Refusal::Deleted)
+    );
+}
