@@ -1,1 +1,23 @@
-//! Placeholder, replaced by the first commit of this crate.
+//! The log of events: append, load, follow, checkpoints.
+//!
+//! This crate knows how events are stored and in which order. It never decides anything about
+//! tokens or accounts, and it does not know what is projected from the events: the rows that go
+//! into the same transaction are handed to it as they are.
+
+mod append;
+mod audit;
+mod canonical;
+mod checkpoint;
+mod follow;
+mod load;
+mod stored;
+mod writer;
+
+pub use append::{AppendError, Appended, NewEvent, Rows, Submission};
+pub use audit::{AuditError, AuditReport, verify_chain};
+pub use canonical::{CanonicalError, chain_hash, digest, to_canonical};
+pub use checkpoint::{Lease, LeaseError, lease, move_checkpoint};
+pub use follow::{FollowError, Head, head, read_after};
+pub use load::load;
+pub use stored::{ReadError, StoredEvent};
+pub use writer::{Writer, WriterHandle};

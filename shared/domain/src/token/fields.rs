@@ -27,6 +27,9 @@ pub enum BadField {
     /// Holds U+0000, which PostgreSQL cannot keep.
     #[error("metadata holds no U+0000")]
     MetadataNul,
+    /// Holds a whole number that JSON readers do not agree on (RFC 8259, section 6).
+    #[error("whole numbers in metadata lie within 2^53 - 1 of zero")]
+    MetadataNumber,
     /// The expiry is not ahead.
     #[error("the expiry must lie in the future")]
     ExpiryPast,
@@ -94,6 +97,9 @@ impl Metadata {
         if text.replace("\\\\", "").contains("\\u0000") {
             return Err(BadField::MetadataNul);
         }
+        if !numbers_are_exact(&value) {
+            return Err(BadField::MetadataNumber);
+        }
         match value {
             Value::Object(object) => Ok(Self(object)),
             _ => Ok(Self::default()),
@@ -104,6 +110,20 @@ impl Metadata {
     #[must_use]
     pub const fn as_map(&self) -> &Map<String, Value> {
         &self.0
+    }
+}
+
+/// Whether every whole number survives being read as a double, as the canonical form demands.
+fn numbers_are_exact(value: &Value) -> bool {
+    const LARGEST: u64 = (1 << 53) - 1;
+    match value {
+        Value::Number(number) => number
+            .as_u64()
+            .or(number.as_i64().map(i64::unsigned_abs))
+            .is_none_or(|it| it <= LARGEST),
+        Value::Array(items) => items.iter().all(numbers_are_exact),
+        Value::Object(object) => object.values().all(numbers_are_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
 }
 
@@ -169,6 +189,11 @@ mod tests {
             Metadata::new(object(json!({"a": {"b\u{0}": 1}}))),
             Err(BadField::MetadataNul)
         );
+        assert_eq!(
+            Metadata::new(object(json!({"a": [{"b": 1_u64 << 53}]}))),
+            Err(BadField::MetadataNumber)
+        );
+        assert!(Metadata::new(object(json!({"a": [-((1_i64 << 53) - 1), 1e300]}))).is_ok());
         assert_eq!(
             Metadata::new(object(json!({"a": "x".repeat(2048)}))),
             Err(BadField::MetadataSize)

@@ -1,0 +1,92 @@
+//! Reads the one order of all events, a page at a time.
+
+use sqlx::PgExecutor;
+
+use crate::stored::{EventRow, ReadError, StoredEvent};
+
+/// The last event of the log: its position, and the hash that binds all events to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Its position; 0 while the log is empty.
+    pub position: i64,
+    /// Its hash; zeros while the log is empty.
+    pub hash: [u8; 32],
+}
+
+/// Why the log cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// An event cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A position is missing, which no writer can have caused.
+    #[error("the log has a gap: event {expected} is missing before event {found}")]
+    Gap {
+        /// The position that should have come.
+        expected: i64,
+        /// The position that came.
+        found: i64,
+    },
+}
+
+/// The head of the log.
+///
+/// # Errors
+/// [`ReadError`] if the database does not answer.
+pub async fn head(db: impl PgExecutor<'_>) -> Result<Head, ReadError> {
+    let row = sqlx::query!("select position, hash from event_log_head")
+        .fetch_one(db)
+        .await?;
+    let position = row.position;
+    let hash = row.hash.as_slice().try_into();
+    let hash = hash.map_err(|_| ReadError::Damaged {
+        position,
+        what: "hash of the head",
+    })?;
+    Ok(Head { position, hash })
+}
+
+/// At most `limit` events after `position`, in order. Fewer than `limit` means that this is the
+/// end for now.
+///
+/// # Errors
+/// [`FollowError::Gap`] if a position is missing, [`FollowError::Read`] otherwise.
+pub async fn read_after(
+    db: impl PgExecutor<'_>,
+    position: i64,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, FollowError> {
+    let rows = page(db, position, limit).await?;
+    let events = rows
+        .into_iter()
+        .map(EventRow::read)
+        .collect::<Result<Vec<_>, _>>()?;
+    for (expected, event) in (position + 1..).zip(&events) {
+        if event.position != expected {
+            return Err(FollowError::Gap {
+                expected,
+                found: event.position,
+            });
+        }
+    }
+    Ok(events)
+}
+
+/// The rows of one page as they stand in the table.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    position: i64,
+    limit: i64,
+) -> Result<Vec<EventRow>, ReadError> {
+    let rows = sqlx::query_as!(
+        EventRow,
+        "select position, event_id, stream_type, stream_id, stream_version, type, schema_version,
+            payload, actor, request_id, occurred_at, recorded_at, hash
+        from events where position > $1 order by position limit $2",
+        position,
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows)
+}

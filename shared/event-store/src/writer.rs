@@ -1,0 +1,190 @@
+//! The one writer of a process: it groups waiting submissions and appends each group in one round
+//! trip, so that the head row is held briefly and shared.
+//!
+//! While one group is with the database the next one gathers. A group that fails for a reason that
+//! one of its members may have caused is tried again one submission at a time, so that each caller
+//! gets its own answer.
+
+use std::collections::HashSet;
+use std::collections::VecDeque;
+
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tollkeeper_domain::event::Stream;
+use tollkeeper_domain::ids::AccountId;
+
+use crate::append::{AppendError, Appended, MAX_EVENTS, Submission, append_group};
+
+/// The most submissions in one group.
+const MAX_GROUP: usize = 256;
+
+/// How many submissions may wait; more callers wait outside.
+const QUEUE: usize = 1024;
+
+struct Waiting {
+    submission: Submission,
+    answer: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+/// Hands submissions to the writer. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct WriterHandle {
+    queue: mpsc::Sender<Waiting>,
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waiting").finish_non_exhaustive()
+    }
+}
+
+impl WriterHandle {
+    /// Appends all events of the submission, or none.
+    ///
+    /// # Errors
+    /// [`AppendError`] that is this submission's own, whatever others were in its group.
+    pub async fn append(&self, submission: Submission) -> Result<Appended, AppendError> {
+        if submission.events.len() > MAX_EVENTS {
+            return Err(AppendError::TooLarge);
+        }
+        let stopped = || AppendError::Unavailable("the writer has stopped".to_owned());
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { submission, answer };
+        self.queue.send(waiting).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+/// The writer itself; [`Writer::run`] does its work.
+#[derive(Debug)]
+pub struct Writer {
+    pool: PgPool,
+    queue: mpsc::Receiver<Waiting>,
+}
+
+impl Writer {
+    /// A writer to this database and the handle to it.
+    #[must_use]
+    pub fn new(pool: PgPool) -> (Self, WriterHandle) {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        (Self { pool, queue }, WriterHandle { queue: sender })
+    }
+
+    /// Writes until every handle is gone, or until `stop`; then takes in nothing new, but writes
+    /// what has been taken in.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut held_back = VecDeque::new();
+        loop {
+            if held_back.is_empty() {
+                let first = tokio::select! {
+                    biased;
+                    first = self.queue.recv() => first,
+                    () = stop.cancelled(), if !self.queue.is_closed() => {
+                        self.queue.close();
+                        continue;
+                    }
+                };
+                match first {
+                    Some(first) => held_back.push_back(first),
+                    None => return,
+                }
+            }
+            let group = self.gather(&mut held_back);
+            write(&self.pool, group).await;
+        }
+    }
+
+    /// Takes what waits into one group: no two submissions on one stream, as the second would fail
+    /// and take the others with it, and none that changes an account beside one that needs it
+    /// active, as they would be decided on the same state.
+    fn gather(&mut self, held_back: &mut VecDeque<Waiting>) -> Vec<Waiting> {
+        while held_back.len() < MAX_GROUP {
+            let Ok(next) = self.queue.try_recv() else {
+                break;
+            };
+            held_back.push_back(next);
+        }
+        let mut group: Vec<Waiting> = Vec::new();
+        let mut rest = VecDeque::new();
+        let mut taken = Taken::default();
+        for waiting in held_back.drain(..) {
+            if group.len() < MAX_GROUP && taken.admits(&waiting.submission) {
+                taken.add(&waiting.submission);
+                group.push(waiting);
+            } else {
+                rest.push_back(waiting);
+            }
+        }
+        *held_back = rest;
+        group
+    }
+}
+
+/// What the submissions of one group touch.
+#[derive(Default)]
+struct Taken {
+    events: usize,
+    streams: HashSet<Stream>,
+    active: HashSet<AccountId>,
+    changing: HashSet<AccountId>,
+}
+
+impl Taken {
+    fn admits(&self, submission: &Submission) -> bool {
+        let mut streams = submission.events.iter().map(|event| event.stream);
+        self.events + submission.events.len() <= MAX_EVENTS
+            && !streams.any(|stream| self.streams.contains(&stream))
+            && !submission
+                .active_accounts
+                .iter()
+                .any(|id| self.changing.contains(id))
+            && !submission
+                .changing_accounts
+                .iter()
+                .any(|id| self.active.contains(id))
+    }
+
+    fn add(&mut self, submission: &Submission) {
+        self.events += submission.events.len();
+        self.streams
+            .extend(submission.events.iter().map(|event| event.stream));
+        self.active.extend(&submission.active_accounts);
+        self.changing.extend(&submission.changing_accounts);
+    }
+}
+
+async fn write(pool: &PgPool, group: Vec<Waiting>) {
+    let submissions: Vec<&Submission> = group.iter().map(|it| &it.submission).collect();
+    match append_group(pool, &submissions).await {
+        Ok(appended) => {
+            for (waiting, appended) in group.into_iter().zip(appended) {
+                // A caller that has gone away does not undo what it asked for.
+                let _gone = waiting.answer.send(Ok(appended));
+            }
+        }
+        Err(AppendError::Unavailable(why)) => {
+            for waiting in group {
+                let _gone = waiting
+                    .answer
+                    .send(Err(AppendError::Unavailable(why.clone())));
+            }
+        }
+        Err(own) if group.len() == 1 => {
+            if let Some(waiting) = group.into_iter().next() {
+                let _gone = waiting.answer.send(Err(own));
+            }
+        }
+        Err(shared) => {
+            tracing::debug!(reason = %shared, size = group.len(), "a group failed, trying singly");
+            for waiting in group {
+                let appended = append_group(pool, &[&waiting.submission]).await;
+                let answer = appended.and_then(|appended| {
+                    let gone = || AppendError::Unavailable("no answer".to_owned());
+                    appended.first().copied().ok_or_else(gone)
+                });
+                let _gone = waiting.answer.send(answer);
+            }
+        }
+    }
+}

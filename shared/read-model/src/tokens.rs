@@ -1,0 +1,189 @@
+//! `api_tokens` and `api_token_secrets`: the tokens, and the hashes they are presented by.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use sqlx::PgExecutor;
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::secret::Environment;
+use tollkeeper_domain::token::{Status, Token};
+use tollkeeper_event_store::Rows;
+use uuid::Uuid;
+
+use crate::Reach;
+
+/// Adds the rows of this token.
+pub fn project(token: &Token, rows: &mut Rows) {
+    rows.push(
+        "api_tokens",
+        json!({
+            "id": token.id,
+            "account_id": token.account_id,
+            "name": token.name,
+            "environment": token.environment,
+            "token_prefix": token.token_prefix,
+            "scopes": token.scopes,
+            "metadata": token.metadata,
+            "not_before": token.validity.not_before,
+            "expires_at": token.validity.expires_at,
+            "state": token.lifecycle,
+            "revocation_reason": token.revocation_reason,
+            "revoked_at": token.revoked_at,
+            "issued_by": token.issued_by,
+            "created_at": token.created_at,
+            "updated_at": token.updated_at,
+            "version": token.version,
+        }),
+    );
+    for secret in &token.secrets {
+        let hash: String = secret
+            .hash
+            .0
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        rows.push(
+            "api_token_secrets",
+            json!({
+                "secret_hash": format!("\\x{hash}"),
+                "token_id": token.id,
+                "valid_until": secret.valid_until,
+            }),
+        );
+    }
+}
+
+/// A token as people see it, with what the usage side knows of it.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(
+    missing_docs,
+    reason = "the fields are the public ones of the design, by their names"
+)]
+pub struct TokenRow {
+    pub id: Uuid,
+    pub account_id: Uuid,
+    pub name: String,
+    pub environment: String,
+    pub token_prefix: String,
+    pub scopes: Vec<String>,
+    pub metadata: Value,
+    pub not_before: Option<DateTime<Utc>>,
+    pub expires_at: Option<DateTime<Utc>>,
+    /// `active`, `suspended`, `revoked` or `expired`, the last by the clock of the question.
+    pub state: String,
+    pub revocation_reason: Option<String>,
+    pub revoked_at: Option<DateTime<Utc>>,
+    pub issued_by: Option<Uuid>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub version: i64,
+    pub usage_count: i64,
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// Which tokens to list.
+#[derive(Debug, Clone, Default)]
+pub struct TokenFilter {
+    /// Only those in this state.
+    pub state: Option<Status>,
+    /// Only those for this environment.
+    pub environment: Option<Environment>,
+    /// Only those that hold exactly this scope.
+    pub scope: Option<String>,
+    /// Only those whose `token_prefix` begins so.
+    pub prefix: Option<String>,
+    /// Only those whose name holds this, whatever the case.
+    pub search: Option<String>,
+    /// Only those after this one: ids go down from the newest.
+    pub before: Option<TokenId>,
+    /// At most this many.
+    pub limit: i64,
+}
+
+/// The token as it is at `now`, if it is within reach.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    reach: Reach,
+    id: TokenId,
+    now: DateTime<Utc>,
+) -> Result<Option<TokenRow>, sqlx::Error> {
+    sqlx::query_as!(
+        TokenRow,
+        r#"select t.id, t.account_id, t.name, t.environment, t.token_prefix, t.scopes, t.metadata,
+            t.not_before, t.expires_at,
+            case when t.state <> 'revoked' and t.expires_at <= $3 then 'expired' else t.state end
+                as "state!",
+            t.revocation_reason, t.revoked_at, t.issued_by, t.created_at, t.updated_at, t.version,
+            coalesce(u.usage_count, 0) as "usage_count!", u.last_used_at as "last_used_at?"
+        from api_tokens as t left join api_token_usage_totals as u on u.token_id = t.id
+        where t.id = $1 and ($2::uuid is null or t.account_id = $2)"#,
+        id.0,
+        reach.account(),
+        now,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Tokens as they are at `now`, from the newest to the oldest.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    reach: Reach,
+    filter: &TokenFilter,
+    now: DateTime<Utc>,
+) -> Result<Vec<TokenRow>, sqlx::Error> {
+    let state = filter.state.map(|state| match state {
+        Status::Active => "active",
+        Status::Suspended => "suspended",
+        Status::Revoked => "revoked",
+        Status::Expired => "expired",
+    });
+    sqlx::query_as!(
+        TokenRow,
+        r#"select t.id, t.account_id, t.name, t.environment, t.token_prefix, t.scopes, t.metadata,
+            t.not_before, t.expires_at, now.state as "state!",
+            t.revocation_reason, t.revoked_at, t.issued_by, t.created_at, t.updated_at, t.version,
+            coalesce(u.usage_count, 0) as "usage_count!", u.last_used_at as "last_used_at?"
+        from api_tokens as t
+            left join api_token_usage_totals as u on u.token_id = t.id
+            cross join lateral (
+                select case when t.state <> 'revoked' and t.expires_at <= $1 then 'expired'
+                    else t.state end as state
+            ) as now
+        where ($2::uuid is null or t.account_id = $2)
+            and ($3::uuid is null or t.id < $3)
+            and ($4::text is null or now.state = $4)
+            and ($5::text is null or t.environment = $5)
+            and ($6::text is null or $6 = any (t.scopes))
+            and ($7::text is null or starts_with(t.token_prefix, $7))
+            and ($8::text is null or position(lower($8) in lower(t.name)) > 0)
+        order by t.id desc limit $9"#,
+        now,
+        reach.account(),
+        filter.before.map(|id| id.0),
+        state,
+        filter.environment.map(Environment::as_str),
+        filter.scope,
+        filter.prefix,
+        filter.search,
+        filter.limit,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Whose token this is.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn owner(db: impl PgExecutor<'_>, id: TokenId) -> Result<Option<AccountId>, sqlx::Error> {
+    let found = sqlx::query_scalar!("select account_id from api_tokens where id = $1", id.0)
+        .fetch_optional(db)
+        .await?;
+    Ok(found.map(AccountId))
+}
