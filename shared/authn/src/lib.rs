@@ -1,1 +1,53 @@
-//! Placeholder, replaced by the first commit of this crate.
+//! The verification engine: may the holder of this token pass?
+//!
+//! It answers from memory. [`Engine::try_verify`] hashes the presented token, finds it in a bounded
+//! cache and goes through the checks; a hit allocates nothing and waits for nothing. A token that is
+//! not in memory is read from the primary ([`Engine::resolve`]), once however many ask for it.
+//!
+//! What is in memory is as good as its **proof**: every half second the engine reads the head of the
+//! event log from the primary, applies all events up to it, and then knows its memory to be true as
+//! of the moment before it asked. Every single check compares the clock with that moment. Messages
+//! from elsewhere  make a revocation arrive sooner and never move the proof.
+//!
+//! Two rules hold it together, and nothing in here may break them:
+//!
+//! - **Events only tighten.** They deny, or have the primary read again. Only a read loosens.
+//! - **A read that was under way when its token was heard of is made again**, because it may lack
+//!   what was heard. Versions never go back.
+//!
+//! Rate limits, quotas, address rules and the registration of nodes for receipts are not part of
+//! the engine yet; their place is between the checks in `judge` and beside the proof in `follow`.
+
+mod cache;
+mod config;
+mod counters;
+mod engine;
+mod entry;
+mod facts;
+mod feed;
+mod fill;
+mod flights;
+mod follow;
+mod index;
+mod judge;
+mod proof;
+mod recent;
+mod run;
+mod source;
+mod standing;
+mod status;
+mod store;
+mod time;
+mod verification;
+
+pub use config::{EngineConfig, FillLimits, StalePolicy};
+pub use engine::Engine;
+pub use facts::{AccountFacts, TokenFacts};
+pub use feed::{Change, Effect, FeedEvent, LogHash, LogHead, LoggedEvent};
+pub use judge::Requirement;
+pub use proof::Freshness;
+pub use run::TaskDied;
+pub use source::{Found, Lookup, SourceError, SourceFuture, TokenSource};
+pub use status::{EngineCounts, EngineStatus};
+pub use store::MemoryUse;
+pub use verification::{CacheUse, Identity, Miss, Verification};

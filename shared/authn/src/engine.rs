@@ -1,0 +1,269 @@
+//! The engine itself: the way of one check.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tollkeeper_ambient::SharedClock;
+use tollkeeper_domain::secret::{SecretHash, check_shape};
+use tollkeeper_domain::verdict::Verdict;
+
+use crate::config::EngineConfig;
+use crate::counters::{Count, Counters};
+use crate::entry::TokenEntry;
+use crate::feed::FeedEvent;
+use crate::flights::{Flights, Outcome};
+use crate::judge::{Belief, Requirement, judge};
+use crate::proof::{Freshness, Proof, StaleRule};
+use crate::source::TokenSource;
+use crate::standing::Evidence;
+use crate::store::{Memory, Store};
+use crate::time::Moment;
+use crate::verification::{CacheUse, Miss, Verification};
+
+/// How often one check asks for a read, should each be overtaken by events.
+const MOST_ROUNDS: usize = 3;
+
+/// Answers from memory whether a token may pass, and knows how old its knowledge is.
+///
+/// [`Engine::run`] must be running for misses to be read and the proof to move on.
+pub struct Engine {
+    pub(crate) config: EngineConfig,
+    pub(crate) clock: SharedClock,
+    pub(crate) source: Arc<dyn TokenSource>,
+    pub(crate) store: Store,
+    pub(crate) flights: Flights,
+    pub(crate) proof: Proof,
+    pub(crate) rule: StaleRule,
+    pub(crate) counters: Counters,
+    /// One pass of the proof at a time.
+    pub(crate) proving: tokio::sync::Mutex<()>,
+    /// Asks for a pass of the proof before its time.
+    pub(crate) suspicion: Notify,
+}
+
+impl Engine {
+    /// An engine with empty memory, unavailable until its first proof.
+    #[must_use]
+    pub fn new(config: EngineConfig, source: Arc<dyn TokenSource>, clock: SharedClock) -> Self {
+        Self {
+            store: Store::new(&config),
+            flights: Flights::new(config.fill.queue),
+            proof: Proof::default(),
+            rule: StaleRule::new(&config),
+            counters: Counters::new(),
+            proving: tokio::sync::Mutex::new(()),
+            suspicion: Notify::new(),
+            config,
+            clock,
+            source,
+        }
+    }
+
+    /// Checks a token, from memory if possible.
+    pub async fn verify(&self, token: &[u8], requirement: &Requirement<'_>) -> Verification {
+        match self.try_verify(token, requirement) {
+            Ok(verification) => verification,
+            Err(miss) => self.resolve(miss, requirement).await,
+        }
+    }
+
+    /// Checks a token from memory alone. Allocates nothing and waits for nothing.
+    ///
+    /// # Errors
+    /// [`Miss`] if the primary has to be read.
+    pub fn try_verify(
+        &self,
+        token: &[u8],
+        requirement: &Requirement<'_>,
+    ) -> Result<Verification, Miss> {
+        if check_shape(token, &self.config.brand).is_err() {
+            self.counters.add(Count::Malformed, 1);
+            return Ok(Verification {
+                verdict: Verdict::Malformed,
+                cache: CacheUse::Hit,
+                age: None,
+                at_micros: self.clock.wall_micros(),
+                entry: None,
+            });
+        }
+        let digest = SecretHash::of(token);
+        // The order matters. The proof is read before the state it vouches for, so that the state
+        // is at least as new; the clock after it, so that a process frozen in between knows it.
+        let proven = self.proof.get();
+        let memory = self.store.get(&digest);
+        let now = Moment::now(&*self.clock);
+        let age = proven.map(|proven| now.since(proven));
+        let freshness = self.rule.judge(age);
+        let answer = |verdict, entry| Verification {
+            verdict,
+            cache: CacheUse::Hit,
+            age,
+            at_micros: now.wall_micros,
+            entry,
+        };
+
+        if requirement.fresh && proven.is_some() {
+            let doubtful = match memory {
+                Memory::Token(entry) => Some(entry),
+                Memory::NoToken | Memory::Unread => None,
+            };
+            self.counters.add(Count::Miss, 1);
+            return Err(Miss { digest, doubtful });
+        }
+        match memory {
+            Memory::Token(entry) if entry.is_ended() => {
+                self.counters.add(Count::Hit, 1);
+                let verdict = judge(&entry, requirement, now.wall_micros, Belief::Proven);
+                Ok(answer(verdict, Some(entry)))
+            }
+            memory if freshness == Freshness::Unavailable => {
+                self.counters.add(Count::Unavailable, 1);
+                let entry = match memory {
+                    Memory::Token(entry) => Some(entry),
+                    Memory::NoToken | Memory::Unread => None,
+                };
+                Ok(answer(Verdict::Unavailable, entry))
+            }
+            Memory::Token(entry) if entry.must_read() => {
+                self.counters.add(Count::Miss, 1);
+                Err(Miss {
+                    digest,
+                    doubtful: Some(entry),
+                })
+            }
+            Memory::Token(entry) => {
+                self.counters.add(Count::Hit, 1);
+                let verdict = judge(&entry, requirement, now.wall_micros, Belief::Proven);
+                Ok(answer(verdict, Some(entry)))
+            }
+            Memory::NoToken => {
+                self.counters.add(Count::NegativeHit, 1);
+                Ok(answer(Verdict::NotFound, None))
+            }
+            Memory::Unread => {
+                self.counters.add(Count::Miss, 1);
+                Err(Miss {
+                    digest,
+                    doubtful: None,
+                })
+            }
+        }
+    }
+
+    /// Finishes a check that memory could not answer, by reading the primary. Bounded by the fill
+    /// time limit; what cannot be read in time is `UNAVAILABLE`, never `NOT_FOUND`.
+    pub async fn resolve(&self, miss: Miss, requirement: &Requirement<'_>) -> Verification {
+        let mut doubtful = miss.doubtful;
+        let reads = async {
+            // A fresh check accepts no read that was under way before; nor does one whose read was
+            // overtaken, which the second round is for.
+            let mut fresh = requirement.fresh;
+            for _ in 0..MOST_ROUNDS {
+                let answer = self.flights.join(miss.digest, fresh).ok()?;
+                match answer.await.ok()? {
+                    Outcome::Failed => return None,
+                    Outcome::NoToken(read_at) => {
+                        return Some(self.read_answer(Verdict::NotFound, read_at, None));
+                    }
+                    Outcome::Token(entry, _) if entry.must_read() && !entry.is_ended() => {
+                        doubtful = Some(entry);
+                        fresh = true;
+                    }
+                    Outcome::Token(entry, read_at) => {
+                        let now = self.clock.wall_micros();
+                        let verdict = judge(&entry, requirement, now, Belief::Proven);
+                        return Some(self.read_answer(verdict, read_at, Some(entry)));
+                    }
+                }
+            }
+            None
+        };
+        match tokio::time::timeout(self.config.fill.time_limit, reads).await {
+            Ok(Some(verification)) => verification,
+            Ok(None) | Err(_) => self.without_reading(doubtful, requirement),
+        }
+    }
+
+    /// An answer from a read, which is a proof of its own.
+    fn read_answer(
+        &self,
+        verdict: Verdict,
+        read_at: Moment,
+        entry: Option<Arc<TokenEntry>>,
+    ) -> Verification {
+        let now = Moment::now(&*self.clock);
+        let age = now.since(read_at);
+        let ended = entry.as_deref().is_some_and(TokenEntry::is_ended);
+        let verdict = match self.rule.judge(Some(age)) {
+            Freshness::Unavailable if !ended => self.unavailable(),
+            _ => verdict,
+        };
+        Verification {
+            verdict,
+            cache: CacheUse::Miss,
+            age: Some(age),
+            at_micros: now.wall_micros,
+            entry,
+        }
+    }
+
+    /// The answer when the primary had to be read and could not be.
+    ///
+    /// What the log proved wrong is of no use. What only a message put in doubt is as good as
+    /// without the message, except that its denials are believed.
+    fn without_reading(
+        &self,
+        doubtful: Option<Arc<TokenEntry>>,
+        requirement: &Requirement<'_>,
+    ) -> Verification {
+        let proven = self.proof.get();
+        let now = Moment::now(&*self.clock);
+        let age = proven.map(|proven| now.since(proven));
+        let usable = self.rule.judge(age) != Freshness::Unavailable && !requirement.fresh;
+        let verdict = match &doubtful {
+            Some(entry) => {
+                if entry.is_said_to_have_ended() || (usable && !entry.is_outdated()) {
+                    judge(entry, requirement, now.wall_micros, Belief::Hints)
+                } else {
+                    self.unavailable()
+                }
+            }
+            None => self.unavailable(),
+        };
+        Verification {
+            verdict,
+            cache: CacheUse::Miss,
+            age,
+            at_micros: now.wall_micros,
+            entry: doubtful,
+        }
+    }
+
+    fn unavailable(&self) -> Verdict {
+        self.counters.add(Count::Unavailable, 1);
+        Verdict::Unavailable
+    }
+
+    /// Takes in an event that this process has committed itself: denies at once.
+    ///
+    /// To be called after the commit and before the answer, so that the caller's next request on
+    /// this node already sees it.
+    pub fn committed(&self, event: &FeedEvent) {
+        self.store.hear(event, Evidence::Committed);
+    }
+
+    /// Takes in an event that came by message. Whoever can send messages can at worst cost reads:
+    /// what it names is read again, and denied only while the primary cannot be asked.
+    pub fn hint(&self, event: &FeedEvent) {
+        self.store.hear(event, Evidence::Hearsay);
+    }
+
+    /// How far the node's knowledge can be trusted now, and its age.
+    pub(crate) fn freshness(&self) -> (Freshness, Option<Duration>) {
+        let proven = self.proof.get();
+        let now = Moment::now(&*self.clock);
+        let age = proven.map(|proven| now.since(proven));
+        (self.rule.judge(age), age)
+    }
+}

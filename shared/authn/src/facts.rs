@@ -1,0 +1,43 @@
+//! What a read of the primary tells about a token and its account.
+
+use tollkeeper_domain::account::{self, Role};
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::scope::ScopeSet;
+use tollkeeper_domain::secret::Environment;
+use tollkeeper_domain::token::Lifecycle;
+
+/// A token as seen through one of its secrets. Times are microseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenFacts {
+    /// Its name.
+    pub token_id: TokenId,
+    /// Its owner.
+    pub account_id: AccountId,
+    /// How many events it has had.
+    pub version: u64,
+    /// What kind of traffic it is for.
+    pub environment: Environment,
+    /// What it may be used for.
+    pub scopes: ScopeSet,
+    /// First moment at which it works.
+    pub not_before: Option<i64>,
+    /// First moment at which it works no more.
+    pub expires_at: Option<i64>,
+    /// First moment at which this secret works no more: the end of its grace after a rotation.
+    pub secret_valid_until: Option<i64>,
+    /// What was decided about it.
+    pub lifecycle: Lifecycle,
+}
+
+/// The owner of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountFacts {
+    /// Its name.
+    pub account_id: AccountId,
+    /// How many events it has had.
+    pub version: u64,
+    /// What was decided about it.
+    pub lifecycle: account::Lifecycle,
+    /// Whether its tokens act for itself only or across accounts.
+    pub role: Role,
+}

@@ -1,0 +1,60 @@
+//! Where tokens that are not in memory come from: the seam to the database, or to the API for nodes
+//! that have none.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tollkeeper_domain::secret::SecretHash;
+
+use crate::facts::{AccountFacts, TokenFacts};
+use crate::feed::{LogHead, LoggedEvent};
+
+/// The answer of a source, in time.
+pub type SourceFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, SourceError>> + Send + 'a>>;
+
+/// What one look-up found.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    /// The log's head in the very snapshot the facts come from.
+    pub head: LogHead,
+    /// The known ones among the digests asked for, in any order.
+    pub found: Vec<Found>,
+}
+
+/// A digest that belongs to a token.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The digest asked for.
+    pub digest: SecretHash,
+    /// Its token.
+    pub token: TokenFacts,
+    /// The token's account.
+    pub account: AccountFacts,
+}
+
+/// Reads the primary. A replica will not do: every answer must contain everything that was
+/// committed before it was asked for, because revocation rests on that.
+pub trait TokenSource: Send + Sync + 'static {
+    /// Looks up digests, with the log's head, in one snapshot.
+    fn lookup<'a>(&'a self, digests: &'a [SecretHash]) -> SourceFuture<'a, Lookup>;
+
+    /// The log's head. Must not wait behind look-ups.
+    fn head(&self) -> SourceFuture<'_, LogHead>;
+
+    /// Up to `limit` events that follow `position`, in order and without gaps.
+    fn events_after(&self, position: u64, limit: usize) -> SourceFuture<'_, Vec<LoggedEvent>>;
+}
+
+/// Why a source did not answer. Never cached, and never taken for "no such token".
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The database did not answer, or refused.
+    #[error("the database cannot be read")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It took longer than it may.
+    #[error("the source did not answer in time")]
+    TimedOut,
+    /// The answer contradicts the schema or itself.
+    #[error("the source's answer makes no sense: {0}")]
+    Corrupt(&'static str),
+}
