@@ -1,0 +1,9 @@
+//! The way to Postgres: pools, waiting for it, and the schema this binary was built for.
+
+mod pool;
+mod schema;
+mod wait;
+
+pub use pool::{PoolShape, connect_options, pool};
+pub use schema::{MIGRATOR, SchemaError, check_schema};
+pub use wait::{Stopped, connect_patiently};

@@ -1,0 +1,7 @@
+//! Health: what is alive, what is ready, and the internal listener that says so.
+
+mod components;
+mod server;
+
+pub use components::{Health, Need, ReadinessHandle};
+pub use server::{BindError, InternalServer};

@@ -1,0 +1,99 @@
+//! The way to NATS.
+//!
+//! The client reconnects by itself, for ever; this module tells the log and `/readyz` what it does.
+
+use std::io;
+use std::time::Duration;
+
+use async_nats::jetstream::{self, Context};
+use async_nats::{Client, ConnectError, ConnectOptions, Event};
+
+use crate::health::ReadinessHandle;
+use crate::settings::BrokerSettings;
+
+/// The first attempts come quickly, so that a restarted broker is found at once.
+const RECONNECT_FIRST: Duration = Duration::from_millis(50);
+const RECONNECT_MOST: Duration = Duration::from_secs(2);
+
+/// Why there is no client at all. An absent server is not such a reason.
+#[derive(Debug, thiserror::Error)]
+pub enum NatsError {
+    #[error("a NATS server's address is not valid: {0}")]
+    Address(#[source] io::Error),
+
+    #[error("the NATS credentials are not valid: {0}")]
+    Credentials(#[source] io::Error),
+
+    #[error("cannot set up the NATS client: {0}")]
+    Connect(#[from] ConnectError),
+}
+
+/// A client under `name`. It returns at once, connected or not: what is published meanwhile waits,
+/// and `readiness` follows the connection.
+///
+/// # Errors
+/// When the settings cannot make a client.
+pub async fn connect(
+    settings: &BrokerSettings,
+    name: &str,
+    readiness: ReadinessHandle,
+) -> Result<Client, NatsError> {
+    let servers = settings.addresses().map_err(NatsError::Address)?;
+    let mut options = ConnectOptions::new();
+    if let Some(credentials) = &settings.credentials {
+        options = options
+            .credentials(credentials.expose())
+            .map_err(NatsError::Credentials)?;
+    }
+    readiness.not_ready("NATS is not connected yet");
+    let options = options
+        .name(name)
+        .retry_on_initial_connect()
+        .max_reconnects(None)
+        .reconnect_delay_callback(reconnect_delay)
+        .event_callback(move |event| {
+            let readiness = readiness.clone();
+            async move { follow(&event, &readiness) }
+        });
+    Ok(options.connect(servers).await?)
+}
+
+/// The JetStream context of a client.
+#[must_use]
+pub fn jetstream(client: &Client) -> Context {
+    jetstream::new(client.clone())
+}
+
+fn reconnect_delay(attempts: usize) -> Duration {
+    let doublings = u32::try_from(attempts.min(6)).unwrap_or(6);
+    (RECONNECT_FIRST * 2_u32.pow(doublings)).min(RECONNECT_MOST)
+}
+
+fn follow(event: &Event, readiness: &ReadinessHandle) {
+    match event {
+        Event::Connected => {
+            tracing::info!("NATS is connected");
+            readiness.ready();
+        }
+        Event::Disconnected => {
+            tracing::warn!("NATS is away");
+            readiness.not_ready("NATS is away");
+        }
+        Event::Closed => readiness.not_ready("the NATS connection is closed"),
+        Event::Draining => {}
+        // The client reports each failed attempt; the change of state is what a person needs.
+        Event::ClientError(error) => tracing::debug!(%error, "NATS client"),
+        other => tracing::warn!(event = %other, "NATS"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_grows_to_its_bound() {
+        assert_eq!(reconnect_delay(0), RECONNECT_FIRST);
+        assert_eq!(reconnect_delay(1_000), RECONNECT_MOST);
+    }
+}

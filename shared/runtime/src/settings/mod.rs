@@ -1,0 +1,47 @@
+//! Settings: named once, read once, checked at start.
+//!
+//! A value comes from the environment (`TOLLKEEPER_<NAME>`), else from a `.env` file in the working
+//! folder (a convenience of development), else from the TOML file that `TOLLKEEPER_CONFIG` names,
+//! else from the default. A secret may instead be given as a path, `TOLLKEEPER_<NAME>_FILE`.
+//! Everything arrives as text and each type parses its own text, so an all-digit operator key stays
+//! a key and a size may be written `256MiB` in every source alike.
+//!
+//! A typed struct per concern reads what it needs; [`registry::ALL`] lists every setting and is
+//! what `docs/configuration.md` and `.env.example` are generated from. A `TOLLKEEPER_` name that is
+//! not in the registry stops the start: it is a typing error, and the setting that was meant would
+//! silently keep its default.
+
+mod error;
+mod layers;
+mod names;
+mod source;
+
+pub mod reference;
+pub mod registry;
+pub mod values;
+
+mod broker;
+mod database;
+mod jwt;
+mod listen;
+mod log;
+mod operators;
+mod spool;
+mod tokens;
+mod usage;
+mod verification;
+
+pub use broker::BrokerSettings;
+pub use database::DatabaseSettings;
+pub use error::SettingsError;
+pub use jwt::JwtSettings;
+pub use listen::{InternalListenSettings, ListenSettings};
+pub use log::{LogFormat, LogSettings};
+pub use names::{Binary, DefaultValue, Setting};
+pub use operators::{OperatorKey, OperatorSettings};
+pub use source::Source;
+pub use spool::{SpoolFull, SpoolSettings};
+pub use tokens::TokenSettings;
+pub use usage::{UsageIp, UsageSettings};
+pub use values::{ByteSize, NetworkList, Secret};
+pub use verification::{StalePolicy, VerificationSettings};

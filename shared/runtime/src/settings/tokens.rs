@@ -1,0 +1,48 @@
+//! What an issued token looks like and how long it may live.
+
+use super::names::{Binary, DefaultValue, Setting};
+use super::{SettingsError, Source};
+
+pub(super) const TOKEN_BRAND: Setting = Setting {
+    name: "TOKEN_BRAND",
+    default: DefaultValue::Same("tk"),
+    meaning: "First part of every issued token, 2 to 8 lower-case letters or digits.",
+    secret: false,
+    read_by: &[Binary::Api],
+    example: "",
+};
+
+pub(super) const MAX_TOKEN_LIFETIME_DAYS: Setting = Setting {
+    name: "MAX_TOKEN_LIFETIME_DAYS",
+    default: DefaultValue::Same("365"),
+    meaning: "The longest expiry that may be asked for, in days; 0 is unlimited.",
+    secret: false,
+    read_by: &[Binary::Api],
+    example: "",
+};
+
+/// The rules for new tokens.
+#[derive(Debug, Clone)]
+pub struct TokenSettings {
+    pub brand: String,
+    /// `None` is unlimited.
+    pub max_lifetime_days: Option<u32>,
+}
+
+impl TokenSettings {
+    /// # Errors
+    /// When the brand is out of form or the lifetime not a number.
+    pub fn read(source: &Source) -> Result<Self, SettingsError> {
+        let brand: String = source.required(&TOKEN_BRAND)?;
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        if !(2..=8).contains(&brand.len()) || !brand.bytes().all(allowed) {
+            let reason = "expected 2 to 8 lower-case letters or digits";
+            return Err(source.invalid(&TOKEN_BRAND, reason));
+        }
+        let days: u32 = source.required(&MAX_TOKEN_LIFETIME_DAYS)?;
+        Ok(Self {
+            brand,
+            max_lifetime_days: Some(days).filter(|days| *days > 0),
+        })
+    }
+}

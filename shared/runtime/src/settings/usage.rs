@@ -1,0 +1,67 @@
+//! How long usage is kept and how much of a caller's address.
+
+use std::str::FromStr;
+
+use super::names::{Binary, DefaultValue, Setting};
+use super::{SettingsError, Source};
+
+pub(super) const USAGE_RETENTION_DAYS: Setting = Setting {
+    name: "USAGE_RETENTION_DAYS",
+    default: DefaultValue::Same("90"),
+    meaning: "Days of raw usage, one row per request, that are kept; at least 1.",
+    secret: false,
+    read_by: &[Binary::Ingestor],
+    example: "",
+};
+
+pub(super) const USAGE_IP: Setting = Setting {
+    name: "USAGE_IP",
+    default: DefaultValue::Same("full"),
+    meaning: "How much of a caller's address is kept: `full`, `network` (/24 or /48) or `none`.",
+    secret: false,
+    read_by: &[Binary::Api],
+    example: "",
+};
+
+/// How much of an address is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsageIp {
+    Full,
+    Network,
+    None,
+}
+
+impl FromStr for UsageIp {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "full" => Ok(Self::Full),
+            "network" => Ok(Self::Network),
+            "none" => Ok(Self::None),
+            _ => Err("expected full, network or none"),
+        }
+    }
+}
+
+/// What is kept of usage.
+#[derive(Debug, Clone)]
+pub struct UsageSettings {
+    pub retention_days: u32,
+    pub ip: UsageIp,
+}
+
+impl UsageSettings {
+    /// # Errors
+    /// When a value is out of form.
+    pub fn read(source: &Source) -> Result<Self, SettingsError> {
+        let retention_days = source.required(&USAGE_RETENTION_DAYS)?;
+        if retention_days == 0 {
+            return Err(source.invalid(&USAGE_RETENTION_DAYS, "expected at least 1"));
+        }
+        Ok(Self {
+            retention_days,
+            ip: source.required(&USAGE_IP)?,
+        })
+    }
+}
