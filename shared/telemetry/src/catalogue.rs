@@ -3,6 +3,7 @@
 use metrics::Unit;
 
 use crate::kinds::{Gauge, Label, Metric};
+use crate::usage;
 
 /// Whether the component named by the label is ready (1) or not (0), as `/readyz` says.
 pub const COMPONENT_READY: Gauge = Gauge {
@@ -16,7 +17,25 @@ pub const COMPONENT_READY: Gauge = Gauge {
 };
 
 /// All metrics, in the order of the documentation.
-pub const ALL: &[Metric] = &[Metric::Gauge(&COMPONENT_READY)];
+pub const ALL: &[Metric] = &[
+    Metric::Gauge(&COMPONENT_READY),
+    Metric::Gauge(&usage::SPOOL_BYTES),
+    Metric::Gauge(&usage::SPOOL_OLDEST),
+    Metric::Gauge(&usage::SPOOL_SOURCES),
+    Metric::Counter(&usage::SPOOL_APPENDED),
+    Metric::Counter(&usage::SPOOL_DROPPED),
+    Metric::Counter(&usage::SPOOL_REFUSED),
+    Metric::Counter(&usage::PUBLISHED_EVENTS),
+    Metric::Counter(&usage::PUBLISH_RETRIES),
+    Metric::Counter(&usage::LEDGER_READ_FAILURES),
+    Metric::Counter(&usage::INGESTED_BATCHES),
+    Metric::Counter(&usage::INGESTED_EVENTS),
+    Metric::Counter(&usage::DEAD_LETTERS),
+    Metric::Counter(&usage::TIMESTAMPS_REPLACED),
+    Metric::Counter(&usage::INGEST_RETRIES),
+    Metric::Histogram(&usage::INGEST_SECONDS),
+    Metric::Histogram(&usage::INGEST_LAG),
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,1 +1,20 @@
-//! Placeholder, replaced by the first commit of this crate.
+//! Usage on its way from the request to the database: the wire format, the spool that takes events
+//! on the request path, the publisher that moves them to the broker, and the ledger that says what
+//! has been counted.
+//!
+//! The promise: an event that [`Spool::append`] accepted is sent at least once and counted once,
+//! across `kill -9` of the process. After a power loss, what the broker had not acknowledged may be
+//! missing.
+
+pub mod histogram;
+pub mod ledger;
+pub mod message;
+pub mod publisher;
+pub mod ranges;
+pub mod spool;
+pub mod text;
+pub mod wire;
+
+pub use ledger::{LedgerError, LedgerReader, PostgresLedger};
+pub use publisher::{Drained, Publisher, PublisherHandle, PublisherSettings};
+pub use spool::{FullPolicy, Spool, SpoolError, SpoolFull, SpoolSettings, SpoolStats};

@@ -1,0 +1,60 @@
+//! Reading the ledger: which events have been counted, and so need not be kept any more.
+
+use std::collections::HashMap;
+
+use futures::future::BoxFuture;
+use sqlx::PgPool;
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::ranges::RangeSet;
+
+/// The settled ranges of some sources. A source that is not in it has none.
+pub type Coverage = HashMap<Uuid, RangeSet>;
+
+/// The ledger could not be read. It says nothing about what is in it.
+#[derive(Debug, Error)]
+#[error("the usage ledger cannot be read")]
+pub struct LedgerError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Where a publisher learns what has been settled: the database, or, on nodes without one, the API.
+pub trait LedgerReader: Send + Sync + 'static {
+    /// Every settled range of these sources, whatever its outcome.
+    fn covered(&self, sources: Vec<Uuid>) -> BoxFuture<'_, Result<Coverage, LedgerError>>;
+}
+
+/// The ledger in Postgres. It must be the primary: a replica may lag, which is safe but keeps
+/// segments longer.
+#[derive(Debug, Clone)]
+pub struct PostgresLedger {
+    pool: PgPool,
+}
+
+impl PostgresLedger {
+    /// Reads through `pool`.
+    #[must_use]
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+}
+
+impl LedgerReader for PostgresLedger {
+    fn covered(&self, sources: Vec<Uuid>) -> BoxFuture<'_, Result<Coverage, LedgerError>> {
+        Box::pin(async move {
+            let rows = sqlx::query!(
+                "select source, first, last from usage_ledger where source = any($1)",
+                &sources,
+            )
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| LedgerError(error.into()))?;
+            let mut coverage = Coverage::new();
+            for row in rows {
+                // The table's constraints keep the numbers positive.
+                let ranges = coverage.entry(row.source).or_default();
+                ranges.insert(row.first.unsigned_abs(), row.last.unsigned_abs());
+            }
+            Ok(coverage)
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! One lane: the place one thread appends to.
+//!
+//! The lock is there for correctness only: with a lane for each thread nobody ever waits for it, and
+//! its word lies in a cache line that no other core writes. Readers never take it.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::map::Writer;
+use super::segment::Segment;
+
+/// Keeps its content on cache lines of its own (two, as the prefetcher fetches pairs).
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Padded<T>(pub(super) T);
+
+/// One lane of the running process.
+#[derive(Debug)]
+pub(super) struct Lane {
+    head: Mutex<Head>,
+    pub(super) shared: Arc<LaneShared>,
+}
+
+#[derive(Debug)]
+struct Head {
+    writer: Writer,
+    next: u64,
+}
+
+/// What the publisher and the preparer see of a lane.
+#[derive(Debug)]
+pub(crate) struct LaneShared {
+    pub(super) source: Uuid,
+    pub(super) folder: PathBuf,
+    /// Held while a segment is made: its value is the next segment's index.
+    pub(super) next_index: Mutex<u32>,
+    segments: Mutex<Segments>,
+    /// The number of the last record appended. Written by the lane's thread for each record.
+    appended: Padded<AtomicU64>,
+}
+
+/// Touched once for each segment, not for each record.
+#[derive(Debug, Default)]
+struct Segments {
+    /// Ready for the writer.
+    prepared: VecDeque<Arc<Segment>>,
+    /// Begun by the writer, not yet taken over by the publisher.
+    begun: VecDeque<Arc<Segment>>,
+}
+
+impl LaneShared {
+    pub(super) fn new(source: Uuid, folder: PathBuf) -> Arc<Self> {
+        Arc::new(Self {
+            source,
+            folder,
+            next_index: Mutex::new(0),
+            segments: Mutex::default(),
+            appended: Padded(AtomicU64::new(0)),
+        })
+    }
+
+    /// The number of the last record appended; zero if there is none.
+    pub(crate) fn appended(&self) -> u64 {
+        self.appended.0.load(Ordering::Acquire)
+    }
+
+    /// How many segments wait for the writer.
+    pub(super) fn prepared(&self) -> usize {
+        self.segments.lock().prepared.len()
+    }
+
+    pub(super) fn add_prepared(&self, segment: Segment) {
+        self.segments.lock().prepared.push_back(Arc::new(segment));
+    }
+
+    /// The next segment the writer has begun.
+    pub(super) fn take_begun(&self) -> Option<Arc<Segment>> {
+        self.segments.lock().begun.pop_front()
+    }
+
+    /// Begins the next prepared segment with the record number `first`.
+    fn begin(&self, first: u64) -> Option<Writer> {
+        let mut segments = self.segments.lock();
+        let segment = segments.prepared.pop_front()?;
+        let writer = segment.region.writer(first)?;
+        segments.begun.push_back(segment);
+        Some(writer)
+    }
+}
+
+/// Why a record was not appended.
+pub(super) enum NoRoom {
+    /// The segment is full and no other is prepared.
+    Segment,
+}
+
+impl Lane {
+    /// A lane with its first segment begun. `None` if none was prepared.
+    pub(super) fn begin(shared: Arc<LaneShared>) -> Option<Self> {
+        let writer = shared.begin(1)?;
+        Some(Self {
+            head: Mutex::new(Head { writer, next: 1 }),
+            shared,
+        })
+    }
+
+    /// Appends a record of `len` bytes that `fill` writes. Returns whether a new segment was begun.
+    #[inline]
+    pub(super) fn append(&self, len: usize, fill: impl Fn(&mut [u8])) -> Result<bool, NoRoom> {
+        let mut head = self.head.lock();
+        let mut turned = false;
+        if !head.writer.append(len, &fill) {
+            let next = self.shared.begin(head.next).ok_or(NoRoom::Segment)?;
+            std::mem::replace(&mut head.writer, next).seal();
+            turned = true;
+            if !head.writer.append(len, &fill) {
+                return Err(NoRoom::Segment);
+            }
+        }
+        // Still under the lock, so the numbers are stored in order; the reader needs no more.
+        self.shared.appended.0.store(head.next, Ordering::Release);
+        head.next += 1;
+        Ok(turned)
+    }
+}

@@ -1,0 +1,209 @@
+//! The spool: usage events on their way out, kept in memory-mapped files.
+//!
+//! [`Spool::append`] is the only part of usage on the request path. It writes into mapped memory and
+//! returns: no await, no system call, no cache line shared between cores. The kernel owns the pages,
+//! so an appended event survives `kill -9` of the process. Everything slow happens elsewhere: a
+//! thread keeps segments ready ([`prepare`]), the publisher reads behind the writers ([`tail`]) and
+//! deletes what the ledger covers.
+//!
+//! The spool must never block a request on the disk, and never delete what is not settled.
+
+mod budget;
+mod cuts;
+mod folder;
+mod lane;
+mod map;
+mod prepare;
+mod recover;
+mod segment;
+mod settings;
+mod stats;
+pub(crate) mod tail;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tollkeeper_ambient::{SharedClock, SharedEntropy};
+use tollkeeper_domain::usage::UsageEvent;
+use uuid::Uuid;
+
+pub use self::settings::{FullPolicy, SpoolError, SpoolFull, SpoolSettings};
+pub use self::stats::SpoolStats;
+
+use self::folder::Folder;
+use self::lane::{Lane, LaneShared, NoRoom, Padded};
+use self::prepare::{Preparer, Workshop};
+use self::stats::Counters;
+use self::tail::Tail;
+use crate::{text, wire};
+
+/// An open spool. Cheap to share; every thread may append.
+pub struct Spool {
+    lanes: Box<[Padded<Lane>]>,
+    full_policy: FullPolicy,
+    workshop: Arc<Workshop>,
+    counters: Counters,
+    clock: SharedClock,
+    /// Lanes of earlier runs, until the publisher takes them over.
+    recovered: parking_lot::Mutex<Vec<Tail>>,
+    _preparer: Preparer,
+    folder: Folder,
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spool")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Spool {
+    /// Opens the spool in its folder, finds what earlier runs left behind, and begins a new source
+    /// for each lane.
+    ///
+    /// # Errors
+    /// If the settings are impossible, another process holds the folder, or the disk refuses.
+    pub fn open(
+        settings: SpoolSettings,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+    ) -> Result<Arc<Self>, SpoolError> {
+        settings.check()?;
+        let folder = Folder::lock(&settings.dir)?;
+        let workshop = Arc::new(Workshop::new(&settings));
+        let recovered = recover::lanes(&folder, &workshop)?;
+        let mut lanes = Vec::with_capacity(settings.lanes);
+        for _ in 0..settings.lanes {
+            let source = entropy.uuid_v7(clock.now());
+            let path = folder.lane(source);
+            std::fs::create_dir(&path)
+                .map_err(SpoolError::io("cannot create the lane folder", &path))?;
+            let shared = LaneShared::new(source, path);
+            workshop.add_lane(&shared)?;
+            let lane = Lane::begin(shared).ok_or(SpoolError::NoRoom(settings.dir.clone()))?;
+            lanes.push(Padded(lane));
+        }
+        let preparer = workshop
+            .start()
+            .map_err(SpoolError::io("cannot start the thread of", &settings.dir))?;
+        Ok(Arc::new(Self {
+            counters: Counters::new(lanes.len()),
+            lanes: lanes.into(),
+            full_policy: settings.full_policy,
+            workshop,
+            clock,
+            recovered: parking_lot::Mutex::new(recovered),
+            _preparer: preparer,
+            folder,
+        }))
+    }
+
+    /// Appends one event. Endpoint and agent are cut, stripped of the query and scrubbed of tokens
+    /// on the way. When this returns `Ok`, the event survives the process.
+    ///
+    /// # Errors
+    /// If the spool is full and set to refuse. Set to drop, the event is counted as dropped and the
+    /// result is `Ok`.
+    pub fn append(&self, event: &UsageEvent<'_>) -> Result<(), SpoolFull> {
+        let endpoint = text::scrub(text::path(event.endpoint));
+        let user_agent = text::scrub(event.user_agent);
+        let event = UsageEvent {
+            endpoint: &endpoint,
+            user_agent: &user_agent,
+            ..*event
+        };
+        let len = wire::encoded_len(&event);
+        let place = thread_ordinal() % self.lanes.len();
+        let lane = &self.lanes[place].0;
+        let fill = |slot: &mut [u8]| wire::encode(&event, slot);
+        let outcome = loop {
+            match lane.append(len, fill) {
+                // Only when segments were used up faster than they are made ahead. Another thread of
+                // this lane may fill the new one first, hence again.
+                Err(NoRoom::Segment) if self.workshop.make_now(&lane.shared) => {}
+                outcome => break outcome,
+            }
+        };
+        match outcome {
+            Ok(turned) => {
+                if turned {
+                    self.workshop.wake();
+                }
+                Ok(())
+            }
+            Err(NoRoom::Segment) => {
+                self.counters.count_unspooled(place);
+                match self.full_policy {
+                    FullPolicy::Drop => Ok(()),
+                    FullPolicy::Refuse => Err(SpoolFull),
+                }
+            }
+        }
+    }
+
+    /// What the spool holds and has done, for metrics and health.
+    #[must_use]
+    pub fn stats(&self) -> SpoolStats {
+        let unspooled = self.counters.unspooled();
+        SpoolStats {
+            bytes: self.workshop.bytes(),
+            max_bytes: self.workshop.max_bytes(),
+            oldest_age: self.counters.oldest_age(self.clock.wall_micros()),
+            appended: self.lanes.iter().map(|lane| lane.0.shared.appended()).sum(),
+            published: self.counters.published(),
+            dropped: (self.full_policy == FullPolicy::Drop) as u64 * unspooled,
+            refused: (self.full_policy == FullPolicy::Refuse) as u64 * unspooled,
+            sources: self.counters.sources(),
+            full: self.workshop.is_exhausted(),
+        }
+    }
+
+    /// Brings the metrics up to date. The counts live on the lanes' own cache lines; the metrics are
+    /// told now and then instead of at each event.
+    pub(crate) fn report(&self) {
+        self.stats().report();
+    }
+
+    pub(crate) fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The reading ends of all lanes, those of earlier runs first. There is one set: the first
+    /// caller gets it, any other gets nothing.
+    pub(crate) fn take_tails(&self) -> Vec<Tail> {
+        let mut tails = std::mem::take(&mut *self.recovered.lock());
+        for lane in &self.lanes {
+            tails.extend(Tail::live(&lane.0.shared));
+        }
+        tails
+    }
+
+    /// Deletes segments that are settled and gives their room back.
+    pub(crate) fn delete(&self, source: Uuid, settled: tail::Settled) {
+        self.workshop.delete(settled.segments);
+        if settled.lane_is_done {
+            let path = self.folder.lane(source);
+            if let Err(error) = std::fs::remove_dir_all(&path) {
+                tracing::warn!(%error, path = %path.display(), "cannot remove a finished lane");
+            }
+        }
+    }
+}
+
+/// A small number for the calling thread, the same for its whole life. It only spreads threads over
+/// lanes, so one count for the whole process does no harm, however many spools there are.
+fn thread_ordinal() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static ORDINAL: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    ORDINAL.with(|ordinal| *ordinal)
+}

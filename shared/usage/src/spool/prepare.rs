@@ -1,0 +1,208 @@
+//! Keeps two segments ready for each lane, so that the request path finds the next one made.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
+use std::{io, thread};
+
+use parking_lot::Mutex;
+
+use super::budget::Budget;
+use super::lane::LaneShared;
+use super::segment::{Segment, disk_bytes};
+use super::settings::{SpoolError, SpoolSettings};
+
+/// How many unused segments each lane has waiting.
+const AHEAD: usize = 2;
+/// How soon a full disk is tried again, if nothing was deleted meanwhile.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What came of making segments.
+enum Made {
+    /// The lane had as many as wanted.
+    Enough,
+    /// Some were made.
+    More,
+    /// The spool's bound is reached.
+    NoRoom,
+}
+
+/// Makes and deletes segments within the spool's bound.
+#[derive(Debug)]
+pub(super) struct Workshop {
+    dir: PathBuf,
+    segment_bytes: u64,
+    max_bytes: u64,
+    budget: Budget,
+    lanes: Mutex<Vec<Arc<LaneShared>>>,
+    stopped: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+impl Workshop {
+    pub(super) fn new(settings: &SpoolSettings) -> Self {
+        Self {
+            dir: settings.dir.clone(),
+            segment_bytes: settings.segment_bytes,
+            max_bytes: settings.max_bytes,
+            budget: Budget::new(settings.max_bytes),
+            lanes: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            thread: OnceLock::new(),
+        }
+    }
+
+    /// Takes a lane into care and makes its first segment.
+    pub(super) fn add_lane(&self, lane: &Arc<LaneShared>) -> Result<(), SpoolError> {
+        match self.make(lane, 1) {
+            Ok(Made::Enough | Made::More) => {}
+            Ok(Made::NoRoom) => return Err(SpoolError::NoRoom(self.dir.clone())),
+            Err(error) => {
+                return Err(SpoolError::io("cannot make a segment in", &lane.folder)(
+                    error,
+                ));
+            }
+        }
+        self.lanes.lock().push(Arc::clone(lane));
+        Ok(())
+    }
+
+    /// Starts the thread that works ahead.
+    pub(super) fn start(self: &Arc<Self>) -> io::Result<Preparer> {
+        let workshop = Arc::clone(self);
+        let thread = thread::Builder::new()
+            .name("usage-spool".to_owned())
+            .spawn(move || workshop.run())?;
+        // Set once: a workshop is started once.
+        let _ = self.thread.set(thread.thread().clone());
+        Ok(Preparer {
+            workshop: Arc::clone(self),
+            thread: Some(thread),
+        })
+    }
+
+    fn run(&self) {
+        while !self.stopped.load(Ordering::Acquire) {
+            self.work_ahead();
+            thread::park_timeout(RETRY);
+        }
+    }
+
+    fn work_ahead(&self) {
+        let lanes = self.lanes.lock().clone();
+        // One for every lane before a second for any.
+        for wanted in 1..=AHEAD {
+            for lane in &lanes {
+                if self.stopped.load(Ordering::Acquire) {
+                    return;
+                }
+                self.make_and_note(lane, wanted);
+            }
+        }
+    }
+
+    /// Makes one segment at once if the lane has none, unless the disk is known to be full. Returns
+    /// whether the lane has one now.
+    pub(super) fn make_now(&self, lane: &LaneShared) -> bool {
+        lane.prepared() > 0 || (!self.budget.is_exhausted() && self.make_and_note(lane, 1))
+    }
+
+    fn make_and_note(&self, lane: &LaneShared, wanted: usize) -> bool {
+        let reason = match self.make(lane, wanted) {
+            Ok(Made::Enough) => return true,
+            Ok(Made::More) => {
+                self.budget.set_exhausted(false);
+                return true;
+            }
+            Ok(Made::NoRoom) => None,
+            Err(error) => Some(error),
+        };
+        if !self.budget.is_exhausted() {
+            tracing::warn!(
+                dir = %self.dir.display(),
+                error = reason.as_ref().map(tracing::field::display),
+                "the usage spool has no room for another segment"
+            );
+        }
+        self.budget.set_exhausted(true);
+        false
+    }
+
+    /// Makes segments until the lane has `wanted` unused ones.
+    fn make(&self, lane: &LaneShared, wanted: usize) -> io::Result<Made> {
+        let mut next_index = lane.next_index.lock();
+        let mut made = Made::Enough;
+        while lane.prepared() < wanted {
+            let bytes = disk_bytes(self.segment_bytes);
+            if !self.budget.take(bytes) {
+                return Ok(Made::NoRoom);
+            }
+            match Segment::create(&lane.folder, *next_index, self.segment_bytes) {
+                Ok(segment) => lane.add_prepared(segment),
+                Err(error) => {
+                    self.budget.give_back(bytes);
+                    return Err(error);
+                }
+            }
+            *next_index += 1;
+            made = Made::More;
+        }
+        Ok(made)
+    }
+
+    /// Counts a segment of an earlier run.
+    pub(super) fn adopt(&self, segment: &Segment) {
+        self.budget.take_existing(segment.disk_bytes());
+    }
+
+    /// Deletes segments and makes use of the room.
+    pub(super) fn delete(&self, segments: Vec<Arc<Segment>>) {
+        for segment in segments {
+            match segment.delete() {
+                Ok(()) => self.budget.give_back(segment.disk_bytes()),
+                // Its room stays taken; the next start finds the file again.
+                Err(error) => tracing::warn!(%error, "cannot delete a settled segment"),
+            }
+        }
+        self.budget.set_exhausted(false);
+        self.wake();
+    }
+
+    pub(super) fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.budget.taken()
+    }
+
+    pub(super) fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.budget.is_exhausted()
+    }
+}
+
+/// The running thread; dropping it ends the thread.
+#[derive(Debug)]
+pub(super) struct Preparer {
+    workshop: Arc<Workshop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Preparer {
+    fn drop(&mut self) {
+        self.workshop.stopped.store(true, Ordering::Release);
+        self.workshop.wake();
+        if let Some(thread) = self.thread.take() {
+            // It has no result, and a panic was printed where it happened.
+            let _ = thread.join();
+        }
+    }
+}

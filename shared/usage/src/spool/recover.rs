@@ -1,0 +1,40 @@
+//! What earlier runs left in the folder.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::folder::Folder;
+use super::prepare::Workshop;
+use super::segment::{self, Segment};
+use super::settings::SpoolError;
+use super::tail::Tail;
+
+/// The lanes of earlier runs that still hold records, oldest first. Segments that were made ahead
+/// and never used are deleted, and so are lanes that hold nothing.
+pub(super) fn lanes(folder: &Folder, workshop: &Workshop) -> Result<Vec<Tail>, SpoolError> {
+    let mut tails = Vec::new();
+    for source in folder.lanes()? {
+        let path = folder.lane(source);
+        let mut segments = VecDeque::new();
+        for index in folder.segments(source)? {
+            let opened = Segment::open(&path, index)
+                .map_err(SpoolError::io("cannot read a segment of", &path))?;
+            match opened {
+                Some(segment) => {
+                    workshop.adopt(&segment);
+                    segments.push_back(Arc::new(segment));
+                }
+                None => segment::delete_files(&path, index)
+                    .map_err(SpoolError::io("cannot delete an unused segment of", &path))?,
+            }
+        }
+        let tail = Tail::recovered(source, segments)
+            .map_err(SpoolError::io("cannot read the batch cuts of", &path))?;
+        match tail {
+            Some(tail) => tails.push(tail),
+            None => std::fs::remove_dir_all(&path)
+                .map_err(SpoolError::io("cannot remove an empty lane", &path))?,
+        }
+    }
+    Ok(tails)
+}

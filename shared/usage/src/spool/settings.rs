@@ -1,0 +1,111 @@
+//! How a spool is set up, and why opening one can fail.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::map::HEADER_BYTES;
+use crate::wire::MAX_RECORD_BYTES;
+
+/// What happens to an event when the spool has no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FullPolicy {
+    /// The event is counted as dropped; the request goes on.
+    #[default]
+    Drop,
+    /// [`append`](super::Spool::append) fails, so that the request can be refused instead of going
+    /// uncounted.
+    Refuse,
+}
+
+/// How a spool is set up.
+#[derive(Debug, Clone)]
+pub struct SpoolSettings {
+    /// The spool's own folder; created if it is not there.
+    pub dir: PathBuf,
+    /// The most bytes of disk the spool takes, everything included.
+    pub max_bytes: u64,
+    /// The size of one segment file, rounded up to 8 bytes.
+    pub segment_bytes: u64,
+    /// How many lanes: one for each thread that appends is best.
+    pub lanes: usize,
+    /// What to do when full.
+    pub full_policy: FullPolicy,
+}
+
+impl SpoolSettings {
+    /// Segments of 8 MiB, one lane for each core, at most 4 GiB, dropping when full.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            max_bytes: 4 << 30,
+            segment_bytes: 8 << 20,
+            lanes: std::thread::available_parallelism().map_or(4, usize::from),
+            full_policy: FullPolicy::default(),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), SpoolError> {
+        let least = (HEADER_BYTES + 4 * (MAX_RECORD_BYTES + 16)) as u64;
+        if self.lanes == 0 {
+            return Err(SpoolError::Settings("there must be at least one lane"));
+        }
+        if self.segment_bytes < least || self.segment_bytes > 1 << 30 {
+            return Err(SpoolError::Settings(
+                "a segment must have between 8 KiB and 1 GiB",
+            ));
+        }
+        let one = super::segment::disk_bytes(self.segment_bytes);
+        if self.max_bytes < one.saturating_mul(2 * self.lanes as u64) {
+            return Err(SpoolError::Settings(
+                "the spool's size must allow two segments for each lane",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Why a spool cannot be opened.
+#[derive(Debug, Error)]
+pub enum SpoolError {
+    /// The settings contradict each other.
+    #[error("the spool cannot be set up: {0}")]
+    Settings(&'static str),
+    /// Another process uses the folder.
+    #[error("the spool folder {} is in use by another process", .0.display())]
+    InUse(PathBuf),
+    /// The operating system refused something.
+    #[error("{action} {}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The folder's disk, or the spool's own bound, has no room for the first segments.
+    #[error("the spool folder {} has no room for its first segments", .0.display())]
+    NoRoom(PathBuf),
+}
+
+impl SpoolError {
+    pub(super) fn io<'a>(
+        action: &'static str,
+        path: &'a Path,
+    ) -> impl FnOnce(io::Error) -> Self + use<'a> {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// The spool has no room and its policy is to refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the usage spool is full")]
+pub struct SpoolFull;

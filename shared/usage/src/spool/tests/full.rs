@@ -1,0 +1,77 @@
+//! What happens when there is no room.
+
+use super::{all_numbers, cut_all, event, settings, try_open};
+use crate::ranges::RangeSet;
+use crate::spool::{FullPolicy, SpoolError, SpoolFull, SpoolSettings};
+
+fn tight(dir: &std::path::Path, full_policy: FullPolicy) -> SpoolSettings {
+    SpoolSettings {
+        max_bytes: 64 << 10,
+        full_policy,
+        ..settings(dir, 1)
+    }
+}
+
+#[test]
+fn a_full_spool_refuses_and_accepts_again_once_the_ledger_covers_something() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = try_open(tight(folder.path(), FullPolicy::Refuse)).unwrap();
+    let mut tails = spool.take_tails();
+    let mut accepted = 0;
+    while spool.append(&event(accepted, "/a")) != Err(SpoolFull) {
+        accepted += 1;
+    }
+    assert!(accepted > 100);
+    let stats = spool.stats();
+    assert!(stats.full && stats.bytes <= stats.max_bytes);
+    assert_eq!(
+        (stats.appended, stats.refused, stats.dropped),
+        (accepted, 1, 0)
+    );
+
+    let batches = cut_all(&mut tails);
+    assert_eq!(all_numbers(&batches), (0..accepted).collect::<Vec<_>>());
+    let settled: RangeSet = [(1, accepted)].into_iter().collect();
+    let settled = tails[0].settle(&settled);
+    spool.delete(tails[0].source(), settled);
+    for number in 0..100 {
+        spool.append(&event(accepted + number, "/a")).unwrap();
+    }
+    assert_eq!(cut_all(&mut tails).last().unwrap().last, accepted + 100);
+}
+
+#[test]
+fn set_to_drop_it_counts_what_it_drops_and_keeps_the_numbers_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = try_open(tight(folder.path(), FullPolicy::Drop)).unwrap();
+    for number in 0..5_000 {
+        spool.append(&event(number, "/a")).unwrap();
+    }
+    let stats = spool.stats();
+    assert_eq!(stats.appended + stats.dropped, 5_000);
+    assert!(stats.dropped > 0);
+    // No number was consumed by a dropped event: the ledger would wait for it for ever.
+    let kept = all_numbers(&cut_all(&mut spool.take_tails()));
+    assert_eq!(kept.len() as u64, stats.appended);
+}
+
+#[test]
+fn impossible_settings_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for wrong in [
+        SpoolSettings {
+            lanes: 0,
+            ..settings(folder.path(), 1)
+        },
+        SpoolSettings {
+            segment_bytes: 512,
+            ..settings(folder.path(), 1)
+        },
+        SpoolSettings {
+            max_bytes: 20 << 10,
+            ..settings(folder.path(), 1)
+        },
+    ] {
+        assert!(matches!(try_open(wrong), Err(SpoolError::Settings(_))));
+    }
+}

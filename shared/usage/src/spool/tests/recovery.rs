@@ -1,0 +1,145 @@
+//! Finding again what an earlier run left behind.
+
+use super::{all_numbers, cut_all, event, open, settings, try_open};
+use crate::ranges::RangeSet;
+use crate::spool::SpoolError;
+
+#[test]
+fn a_folder_in_use_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path(), 1);
+    let error = try_open(settings(folder.path(), 1)).unwrap_err();
+    assert!(
+        matches!(&error, SpoolError::InUse(dir) if dir == folder.path()),
+        "{error}"
+    );
+    drop(first);
+    open(folder.path(), 1);
+}
+
+#[test]
+fn an_unused_run_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let spool = open(folder.path(), 2);
+        drop(spool);
+    }
+    let spool = open(folder.path(), 2);
+    let mut tails = spool.take_tails();
+    // A begun segment without a record is the whole trace of an idle lane.
+    let earlier = tails.iter_mut().filter(|tail| !tail.is_live());
+    for tail in earlier {
+        assert!(tail.cut(&RangeSet::default()).unwrap().is_none());
+        assert_eq!(tail.final_number(), Some(0));
+        assert!(tail.settle(&RangeSet::default()).lane_is_done);
+    }
+}
+
+#[test]
+fn each_start_is_a_new_source() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..3 {
+        open(folder.path(), 1).append(&event(number, "/a")).unwrap();
+    }
+    let spool = open(folder.path(), 1);
+    let batches = cut_all(&mut spool.take_tails());
+    assert_eq!(super::numbers(&batches).len(), 3);
+    let mut found = all_numbers(&batches);
+    found.sort_unstable();
+    assert_eq!(found, [0, 1, 2]);
+}
+
+#[test]
+fn what_the_ledger_holds_is_not_cut_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path(), 1);
+    for number in 0..1_200 {
+        spool.append(&event(number, "/a")).unwrap();
+    }
+    let first_run = cut_all(&mut spool.take_tails());
+    drop(spool);
+
+    let ledger: RangeSet = [(first_run[0].first, first_run[0].last), (900, 1_000)]
+        .into_iter()
+        .collect();
+    let spool = open(folder.path(), 1);
+    let mut tails = spool.take_tails();
+    let mut again = Vec::new();
+    while let Some(sealed) = tails[0].cut(&ledger).unwrap() {
+        again.push((sealed.first, sealed.last));
+    }
+    let expected: Vec<_> = first_run[1..]
+        .iter()
+        .map(|cut| (cut.first, cut.last))
+        .collect();
+    assert_eq!(
+        again, expected,
+        "a batch that is partly settled is repeated as it was cut"
+    );
+}
+
+#[test]
+fn without_cuts_only_the_unsettled_records_are_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path(), 1);
+    for number in 0..60 {
+        spool.append(&event(number, "/a")).unwrap();
+    }
+    drop(spool);
+    let ledger: RangeSet = [(1, 10), (21, 30)].into_iter().collect();
+    let spool = open(folder.path(), 1);
+    let mut tails = spool.take_tails();
+    let mut cut = Vec::new();
+    while let Some(sealed) = tails[0].cut(&ledger).unwrap() {
+        cut.push((sealed.first, sealed.last));
+    }
+    assert_eq!(cut, [(11, 20), (31, 60)]);
+}
+
+#[test]
+fn tokens_and_queries_do_not_reach_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = format!("tk_live_{}", "a1".repeat(19));
+    let spool = open(folder.path(), 1);
+    let endpoint = format!("/use/{token}?key={token}");
+    spool.append(&event(1, &endpoint)).unwrap();
+    let batches = cut_all(&mut spool.take_tails());
+    let text = String::from_utf8_lossy(&batches[0].message).into_owned();
+    assert!(text.contains("/use/[redacted]") && !text.contains("a1a1") && !text.contains("key="));
+}
+
+#[test]
+fn lanes_are_independent_under_many_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path(), 3);
+    let mut tails = spool.take_tails();
+    let mut batches = Vec::new();
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..6_u64)
+            .map(|thread| {
+                let spool = &spool;
+                scope.spawn(move || {
+                    for number in 0..4_000 {
+                        spool
+                            .append(&event(thread * 10_000 + number, "/path"))
+                            .unwrap();
+                    }
+                })
+            })
+            .collect();
+        while !writers
+            .iter()
+            .all(std::thread::ScopedJoinHandle::is_finished)
+        {
+            batches.extend(cut_all(&mut tails));
+        }
+    });
+    batches.extend(cut_all(&mut tails));
+    let mut found = all_numbers(&batches);
+    found.sort_unstable();
+    let expected: Vec<u64> = (0..6)
+        .flat_map(|thread| thread * 10_000..thread * 10_000 + 4_000)
+        .collect();
+    assert_eq!(found, expected);
+    assert_eq!(spool.stats().appended, 24_000);
+}
