@@ -13,7 +13,7 @@ use super::settings::SpoolError;
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -30,7 +30,7 @@ impl Folder {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self {
                 path: path.to_owned(),
-                _lock: file,
+                lock: file,
             }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(SpoolError::InUse(path.to_owned())),
             Err(error) => Err(SpoolError::io("cannot lock", &lock)(error.into())),
@@ -64,5 +64,12 @@ impl Folder {
         }
         indexes.sort_unstable();
         Ok(indexes)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Closing is not enough: a child process between fork and exec holds the same open file.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
     }
 }
