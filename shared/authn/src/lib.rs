@@ -7,7 +7,7 @@
 //! What is in memory is as good as its **proof**: every half second the engine reads the head of the
 //! event log from the primary, applies all events up to it, and then knows its memory to be true as
 //! of the moment before it asked. Every single check compares the clock with that moment. Messages
-//! from elsewhere  make a revocation arrive sooner and never move the proof.
+//! from elsewhere ([`hints`]) make a revocation arrive sooner and never move the proof.
 //!
 //! Two rules hold it together, and nothing in here may break them:
 //!
@@ -28,8 +28,10 @@ mod feed;
 mod fill;
 mod flights;
 mod follow;
+pub mod hints;
 mod index;
 mod judge;
+pub mod postgres;
 mod proof;
 mod recent;
 mod run;

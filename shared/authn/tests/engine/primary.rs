@@ -1,0 +1,348 @@
+//! A primary in memory: tokens, accounts and the log, whose look-ups can be held after they took
+//! their snapshot, and which can be cut off or put back to an earlier state.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use tokio::sync::watch;
+use tollkeeper_authn::{
+    AccountFacts, Change, FeedEvent, Found, LogHead, LoggedEvent, Lookup, SourceError,
+    SourceFuture, TokenFacts, TokenSource,
+};
+use tollkeeper_domain::account::{self, Role};
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::secret::{Environment, SecretHash, TokenSecret};
+use tollkeeper_domain::token;
+use uuid::Uuid;
+
+/// A token as its holder has it.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub id: TokenId,
+    pub account: AccountId,
+    pub text: String,
+}
+
+impl Held {
+    pub fn digest(&self) -> SecretHash {
+        SecretHash::of(self.text.as_bytes())
+    }
+}
+
+/// Everything the primary holds.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    tokens: HashMap<TokenId, TokenFacts>,
+    secrets: HashMap<SecretHash, (TokenId, Option<i64>)>,
+    accounts: HashMap<AccountId, AccountFacts>,
+    log: Vec<LoggedEvent>,
+    /// Differs between histories, so that their hashes do.
+    pub history: u8,
+}
+
+impl World {
+    fn head(&self) -> LogHead {
+        LogHead {
+            position: self.log.len() as u64,
+            hash: self.log.last().map_or([0; 32], |last| last.hash),
+        }
+    }
+
+    fn append(&mut self, version: u64, change: Change) -> FeedEvent {
+        let event = FeedEvent {
+            position: self.log.len() as u64 + 1,
+            version,
+            change,
+        };
+        let mut chained = self.head().hash.to_vec();
+        chained.push(self.history);
+        chained.extend(serde_json::to_vec(&event).unwrap());
+        self.log.push(LoggedEvent {
+            hash: SecretHash::of(&chained).0,
+            event: event.clone(),
+        });
+        event
+    }
+
+    fn append_named(
+        &mut self,
+        stream: &str,
+        id: Uuid,
+        version: u64,
+        name: &str,
+        secret: Option<SecretHash>,
+    ) -> FeedEvent {
+        let payload = serde_json::json!({ "secret_hash": secret }).to_string();
+        let event = FeedEvent::of(0, stream, id, version, name, payload.as_bytes());
+        self.append(version, event.change)
+    }
+
+    fn find(&self, digest: &SecretHash) -> Option<Found> {
+        let (token, valid_until) = self.secrets.get(digest)?;
+        let mut token = self.tokens[token].clone();
+        token.secret_valid_until = *valid_until;
+        Some(Found {
+            digest: *digest,
+            account: self.accounts[&token.account_id],
+            token,
+        })
+    }
+}
+
+pub struct Primary {
+    world: Mutex<World>,
+    /// Look-ups that have taken their snapshot.
+    begun: watch::Sender<usize>,
+    open: watch::Sender<bool>,
+    cut: AtomicBool,
+    next: AtomicU64,
+}
+
+impl Default for Primary {
+    fn default() -> Self {
+        Self {
+            world: Mutex::default(),
+            begun: watch::Sender::new(0),
+            open: watch::Sender::new(true),
+            cut: AtomicBool::new(false),
+            next: AtomicU64::new(1),
+        }
+    }
+}
+
+impl Primary {
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A well-formed token that nobody issued.
+    pub fn made_up(&self) -> String {
+        let number = self.number();
+        let secret = TokenSecret::generate(&"tk".parse().unwrap(), Environment::Live, |bytes| {
+            for (index, byte) in bytes.iter_mut().enumerate() {
+                *byte = ((number >> (index % 8 * 5)) & 31) as u8;
+            }
+        });
+        secret.expose().to_owned()
+    }
+
+    pub fn register(&self) -> AccountId {
+        let id = AccountId(Uuid::from_u128(u128::from(self.number())));
+        let mut world = self.world();
+        world.accounts.insert(
+            id,
+            AccountFacts {
+                account_id: id,
+                version: 1,
+                lifecycle: account::Lifecycle::Active,
+                role: Role::User,
+            },
+        );
+        world.append_named("account", id.0, 1, "AccountRegistered", None);
+        id
+    }
+
+    /// A new token with the scope `read`.
+    pub fn issue(&self, account: AccountId) -> Held {
+        let text = self.made_up();
+        self.issue_as(account, text)
+    }
+
+    pub fn issue_as(&self, account: AccountId, text: String) -> Held {
+        let id = TokenId(Uuid::from_u128(u128::from(self.number())));
+        let digest = SecretHash::of(text.as_bytes());
+        let mut world = self.world();
+        world.tokens.insert(
+            id,
+            TokenFacts {
+                token_id: id,
+                account_id: account,
+                version: 1,
+                environment: Environment::Live,
+                scopes: ["read".parse().unwrap()].into_iter().collect(),
+                not_before: None,
+                expires_at: None,
+                secret_valid_until: None,
+                lifecycle: token::Lifecycle::Active,
+            },
+        );
+        world.secrets.insert(digest, (id, None));
+        world.append_named("token", id.0, 1, "TokenIssued", Some(digest));
+        Held { id, account, text }
+    }
+
+    /// Gives a token another secret; the earlier ones work until `until`.
+    pub fn rotate(&self, token: &Held, until: i64) -> Held {
+        let text = self.made_up();
+        let digest = SecretHash::of(text.as_bytes());
+        let mut world = self.world();
+        for (owner, valid_until) in world.secrets.values_mut() {
+            if *owner == token.id && valid_until.is_none() {
+                *valid_until = Some(until);
+            }
+        }
+        world.secrets.insert(digest, (token.id, None));
+        let facts = world.tokens.get_mut(&token.id).unwrap();
+        facts.version += 1;
+        let version = facts.version;
+        world.append_named("token", token.id.0, version, "TokenRotated", Some(digest));
+        Held {
+            text,
+            ..token.clone()
+        }
+    }
+
+    /// Changes a token and writes an event of that name.
+    pub fn change(
+        &self,
+        token: &Held,
+        name: &str,
+        change: impl FnOnce(&mut TokenFacts),
+    ) -> FeedEvent {
+        let mut world = self.world();
+        let facts = world.tokens.get_mut(&token.id).unwrap();
+        change(facts);
+        facts.version += 1;
+        let version = facts.version;
+        world.append_named("token", token.id.0, version, name, None)
+    }
+
+    pub fn revoke(&self, token: &Held) -> FeedEvent {
+        self.change(token, "TokenRevoked", |facts| {
+            facts.lifecycle = token::Lifecycle::Revoked;
+        })
+    }
+
+    pub fn suspend(&self, token: &Held) -> FeedEvent {
+        self.change(token, "TokenSuspended", |facts| {
+            facts.lifecycle = token::Lifecycle::Suspended;
+        })
+    }
+
+    pub fn resume(&self, token: &Held) -> FeedEvent {
+        self.change(token, "TokenResumed", |facts| {
+            facts.lifecycle = token::Lifecycle::Active;
+        })
+    }
+
+    pub fn set_scopes(&self, token: &Held, scopes: &[&str]) -> FeedEvent {
+        self.change(token, "TokenScopesChanged", |facts| {
+            facts.scopes = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
+        })
+    }
+
+    pub fn change_account(
+        &self,
+        account: AccountId,
+        name: &str,
+        change: impl FnOnce(&mut AccountFacts),
+    ) -> FeedEvent {
+        let mut world = self.world();
+        let facts = world.accounts.get_mut(&account).unwrap();
+        change(facts);
+        facts.version += 1;
+        let version = facts.version;
+        world.append_named("account", account.0, version, name, None)
+    }
+
+    pub fn set_account(&self, account: AccountId, lifecycle: account::Lifecycle) -> FeedEvent {
+        let name = match lifecycle {
+            account::Lifecycle::Active => "AccountResumed",
+            account::Lifecycle::Suspended => "AccountSuspended",
+            account::Lifecycle::Deleted => "AccountDeleted",
+        };
+        self.change_account(account, name, |facts| facts.lifecycle = lifecycle)
+    }
+
+    /// Appends events that are about nothing that is in memory.
+    pub fn append_noise(&self, events: usize) {
+        for _ in 0..events {
+            let id = Uuid::from_u128(u128::from(self.number()) << 64);
+            self.world()
+                .append_named("token", id, 1, "TokenRenamed", None);
+        }
+    }
+
+    pub fn backup(&self) -> World {
+        self.world().clone()
+    }
+
+    pub fn restore(&self, backup: World) {
+        *self.world() = backup;
+    }
+
+    /// From now on look-ups take their snapshot and then wait.
+    pub fn hold(&self) {
+        self.open.send_replace(false);
+    }
+
+    /// Lets the held look-ups go, and all that follow.
+    pub fn release(&self) {
+        self.open.send_replace(true);
+    }
+
+    pub fn set_cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::Relaxed);
+    }
+
+    /// Waits until so many look-ups in all have taken their snapshot.
+    pub async fn wait_for_lookups(&self, number: usize) {
+        let mut begun = self.begun.subscribe();
+        begun.wait_for(|begun| *begun >= number).await.unwrap();
+    }
+
+    pub fn lookups(&self) -> usize {
+        *self.begun.borrow()
+    }
+
+    fn reachable(&self) -> Result<(), SourceError> {
+        if self.cut.load(Ordering::Relaxed) {
+            return Err(SourceError::Database("cut off".into()));
+        }
+        Ok(())
+    }
+}
+
+impl TokenSource for Primary {
+    fn lookup<'a>(&'a self, digests: &'a [SecretHash]) -> SourceFuture<'a, Lookup> {
+        Box::pin(async move {
+            self.reachable()?;
+            let snapshot = {
+                let world = self.world();
+                Lookup {
+                    head: world.head(),
+                    found: digests
+                        .iter()
+                        .filter_map(|digest| world.find(digest))
+                        .collect(),
+                }
+            };
+            self.begun.send_modify(|begun| *begun += 1);
+            let mut open = self.open.subscribe();
+            open.wait_for(|open| *open).await.unwrap();
+            self.reachable()?;
+            Ok(snapshot)
+        })
+    }
+
+    fn head(&self) -> SourceFuture<'_, LogHead> {
+        Box::pin(async {
+            self.reachable()?;
+            Ok(self.world().head())
+        })
+    }
+
+    fn events_after(&self, position: u64, limit: usize) -> SourceFuture<'_, Vec<LoggedEvent>> {
+        Box::pin(async move {
+            self.reachable()?;
+            let world = self.world();
+            let rest = world.log.iter().skip(position as usize);
+            Ok(rest.take(limit).cloned().collect())
+        })
+    }
+}

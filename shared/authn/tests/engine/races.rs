@@ -1,0 +1,287 @@
+//! Reads that events overtake. Each test is one interleaving that a cache without the rule gets
+//! wrong: the read has taken its snapshot, then something happens, then the result arrives.
+
+use tollkeeper_authn::{CacheUse, EngineConfig};
+use tollkeeper_domain::account::Lifecycle;
+use tollkeeper_domain::verdict::Verdict;
+
+use crate::node::{Node, config};
+
+#[tokio::test]
+async fn a_read_overtaken_by_a_revocation_in_the_log_is_made_again() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    node.prove().await;
+
+    node.primary.hold();
+    let check = node.check_later(&token);
+    node.primary.wait_for_lookups(1).await;
+    node.primary.revoke(&token);
+    node.prove().await;
+    node.primary.release();
+
+    assert_eq!(check.await.unwrap().verdict, Verdict::Revoked);
+    assert_eq!(node.from_memory(&token), Some(Verdict::Revoked));
+    assert_eq!(node.primary.lookups(), 2);
+    assert_eq!(node.status().counts.reads_refused, 1);
+}
+
+#[tokio::test]
+async fn a_read_overtaken_by_a_revocation_committed_here_is_made_again() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+
+    node.primary.hold();
+    let check = node.check_later(&token);
+    node.primary.wait_for_lookups(1).await;
+    node.engine.committed(&node.primary.revoke(&token));
+    node.primary.release();
+
+    assert_eq!(check.await.unwrap().verdict, Verdict::Revoked);
+}
+
+#[tokio::test]
+async fn a_read_overtaken_by_a_hinted_revocation_is_made_again() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+
+    node.primary.hold();
+    let check = node.check_later(&token);
+    node.primary.wait_for_lookups(1).await;
+    node.engine.hint(&node.primary.revoke(&token));
+    node.primary.release();
+
+    assert_eq!(check.await.unwrap().verdict, Verdict::Revoked);
+    assert_eq!(node.primary.lookups(), 2);
+}
+
+#[tokio::test]
+async fn a_read_overtaken_by_the_accounts_suspension_is_made_again() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    node.prove().await;
+
+    node.primary.hold();
+    let check = node.check_later(&token);
+    node.primary.wait_for_lookups(1).await;
+    node.primary
+        .set_account(token.account, Lifecycle::Suspended);
+    node.prove().await;
+    node.primary.release();
+
+    assert_eq!(check.await.unwrap().verdict, Verdict::AccountSuspended);
+    assert_eq!(node.from_memory(&token), Some(Verdict::AccountSuspended));
+}
+
+#[tokio::test]
+async fn a_read_is_made_again_if_too_much_was_heard_to_judge_it() {
+    let config = EngineConfig {
+        recent_events: 8,
+        ..config()
+    };
+    let node = Node::start_with(config, Default::default()).await;
+    let token = node.primary.issue(node.primary.register());
+    node.prove().await;
+
+    node.primary.hold();
+    let check = node.check_later(&token);
+    node.primary.wait_for_lookups(1).await;
+    node.primary.revoke(&token);
+    node.primary.append_noise(9);
+    node.prove().await;
+    node.primary.release();
+
+    assert_eq!(check.await.unwrap().verdict, Verdict::Revoked);
+    assert_eq!(node.status().counts.reads_refused, 1);
+}
+
+#[tokio::test]
+async fn a_read_is_kept_if_what_was_heard_is_about_others() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    node.prove().await;
+
+    node.primary.hold();
+    let check = node.check_later(&token);
+    node.primary.wait_for_lookups(1).await;
+    node.primary.append_noise(9);
+    node.prove().await;
+    node.primary.release();
+
+    assert_eq!(check.await.unwrap().verdict, Verdict::Valid);
+    assert_eq!(node.primary.lookups(), 1);
+}
+
+#[tokio::test]
+async fn a_token_issued_while_its_absence_was_being_read_is_found() {
+    let node = Node::start().await;
+    let account = node.primary.register();
+    let text = node.primary.made_up();
+
+    node.primary.hold();
+    let early = tokio::spawn({
+        let (engine, text) = (node.engine.clone(), text.clone());
+        async move { engine.verify(text.as_bytes(), &Default::default()).await }
+    });
+    node.primary.wait_for_lookups(1).await;
+    let token = node.primary.issue_as(account, text);
+    node.prove().await;
+    node.primary.release();
+
+    assert_eq!(early.await.unwrap().verdict, Verdict::Valid);
+    assert_eq!(node.from_memory(&token), Some(Verdict::Valid));
+}
+
+#[tokio::test]
+async fn an_absence_in_memory_ends_when_the_log_tells_of_the_token() {
+    let node = Node::start().await;
+    let account = node.primary.register();
+    let text = node.primary.made_up();
+    assert_eq!(node.check_text(&text).await.verdict, Verdict::NotFound);
+    let again = node.check_text(&text).await;
+    assert_eq!(
+        (again.verdict, again.cache),
+        (Verdict::NotFound, CacheUse::Hit)
+    );
+
+    let token = node.primary.issue_as(account, text);
+    assert_eq!(node.from_memory(&token), Some(Verdict::NotFound));
+    node.prove().await;
+    assert_eq!(node.verdict(&token).await, Verdict::Valid);
+}
+
+#[tokio::test]
+async fn a_suspension_ends_only_by_a_read() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    node.prove().await;
+    assert_eq!(node.verdict(&token).await, Verdict::Valid);
+
+    node.primary.suspend(&token);
+    node.prove().await;
+    assert_eq!(node.from_memory(&token), Some(Verdict::Suspended));
+    assert_eq!(node.primary.lookups(), 1, "denied without a read");
+
+    node.primary.resume(&token);
+    node.prove().await;
+    assert_eq!(node.from_memory(&token), None, "to be read");
+    assert_eq!(node.verdict(&token).await, Verdict::Valid);
+    assert_eq!(node.from_memory(&token), Some(Verdict::Valid));
+    assert_eq!(node.primary.lookups(), 2);
+}
+
+#[tokio::test]
+async fn wider_scopes_come_by_a_read_and_narrower_ones_at_once() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    let may_write = tollkeeper_authn::Requirement {
+        scopes: &["write"],
+        ..Default::default()
+    };
+    let verdict = || async {
+        node.engine
+            .verify(token.text.as_bytes(), &may_write)
+            .await
+            .verdict
+    };
+    assert_eq!(verdict().await, Verdict::InsufficientScope);
+    node.engine
+        .committed(&node.primary.set_scopes(&token, &["write"]));
+    assert_eq!(verdict().await, Verdict::Valid);
+    node.engine
+        .committed(&node.primary.set_scopes(&token, &["read"]));
+    assert_eq!(verdict().await, Verdict::InsufficientScope);
+    assert_eq!(node.primary.lookups(), 3);
+}
+
+#[tokio::test]
+async fn an_older_read_never_replaces_a_newer_one() {
+    let node = Node::start().await;
+    let old = node.primary.issue(node.primary.register());
+    let new = node.primary.rotate(&old, i64::MAX);
+    node.prove().await;
+
+    // The old secret's read is under way while the token changes and the new secret's read, sent
+    // later, arrives first. Nothing has been heard of the change.
+    node.primary.hold();
+    let late = node.check_later(&old);
+    node.primary.wait_for_lookups(1).await;
+    node.primary.suspend(&old);
+    let early = node.check_later(&new);
+    node.primary.wait_for_lookups(2).await;
+    node.primary.release();
+
+    assert_eq!(early.await.unwrap().verdict, Verdict::Suspended);
+    assert_eq!(late.await.unwrap().verdict, Verdict::Suspended);
+    assert_eq!(node.from_memory(&old), Some(Verdict::Suspended));
+}
+
+#[tokio::test]
+async fn a_newer_read_makes_the_tokens_other_secrets_doubtful() {
+    let node = Node::start().await;
+    let old = node.primary.issue(node.primary.register());
+    let new = node.primary.rotate(&old, i64::MAX);
+    assert_eq!(node.verdict(&old).await, Verdict::Valid);
+    node.primary.suspend(&old);
+    assert_eq!(node.verdict(&new).await, Verdict::Suspended);
+    assert_eq!(node.from_memory(&old), None);
+    assert_eq!(node.verdict(&old).await, Verdict::Suspended);
+}
+
+#[tokio::test]
+async fn news_that_a_read_already_held_change_nothing() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    node.primary.suspend(&token);
+    node.primary.resume(&token);
+    assert_eq!(node.verdict(&token).await, Verdict::Valid);
+
+    node.prove().await;
+    assert_eq!(node.from_memory(&token), Some(Verdict::Valid));
+}
+
+#[tokio::test]
+async fn an_account_resumed_frees_its_tokens_after_one_read() {
+    let node = Node::start().await;
+    let account = node.primary.register();
+    let tokens = [node.primary.issue(account), node.primary.issue(account)];
+    node.prove().await;
+    for token in &tokens {
+        assert_eq!(node.verdict(token).await, Verdict::Valid);
+    }
+    node.primary.set_account(account, Lifecycle::Suspended);
+    node.prove().await;
+    for token in &tokens {
+        assert_eq!(node.from_memory(token), Some(Verdict::AccountSuspended));
+    }
+    node.primary.set_account(account, Lifecycle::Active);
+    node.prove().await;
+    assert_eq!(node.from_memory(&tokens[0]), None);
+    assert_eq!(node.verdict(&tokens[0]).await, Verdict::Valid);
+    assert_eq!(node.from_memory(&tokens[1]), Some(Verdict::Valid));
+    assert_eq!(node.primary.lookups(), 3);
+}
+
+#[tokio::test]
+async fn a_fresh_check_reads_what_memory_has_not_heard_of() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    assert_eq!(node.verdict(&token).await, Verdict::Valid);
+    node.primary.revoke(&token);
+    assert_eq!(
+        node.from_memory(&token),
+        Some(Verdict::Valid),
+        "nothing was heard yet"
+    );
+
+    let fresh = tollkeeper_authn::Requirement {
+        fresh: true,
+        ..Default::default()
+    };
+    let answer = node.engine.verify(token.text.as_bytes(), &fresh).await;
+    assert_eq!(
+        (answer.verdict, answer.cache),
+        (Verdict::Revoked, CacheUse::Miss)
+    );
+    assert_eq!(node.from_memory(&token), Some(Verdict::Revoked));
+}
