@@ -1,1 +1,233 @@
-fn main() {}
+//! What one check costs in process: time, allocations, and the memory behind it.
+//!
+//! Prints a table for people and, as its last line, one JSON object for `cargo xtask bench`. Fails
+//! if a hit allocates.
+
+#![allow(
+    unsafe_code,
+    reason = "counting allocations takes an allocator of one's own"
+)]
+#![allow(clippy::print_stdout, reason = "printing is what it is for")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use tokio_util::sync::CancellationToken;
+use tollkeeper_ambient::{Clock, SystemClock};
+use tollkeeper_authn::{
+    AccountFacts, Engine, EngineConfig, Found, LogHead, LoggedEvent, Lookup, Requirement,
+    SourceFuture, TokenFacts, TokenSource,
+};
+use tollkeeper_domain::account::{self, Role};
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::secret::{Brand, Environment, SecretHash, TokenSecret, check_shape};
+use tollkeeper_domain::token;
+use uuid::Uuid;
+
+const TOKENS: u64 = 100_000;
+const HOT: usize = 1_000;
+const CHECKS: usize = 400_000;
+const ROUNDS: usize = 7;
+
+/// The system's allocator, counting calls and live bytes.
+struct Counting;
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+static LIVE: AtomicI64 = AtomicI64::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches no memory of it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        LIVE.fetch_add(layout.size() as i64, Ordering::Relaxed);
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size() as i64, Ordering::Relaxed);
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Every digest asked for belongs to a token of an account of its own.
+struct Endless;
+
+impl TokenSource for Endless {
+    fn lookup<'a>(&'a self, digests: &'a [SecretHash]) -> SourceFuture<'a, Lookup> {
+        let found = digests.iter().map(|digest| {
+            let mut id = [0; 16];
+            id.copy_from_slice(&digest.0[..16]);
+            let id = Uuid::from_bytes(id);
+            let scopes = ["orders:read", "orders:write"];
+            Found {
+                digest: *digest,
+                token: TokenFacts {
+                    token_id: TokenId(id),
+                    account_id: AccountId(id),
+                    version: 1,
+                    environment: Environment::Live,
+                    scopes: scopes.iter().filter_map(|text| text.parse().ok()).collect(),
+                    not_before: None,
+                    expires_at: Some(i64::MAX),
+                    secret_valid_until: None,
+                    lifecycle: token::Lifecycle::Active,
+                },
+                account: AccountFacts {
+                    account_id: AccountId(id),
+                    version: 1,
+                    lifecycle: account::Lifecycle::Active,
+                    role: Role::User,
+                },
+            }
+        });
+        let found = found.collect();
+        Box::pin(async { Ok(Lookup { head: HEAD, found }) })
+    }
+
+    fn head(&self) -> SourceFuture<'_, LogHead> {
+        Box::pin(async { Ok(HEAD) })
+    }
+
+    fn events_after(&self, _: u64, _: usize) -> SourceFuture<'_, Vec<LoggedEvent>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+const HEAD: LogHead = LogHead {
+    position: 0,
+    hash: [0; 32],
+};
+
+fn texts(brand: &Brand) -> Vec<String> {
+    (0..TOKENS)
+        .map(|number| {
+            let secret = TokenSecret::generate(brand, Environment::Live, |bytes| {
+                for (index, byte) in bytes.iter_mut().enumerate() {
+                    *byte = ((number >> (index % 8 * 5)) & 31) as u8;
+                }
+            });
+            secret.expose().to_owned()
+        })
+        .collect()
+}
+
+/// Nanoseconds per call, the median of some rounds.
+fn nanos(mut call: impl FnMut(usize)) -> f64 {
+    let mut rounds: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let start = SystemClock.boot_time();
+            (0..CHECKS).for_each(&mut call);
+            (SystemClock.boot_time() - start).as_nanos() as f64 / CHECKS as f64
+        })
+        .collect();
+    rounds.sort_by(f64::total_cmp);
+    rounds[ROUNDS / 2]
+}
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .expect("a runtime starts");
+    let brand: Brand = "tk".parse().expect("a brand");
+    let texts = texts(&brand);
+    let config = EngineConfig::new(brand.clone());
+    let engine = Arc::new(Engine::new(
+        config,
+        Arc::new(Endless),
+        Arc::new(SystemClock),
+    ));
+    let stop = CancellationToken::new();
+    let run = runtime.spawn(Arc::clone(&engine).run(stop.clone()));
+    let empty = LIVE.load(Ordering::Relaxed);
+    runtime.block_on(async {
+        engine.prove().await.expect("the source answers");
+        for some in texts.chunks(1000) {
+            let checks = some.iter().map(|text| {
+                let engine = Arc::clone(&engine);
+                async move {
+                    engine
+                        .verify(text.as_bytes(), &Requirement::default())
+                        .await
+                }
+            });
+            let answers = futures::future::join_all(checks).await;
+            assert!(answers.iter().all(|answer| answer.is_valid()));
+        }
+    });
+    let live = (LIVE.load(Ordering::Relaxed) - empty) as f64;
+    let memory = engine.status().memory;
+    let entries = memory.entries as f64;
+
+    let requirement = Requirement {
+        environment: Some(Environment::Live),
+        scopes: &["orders:write"],
+        fresh: false,
+    };
+    let check = |text: &str| {
+        let answer = engine.try_verify(text.as_bytes(), &requirement);
+        assert!(answer.is_ok_and(|answer| answer.is_valid()));
+    };
+    let calls = CALLS.load(Ordering::Relaxed);
+    (0..CHECKS).for_each(|index| check(&texts[index % HOT]));
+    let allocations = (CALLS.load(Ordering::Relaxed) - calls) as f64 / CHECKS as f64;
+
+    let mut figures: HashMap<&str, f64> = HashMap::new();
+    figures.insert("hit_ns", nanos(|index| check(&texts[index % HOT])));
+    figures.insert("hit_one_token_ns", nanos(|_| check(&texts[0])));
+    figures.insert(
+        "hit_spread_ns",
+        nanos(|index| check(&texts[index.wrapping_mul(7_919) % texts.len()])),
+    );
+    let contended = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| nanos(|_| check(&texts[0]))))
+            .collect();
+        let each = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"));
+        each.fold(0.0, f64::max)
+    });
+    figures.insert("hit_one_token_two_threads_ns", contended);
+    let bytes = |index: usize| black_box(texts[index % HOT].as_bytes());
+    figures.insert(
+        "sha256_ns",
+        nanos(|index| drop(black_box(SecretHash::of(bytes(index))))),
+    );
+    figures.insert(
+        "shape_ns",
+        nanos(|index| drop(black_box(check_shape(bytes(index), &brand)))),
+    );
+    figures.insert(
+        "clock_ns",
+        nanos(|_| drop(black_box(SystemClock.boot_time()))),
+    );
+    figures.insert("allocations_per_hit", allocations);
+    figures.insert("entry_bytes_measured", live / entries);
+    figures.insert("entry_bytes_counted", memory.bytes as f64 / entries);
+
+    stop.cancel();
+    let _ = runtime.block_on(run);
+    let mut names: Vec<_> = figures.iter().collect();
+    names.sort_by(|one, other| one.0.cmp(other.0));
+    for (name, figure) in names {
+        println!("{name:32} {figure:10.1}");
+    }
+    let json = serde_json::to_string(&figures).expect("figures are JSON");
+    println!("{json}");
+    if allocations > 0.0 {
+        println!("a hit allocates");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}

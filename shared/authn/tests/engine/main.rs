@@ -1,5 +1,7 @@
 //! The engine against a primary that the tests can hold, cut and rewind.
 
+#![allow(unreachable_pub, reason = "a test has no outside")]
+
 mod bounds;
 mod checks;
 mod hints;

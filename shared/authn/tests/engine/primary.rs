@@ -24,12 +24,6 @@ pub struct Held {
     pub text: String,
 }
 
-impl Held {
-    pub fn digest(&self) -> SecretHash {
-        SecretHash::of(self.text.as_bytes())
-    }
-}
-
 /// Everything the primary holds.
 #[derive(Debug, Clone, Default)]
 pub struct World {
@@ -94,7 +88,8 @@ pub struct Primary {
     world: Mutex<World>,
     /// Look-ups that have taken their snapshot.
     begun: watch::Sender<usize>,
-    open: watch::Sender<bool>,
+    /// How many of them may answer.
+    allowed: watch::Sender<usize>,
     cut: AtomicBool,
     next: AtomicU64,
 }
@@ -104,7 +99,7 @@ impl Default for Primary {
         Self {
             world: Mutex::default(),
             begun: watch::Sender::new(0),
-            open: watch::Sender::new(true),
+            allowed: watch::Sender::new(usize::MAX),
             cut: AtomicBool::new(false),
             next: AtomicU64::new(1),
         }
@@ -278,12 +273,17 @@ impl Primary {
 
     /// From now on look-ups take their snapshot and then wait.
     pub fn hold(&self) {
-        self.open.send_replace(false);
+        self.allowed.send_replace(self.lookups());
     }
 
     /// Lets the held look-ups go, and all that follow.
     pub fn release(&self) {
-        self.open.send_replace(true);
+        self.allowed.send_replace(usize::MAX);
+    }
+
+    /// Lets the first so many look-ups go, and no other.
+    pub fn release_only(&self, number: usize) {
+        self.allowed.send_replace(number);
     }
 
     pub fn set_cut(&self, cut: bool) {
@@ -322,9 +322,13 @@ impl TokenSource for Primary {
                         .collect(),
                 }
             };
-            self.begun.send_modify(|begun| *begun += 1);
-            let mut open = self.open.subscribe();
-            open.wait_for(|open| *open).await.unwrap();
+            let mut mine = 0;
+            self.begun.send_modify(|begun| {
+                *begun += 1;
+                mine = *begun;
+            });
+            let mut allowed = self.allowed.subscribe();
+            allowed.wait_for(|allowed| *allowed >= mine).await.unwrap();
             self.reachable()?;
             Ok(snapshot)
         })
