@@ -1,1 +1,20 @@
-//! Placeholder.
+//! The HTTP API: management of tokens and accounts, and verification.
+//!
+//! HTTP only: rules are in `domain`, the log in `event-store`, queries in `read-model`, checks in
+//! `authn`, usage in `usage`.
+
+mod accounts;
+mod app;
+mod caller;
+mod commands;
+mod http;
+pub mod readiness;
+pub mod relay;
+mod router;
+pub mod settings;
+mod tokens;
+mod verification;
+
+pub use app::{App, Parts, Policy};
+pub use commands::Commands;
+pub use router::router;

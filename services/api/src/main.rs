@@ -1,1 +1,147 @@
-fn main() {}
+//! `tollkeeper-api`: puts the parts together and runs them until it is told to stop.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
+use tollkeeper_api::settings::ApiSettings;
+use tollkeeper_api::{App, Commands, Parts, readiness, relay, router};
+use tollkeeper_authn::postgres::PostgresSource;
+use tollkeeper_authn::{Engine, hints};
+use tollkeeper_event_store::Writer;
+use tollkeeper_runtime::database::{self, PoolShape};
+use tollkeeper_runtime::health::{Health, InternalServer, Need};
+use tollkeeper_runtime::lifecycle::Lifecycle;
+use tollkeeper_runtime::{logging, metrics, nats};
+use tollkeeper_usage::{PostgresLedger, Publisher, PublisherSettings, Spool};
+
+/// How long requests, the writer and the publisher may take to finish after a signal.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// The part of it that the publisher may take: the spool keeps what is left.
+const DRAIN_SPOOL: Duration = Duration::from_secs(5);
+
+/// Connections for management; look-ups of verification have their own.
+const MANAGEMENT_CONNECTIONS: u32 = 8;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match start().await {
+        Ok(lifecycle) => lifecycle.run_until_stopped(GRACE).await,
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            // The log may not be set up yet, or be filtered.
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(
+    clippy::print_stderr,
+    reason = "a process that cannot start has nowhere else to say why"
+)]
+fn complain(why: &str) {
+    eprintln!("tollkeeper-api cannot start: {why}");
+}
+
+async fn start() -> Result<Lifecycle, Box<dyn std::error::Error>> {
+    let settings = ApiSettings::from_process()?;
+    logging::init(&settings.log)?;
+    let recorder = metrics::install()?;
+    let brand = settings.brand()?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let entropy: SharedEntropy = Arc::new(SystemEntropy);
+
+    let lifecycle = Lifecycle::new();
+    let health = Health::new(lifecycle.stopping());
+    let postgres = health.component("postgres", Need::Required);
+    let broker_ready = health.component("nats", Need::Optional);
+    let proof = health.component("proof", Need::Required);
+    let spool_ready = health.component("spool", Need::Required);
+
+    let internal =
+        InternalServer::bind(settings.internal.clone(), health, recorder.clone()).await?;
+    let listener = TcpListener::bind(settings.listen.address)
+        .await
+        .map_err(|error| format!("TOLLKEEPER_LISTEN {}: {error}", settings.listen.address))?;
+    let spool = Spool::open(settings.spool(), clock.clone(), entropy.clone())?;
+    spool_ready.ready();
+    let shape = PoolShape::new("tollkeeper-api", MANAGEMENT_CONNECTIONS);
+    let pool = database::pool(&settings.database, &shape)?;
+    let broker = nats::connect(&settings.broker, "tollkeeper-api", broker_ready).await?;
+
+    let config = settings.engine(brand.clone());
+    let options = database::connect_options(&settings.database, "tollkeeper-api verification")?;
+    let in_flight = u32::try_from(config.fill.in_flight)?;
+    let source = Arc::new(PostgresSource::new(options, in_flight));
+    let engine = Arc::new(Engine::new(config, source, clock.clone()));
+    let (writer, handle) = Writer::new(pool.clone());
+    let commands = Commands::new(
+        pool.clone(),
+        handle,
+        engine.clone(),
+        Some(broker.clone()),
+        clock.clone(),
+        entropy.clone(),
+    );
+    let ledger = Arc::new(PostgresLedger::new(pool.clone()));
+    let publisher = Publisher::new(
+        spool.clone(),
+        broker.clone(),
+        ledger,
+        PublisherSettings::default(),
+    );
+    let app = App::new(Parts {
+        commands,
+        pool: pool.clone(),
+        engine: engine.clone(),
+        spool,
+        clock,
+        entropy,
+        policy: settings.policy(brand),
+    });
+
+    lifecycle.spawn_support("internal listener", |stop| internal.serve(stop));
+    lifecycle.spawn_support("metrics upkeep", |stop| metrics::upkeep(recorder, stop));
+    lifecycle.spawn_support("event writer", |stop| writer.run(stop));
+    lifecycle.spawn_support("publisher", |stop| async move {
+        let drained = publisher.run(stop, DRAIN_SPOOL).await;
+        tracing::info!(
+            complete = drained.complete,
+            "the spool is drained as far as it goes"
+        );
+    });
+    lifecycle.spawn_support("verification", |stop| engine.clone().run(stop));
+    let watched = engine.clone();
+    lifecycle.spawn_support("proof watch", |stop| {
+        readiness::watch_proof(watched, proof, stop)
+    });
+    lifecycle.spawn_support("postgres watch", |stop| {
+        readiness::watch_postgres(pool, postgres, stop)
+    });
+    let relayed = (app.pool.clone(), nats::jetstream(&broker));
+    lifecycle.spawn("relay", |stop| relay::run(relayed.0, relayed.1, stop));
+    lifecycle.spawn("hints", |stop| hints::listen(broker, engine, stop));
+    lifecycle.spawn("public listener", |stop| serve(listener, app, stop));
+    Ok(lifecycle)
+}
+
+async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> std::io::Result<()> {
+    tracing::info!(address = %listener.local_addr()?, "serving");
+    let listener = listener.tap_io(|stream| {
+        // Answers are small and must not wait for more.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY is not set");
+        }
+    });
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+}

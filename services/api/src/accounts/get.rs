@@ -1,0 +1,24 @@
+//! `GET /v1/accounts/{id}`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use tollkeeper_read_model::accounts;
+
+use super::view::AccountView;
+use crate::app::App;
+use crate::caller::{AccountsRead, Allowed};
+use crate::http::path::Id;
+use crate::http::problem::Problem;
+use crate::http::version::etag;
+
+/// The account: 200, or 404 if it is not there or not the caller's.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<AccountsRead>,
+    Id(id): Id,
+) -> Result<impl IntoResponse, Problem> {
+    let found = accounts::find(&app.pool, allowed.reach, id.into()).await?;
+    let view = AccountView::from(found.ok_or_else(|| Problem::not_found("account"))?);
+    Ok((etag(view.version()), Json(view)))
+}

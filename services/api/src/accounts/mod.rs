@@ -1,0 +1,8 @@
+//! Accounts, one file per operation.
+
+pub(crate) mod change;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod register;
+pub(crate) mod suspend;
+mod view;

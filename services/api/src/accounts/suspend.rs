@@ -1,0 +1,61 @@
+//! `POST /v1/accounts/{id}/suspend` and `/resume`: all tokens of an account at once.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use tollkeeper_domain::account::Command;
+use tollkeeper_read_model::{Reach, accounts};
+use uuid::Uuid;
+
+use super::view::AccountView;
+use crate::app::App;
+use crate::caller::{AccountsWrite, Allowed};
+use crate::commands::Cause;
+use crate::http::path::Id;
+use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
+use crate::http::version::etag;
+
+/// Denies all tokens of the account until it is resumed: 200, or 404.
+pub(crate) async fn suspend(
+    State(app): State<App>,
+    allowed: Allowed<AccountsWrite>,
+    Id(id): Id,
+    request_id: RequestId,
+) -> Result<Response, Problem> {
+    carry_out(&app, &allowed, id, request_id, &Command::Suspend).await
+}
+
+/// Lets the account's tokens work again: 200, or 404.
+pub(crate) async fn resume(
+    State(app): State<App>,
+    allowed: Allowed<AccountsWrite>,
+    Id(id): Id,
+    request_id: RequestId,
+) -> Result<Response, Problem> {
+    carry_out(&app, &allowed, id, request_id, &Command::Resume).await
+}
+
+async fn carry_out(
+    app: &App,
+    allowed: &Allowed<AccountsWrite>,
+    id: Uuid,
+    RequestId(request_id): RequestId,
+    command: &Command,
+) -> Result<Response, Problem> {
+    if allowed.reach != Reach::All {
+        let detail = "only operators and tokens of system accounts suspend and resume accounts";
+        return Err(Problem::forbidden("BEYOND_AUTHORITY", detail));
+    }
+    let cause = Cause {
+        actor: allowed.caller.actor(),
+        request_id,
+    };
+    let target = (id.into(), allowed.reach);
+    app.commands
+        .change_account(&cause, target, None, command, None)
+        .await?;
+    let found = accounts::find(&app.pool, allowed.reach, id.into()).await?;
+    let view = AccountView::from(found.ok_or_else(|| Problem::not_found("account"))?);
+    Ok((etag(view.version()), Json(view)).into_response())
+}

@@ -1,0 +1,66 @@
+//! An account as clients see it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tollkeeper_domain::account::{Account, Lifecycle, Role};
+use tollkeeper_domain::ids::AccountId;
+use tollkeeper_read_model::accounts::{AccountRow, Profile};
+
+#[derive(Debug, Serialize)]
+pub(super) struct AccountView {
+    id: AccountId,
+    external_id: Option<String>,
+    name: Option<String>,
+    email: Option<String>,
+    role: Role,
+    state: Lifecycle,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: u64,
+}
+
+impl AccountView {
+    pub(super) fn new(account: Account, profile: Profile) -> Self {
+        Self {
+            id: account.id,
+            external_id: account.external_id,
+            name: profile.name,
+            email: profile.email,
+            role: account.role,
+            state: account.lifecycle,
+            created_at: account.created_at,
+            updated_at: account.updated_at,
+            version: account.version,
+        }
+    }
+
+    pub(super) const fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl From<AccountRow> for AccountView {
+    fn from(row: AccountRow) -> Self {
+        Self::new(row.account, row.profile)
+    }
+}
+
+/// Checks what personal data may look like.
+pub(super) fn check_profile(profile: &Profile, errors: &mut crate::http::problem::FieldErrors) {
+    let fits = |text: &String, most: usize| {
+        (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    };
+    if profile.name.as_ref().is_some_and(|name| !fits(name, 200)) {
+        errors.add(
+            "/name",
+            "a name has 1 to 200 characters, none of them a control character",
+        );
+    }
+    let address = |text: &String| {
+        let parts = text.split_once('@');
+        fits(text, 254) && parts.is_some_and(|(local, host)| !local.is_empty() && !host.is_empty())
+    };
+    if profile.email.as_ref().is_some_and(|email| !address(email)) {
+        errors.add("/email", "this is not an e-mail address");
+    }
+}

@@ -1,0 +1,82 @@
+//! What every handler has at hand.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgPool;
+use tollkeeper_ambient::{SharedClock, SharedEntropy};
+use tollkeeper_authn::Engine;
+use tollkeeper_domain::secret::Brand;
+use tollkeeper_runtime::settings::{JwtSettings, NetworkList, OperatorKey, UsageIp};
+use tollkeeper_usage::Spool;
+use uuid::Uuid;
+
+use crate::commands::Commands;
+
+/// The parts of a running API. Clones share them.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What [`App`] is made of.
+pub struct Parts {
+    /// Changes tokens and accounts.
+    pub commands: Commands,
+    /// Reads them.
+    pub pool: PgPool,
+    /// Checks tokens.
+    pub engine: Arc<Engine>,
+    /// Takes in usage.
+    pub spool: Arc<Spool>,
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// Makes ids and secrets.
+    pub entropy: SharedEntropy,
+    /// What the API was told to be.
+    pub policy: Policy,
+}
+
+/// What the API was told to be.
+#[derive(Debug)]
+pub struct Policy {
+    /// First part of every issued token.
+    pub brand: Brand,
+    /// The longest expiry that may be asked for; none if tokens need not expire.
+    pub longest_lifetime: Option<TimeDelta>,
+    /// Who may do everything.
+    pub operators: Vec<OperatorKey>,
+    /// What an account's JWT must prove; none if JWTs are off.
+    pub jwt: Option<JwtSettings>,
+    /// Whose forwarded headers are believed.
+    pub trusted_proxies: NetworkList,
+    /// How much of a client's address is kept.
+    pub usage_ip: UsageIp,
+}
+
+impl App {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Parts {
+    /// The time, cut to microseconds.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// A new time-ordered id.
+    pub(crate) fn new_id(&self) -> Uuid {
+        self.entropy.uuid_v7(self.clock.now())
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,149 @@
+//! Finds the credential in a request's headers.
+
+use axum::http::{HeaderMap, HeaderName, header};
+
+use crate::http::problem::Problem;
+
+/// The header for operator keys and API tokens.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// A credential as it was presented; its bytes may be anything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credential<'a> {
+    /// In `X-API-Key`: an operator key or an API token.
+    Key(&'a [u8]),
+    /// In `Authorization: Bearer`: an API token.
+    Bearer(&'a [u8]),
+    /// In `Authorization: Bearer`, three parts with dots between them: a JWT.
+    Jwt(&'a [u8]),
+}
+
+impl<'a> Credential<'a> {
+    fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Key(bytes) | Self::Bearer(bytes) | Self::Jwt(bytes) => bytes,
+        }
+    }
+}
+
+/// Both credentials of a request, each read from its one header.
+pub(crate) struct Presented<'a> {
+    /// From `X-API-Key`.
+    pub(crate) key: Option<Credential<'a>>,
+    /// From `Authorization`.
+    pub(crate) bearer: Option<Credential<'a>>,
+}
+
+impl<'a> Presented<'a> {
+    /// The one credential of a management request.
+    ///
+    /// # Errors
+    /// 400 if two differing ones are given: nobody should have to guess which one counts.
+    pub(crate) fn only(self) -> Result<Option<Credential<'a>>, Problem> {
+        match (self.key, self.bearer) {
+            (Some(key), Some(bearer)) if key.bytes() != bearer.bytes() => {
+                let detail = "`X-API-Key` and `Authorization` hold two differing credentials";
+                Err(Problem::bad_request("TWO_CREDENTIALS", detail))
+            }
+            (key, bearer) => Ok(key.or(bearer)),
+        }
+    }
+
+    /// The credential of a checked request, where `X-API-Key` wins.
+    pub(crate) fn preferred(self) -> Option<Credential<'a>> {
+        self.key.or(self.bearer)
+    }
+}
+
+/// Reads the credentials from the headers.
+///
+/// # Errors
+/// 400 if one of the headers is given twice or is not of the form `Bearer <credential>`.
+pub(crate) fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
+    let key = single(headers, &API_KEY)?.map(Credential::Key);
+    let bearer = match single(headers, &header::AUTHORIZATION)? {
+        None => None,
+        Some(value) => Some(bearer(value)?),
+    };
+    Ok(Presented { key, bearer })
+}
+
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        let detail = format!("the header `{name}` is given more than once");
+        return Err(Problem::bad_request("TWO_CREDENTIALS", detail));
+    }
+    Ok(first.map(|value| value.as_bytes().trim_ascii()))
+}
+
+fn bearer(value: &[u8]) -> Result<Credential<'_>, Problem> {
+    let split = value.split_at_checked(7);
+    match split {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => {
+            let text = rest.trim_ascii();
+            let dots = text.iter().filter(|byte| **byte == b'.').count();
+            Ok(if dots == 2 {
+                Credential::Jwt(text)
+            } else {
+                Credential::Bearer(text)
+            })
+        }
+        _ => {
+            let detail = "`Authorization` must be of the form `Bearer <credential>`";
+            Err(Problem::bad_request("INVALID_HEADER", detail))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(HeaderName, &[u8])]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(name.clone(), HeaderValue::from_bytes(value).unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn a_bearer_of_three_parts_is_a_jwt() {
+        let map = headers(&[(header::AUTHORIZATION, b"bearer a.b.c")]);
+        assert!(presented(&map).unwrap().only().unwrap() == Some(Credential::Jwt(b"a.b.c")));
+        let map = headers(&[(header::AUTHORIZATION, b"Bearer  tk_live_x ")]);
+        assert!(presented(&map).unwrap().only().unwrap() == Some(Credential::Bearer(b"tk_live_x")));
+    }
+
+    #[test]
+    fn two_differing_credentials_are_refused_where_only_one_may_be() {
+        let map = headers(&[(header::AUTHORIZATION, b"Bearer a"), (API_KEY, b"b")]);
+        assert!(presented(&map).unwrap().only().is_err());
+        assert!(presented(&map).unwrap().preferred() == Some(Credential::Key(b"b")));
+        let map = headers(&[(header::AUTHORIZATION, b"Bearer a"), (API_KEY, b"a")]);
+        assert!(presented(&map).unwrap().only().unwrap() == Some(Credential::Key(b"a")));
+        let map = headers(&[(API_KEY, b"a"), (API_KEY, b"a")]);
+        assert!(presented(&map).is_err());
+    }
+
+    #[test]
+    fn garbage_is_a_credential_or_an_error_and_never_a_panic() {
+        let map = headers(&[(API_KEY, b"\xff\xfe\x80")]);
+        assert!(presented(&map).unwrap().preferred() == Some(Credential::Key(b"\xff\xfe\x80")));
+        for bad in [
+            &b"Basic abc"[..],
+            b"Bearer",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"",
+        ] {
+            assert!(
+                presented(&headers(&[(header::AUTHORIZATION, bad)])).is_err(),
+                "{bad:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Who calls, and what they may do. A handler names the privilege it needs in its signature, so
+//! that it cannot be reached without.
+
+mod credential;
+mod jwt;
+mod privilege;
+
+pub(crate) use credential::{Credential, presented};
+pub(crate) use privilege::{AccountsRead, AccountsWrite, Allowed, TokensRead, TokensWrite, Verify};
+
+use tollkeeper_domain::account::{Identity, Role};
+use tollkeeper_domain::authority::Authority;
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_read_model::Reach;
+use uuid::Uuid;
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// Somebody with an operator key.
+    Operator {
+        /// The key's name.
+        name: String,
+    },
+    /// Somebody with an API token.
+    Token {
+        /// The token.
+        id: TokenId,
+        /// Its owner.
+        account_id: AccountId,
+        /// What the owner is for.
+        role: Role,
+        /// What it may hand on.
+        authority: Authority,
+    },
+    /// Somebody with a JWT.
+    Account {
+        /// Who that is to the issuer.
+        identity: Identity,
+        /// Their account, once they have one.
+        account_id: Option<AccountId>,
+    },
+}
+
+impl Caller {
+    /// How the log names the caller.
+    pub(crate) fn actor(&self) -> String {
+        match self {
+            Self::Operator { name } => format!("operator:{name}"),
+            Self::Token { id, .. } => format!("token:{id}"),
+            Self::Account {
+                account_id: Some(id),
+                ..
+            } => format!("account:{id}"),
+            Self::Account {
+                account_id: None, ..
+            } => "account:new".to_owned(),
+        }
+    }
+
+    /// Whose data the caller may see.
+    pub(crate) fn reach(&self) -> Reach {
+        match self {
+            Self::Operator { .. }
+            | Self::Token {
+                role: Role::System, ..
+            } => Reach::All,
+            Self::Token { account_id, .. } => Reach::Account(*account_id),
+            // Nobody owns the nil id: an account that is not registered yet sees nothing.
+            Self::Account { account_id, .. } => {
+                Reach::Account(account_id.unwrap_or(AccountId(Uuid::nil())))
+            }
+        }
+    }
+
+    /// What the caller may hand on; none if that has no bounds.
+    pub(crate) fn authority(&self) -> Option<&Authority> {
+        match self {
+            Self::Token { authority, .. } => Some(authority),
+            Self::Operator { .. } | Self::Account { .. } => None,
+        }
+    }
+
+    /// The token that is used, if one is.
+    pub(crate) fn token_id(&self) -> Option<TokenId> {
+        match self {
+            Self::Token { id, .. } => Some(*id),
+            Self::Operator { .. } | Self::Account { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The privileges that handlers name, and how a caller comes to have one.
+
+use std::marker::PhantomData;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
+use subtle::ConstantTimeEq;
+use tollkeeper_authn::Requirement;
+use tollkeeper_domain::account::Lifecycle;
+use tollkeeper_domain::authority::Authority;
+use tollkeeper_domain::verdict::Verdict;
+use tollkeeper_read_model::{Reach, accounts};
+
+use super::{Caller, Credential, jwt, presented};
+use crate::app::App;
+use crate::http::problem::Problem;
+
+/// A right that a handler needs.
+pub(crate) trait Privilege: Send {
+    /// The scope by which an API token has it.
+    const SCOPE: &'static str;
+    /// Whether an account holder has it, within the account.
+    const FOR_ACCOUNTS: bool;
+}
+
+macro_rules! privilege {
+    ($(#[$doc:meta])* $name:ident, $scope:literal, $for_accounts:literal) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(crate) struct $name;
+
+        impl Privilege for $name {
+            const SCOPE: &'static str = $scope;
+            const FOR_ACCOUNTS: bool = $for_accounts;
+        }
+    };
+}
+
+privilege! {
+    /// See tokens.
+    TokensRead, "tollkeeper:tokens.read", true
+}
+privilege! {
+    /// Issue, change and end tokens.
+    TokensWrite, "tollkeeper:tokens.write", true
+}
+privilege! {
+    /// See accounts.
+    AccountsRead, "tollkeeper:accounts.write", true
+}
+privilege! {
+    /// Register and change accounts.
+    AccountsWrite, "tollkeeper:accounts.write", false
+}
+privilege! {
+    /// Ask about somebody's token.
+    Verify, "tollkeeper:verify", false
+}
+
+/// A caller who has the privilege `P`.
+#[derive(Debug)]
+pub(crate) struct Allowed<P> {
+    /// Who that is.
+    pub(crate) caller: Caller,
+    /// Whose data they may see.
+    pub(crate) reach: Reach,
+    privilege: PhantomData<P>,
+}
+
+impl<P: Privilege> FromRequestParts<App> for Allowed<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let credential = presented(&parts.headers)?
+            .only()?
+            .ok_or_else(Problem::unauthenticated)?;
+        let caller = identify(app, credential).await?;
+        let held = match &caller {
+            Caller::Operator { .. } => true,
+            Caller::Token { authority, .. } => authority.scopes.covers(P::SCOPE),
+            Caller::Account { .. } => P::FOR_ACCOUNTS,
+        };
+        if !held {
+            return Err(Problem::missing_scope(P::SCOPE));
+        }
+        Ok(Self {
+            reach: caller.reach(),
+            caller,
+            privilege: PhantomData,
+        })
+    }
+}
+
+impl OptionalFromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
+        match presented(&parts.headers)?.only()? {
+            Some(credential) => identify(app, credential).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+async fn identify(app: &App, credential: Credential<'_>) -> Result<Caller, Problem> {
+    match credential {
+        Credential::Key(key) => match operator(app, key) {
+            Some(name) => Ok(Caller::Operator { name }),
+            None => by_token(app, key).await,
+        },
+        Credential::Bearer(token) => by_token(app, token).await,
+        Credential::Jwt(jwt) => by_jwt(app, jwt).await,
+    }
+}
+
+/// Compares with every key, so that the time tells nothing about any of them.
+fn operator(app: &App, presented: &[u8]) -> Option<String> {
+    let mut found = None;
+    for operator in &app.policy.operators {
+        if bool::from(operator.key.expose().as_bytes().ct_eq(presented)) {
+            found = Some(operator.name.clone());
+        }
+    }
+    found
+}
+
+async fn by_token(app: &App, token: &[u8]) -> Result<Caller, Problem> {
+    let verification = app.engine.verify(token, &Requirement::default()).await;
+    match (verification.verdict, verification.identity()) {
+        (Verdict::Valid, Some(identity)) => {
+            let facts = identity.facts();
+            Ok(Caller::Token {
+                id: identity.token_id(),
+                account_id: identity.account_id(),
+                role: identity.account_role(),
+                authority: Authority {
+                    scopes: facts.scopes.clone(),
+                    expires_at: facts
+                        .expires_at
+                        .and_then(chrono::DateTime::from_timestamp_micros),
+                    environment: facts.environment,
+                },
+            })
+        }
+        (Verdict::Unavailable, _) => {
+            Err(Problem::unavailable("the caller's token cannot be checked"))
+        }
+        (verdict, _) => {
+            let detail = "the API token or key is not accepted";
+            Err(Problem::bad_credential(verdict.code(), detail))
+        }
+    }
+}
+
+async fn by_jwt(app: &App, token: &[u8]) -> Result<Caller, Problem> {
+    let Some(settings) = &app.policy.jwt else {
+        return Err(Problem::bad_credential(
+            "INVALID_JWT",
+            "JWTs are not accepted here",
+        ));
+    };
+    let identity = jwt::check(settings, token, app.now().timestamp())?;
+    let found = accounts::find_by_identity(&app.pool, &identity).await?;
+    let account_id = match found.map(|row| row.account) {
+        None => None,
+        Some(account) => match account.lifecycle {
+            Lifecycle::Active => Some(account.id),
+            Lifecycle::Suspended => {
+                return Err(Problem::forbidden(
+                    "ACCOUNT_SUSPENDED",
+                    "the account is suspended",
+                ));
+            }
+            // The same as an identity that was never known, but it is not born again.
+            Lifecycle::Deleted => {
+                return Err(Problem::forbidden(
+                    "ACCOUNT_DELETED",
+                    "the account is deleted",
+                ));
+            }
+        },
+    };
+    Ok(Caller::Account {
+        identity,
+        account_id,
+    })
+}

@@ -1,0 +1,114 @@
+//! Commands to accounts.
+
+use tollkeeper_domain::account::{
+    Account, AccountRegistered, Command, Identity, Role, decide, evolve,
+};
+use tollkeeper_domain::event::{Event, Stream};
+use tollkeeper_domain::ids::AccountId;
+use tollkeeper_event_store::{Submission, load};
+use tollkeeper_read_model::accounts::{self, Profile};
+use tollkeeper_read_model::{Reach, replay};
+
+use super::{ATTEMPTS, Cause, CommandError, Commands};
+
+impl Commands {
+    /// Lets an account come into being.
+    pub(crate) async fn register(
+        &self,
+        cause: &Cause,
+        registered: AccountRegistered,
+        profile: &Profile,
+    ) -> Result<Account, CommandError> {
+        let now = self.clock.now();
+        let id = AccountId(self.entropy.uuid_v7(now));
+        let (account, mut submission) =
+            self.decide_account(cause, id, None, &Command::Register(registered))?;
+        accounts::keep_profile(id, profile, &mut submission.rows);
+        self.commit(submission).await?;
+        Ok(account)
+    }
+
+    /// The account of a JWT's identity, registered if this is the first time that it writes.
+    pub(crate) async fn account_of(
+        &self,
+        cause: &Cause,
+        identity: &Identity,
+    ) -> Result<AccountId, CommandError> {
+        let registered = AccountRegistered {
+            external_id: None,
+            identity: Some(identity.clone()),
+            role: Role::User,
+        };
+        match self.register(cause, registered, &Profile::default()).await {
+            Ok(account) => Ok(account.id),
+            // Another request of the same holder was faster.
+            Err(CommandError::IdentityTaken) => {
+                let found = accounts::find_by_identity(&self.pool, identity).await?;
+                found
+                    .map(|row| row.account.id)
+                    .ok_or(CommandError::NotFound("account"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Carries out the command on the account, if it is within reach and at the `expected`
+    /// version. A `profile` is kept in the same transaction.
+    pub(crate) async fn change_account(
+        &self,
+        cause: &Cause,
+        (id, reach): (AccountId, Reach),
+        expected: Option<u64>,
+        command: &Command,
+        profile: Option<&Profile>,
+    ) -> Result<Account, CommandError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let history = load(&self.pool, Stream::Account(id)).await?;
+            let account = replay::account(&history)?.filter(|it| reach.includes(it.id));
+            let account = account.ok_or(CommandError::NotFound("account"))?;
+            if expected.is_some_and(|version| version != account.version) {
+                return Err(CommandError::VersionMismatch(account.version));
+            }
+            let (account, mut submission) =
+                self.decide_account(cause, id, Some(account), command)?;
+            if let Some(profile) = profile {
+                accounts::keep_profile(id, profile, &mut submission.rows);
+            } else if submission.events.is_empty() {
+                return Ok(account);
+            }
+            match self.commit(submission).await {
+                Ok(()) => return Ok(account),
+                Err(CommandError::Conflict) if attempt < ATTEMPTS => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn decide_account(
+        &self,
+        cause: &Cause,
+        id: AccountId,
+        before: Option<Account>,
+        command: &Command,
+    ) -> Result<(Account, Submission), CommandError> {
+        let now = self.clock.now();
+        let version = before.as_ref().map_or(0, |account| account.version);
+        let events = decide(before.as_ref(), command)?;
+        let after = events.iter().try_fold(before, |account, event| {
+            evolve(account, id, event, now).map(Some)
+        })?;
+        let account = after.ok_or_else(|| CommandError::Internal("no event".to_owned()))?;
+        let events: Vec<_> = events.into_iter().map(Event::Account).collect();
+        let mut submission = Submission {
+            changing_accounts: vec![id],
+            ..Submission::default()
+        };
+        if !events.is_empty() {
+            accounts::project(&account, &mut submission.rows);
+        }
+        submission.events = self.envelopes(cause, Stream::Account(id), version, events, now);
+        Ok((account, submission))
+    }
+}

@@ -1,0 +1,55 @@
+//! Tells the verifiers what was committed: the process's own engine at once, the others by a hint
+//! on core NATS, which makes a revocation fast and may be lost.
+
+use std::time::Duration;
+
+use async_nats::connection::State;
+use tollkeeper_authn::{Engine, FeedEvent, hints};
+use tollkeeper_event_store::{Appended, Submission};
+
+use super::error::Announced;
+
+/// A hint is worth no more of the caller's time than this; the log tells all the same.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// The events of a submission as verifiers hear of them, their positions not known yet.
+pub(super) fn prepare(submission: &Submission) -> Result<Announced, serde_json::Error> {
+    let events = submission.events.iter();
+    events
+        .map(|new| {
+            let payload = serde_json::to_vec(&new.event.payload()?)?;
+            let (kind, id) = (new.stream.kind(), new.stream.id());
+            Ok(FeedEvent::of(
+                0,
+                kind,
+                id,
+                new.stream_version,
+                new.event.name(),
+                &payload,
+            ))
+        })
+        .collect()
+}
+
+/// Tells of events that are committed.
+pub(super) async fn tell(
+    engine: &Engine,
+    broker: Option<&async_nats::Client>,
+    mut events: Announced,
+    appended: Appended,
+) {
+    let first = appended.first_position.unsigned_abs();
+    for (position, event) in (first..).zip(&mut events) {
+        event.position = position;
+        engine.committed(event);
+    }
+    let Some(broker) = broker else { return };
+    if broker.connection_state() != State::Connected {
+        return;
+    }
+    match tokio::time::timeout(PATIENCE, hints::publish(broker, &events)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a hint was not sent"),
+        Err(_) => tracing::debug!("a hint was not sent in time"),
+    }
+}

@@ -1,0 +1,96 @@
+//! Changes to tokens and accounts: load the history, decide, append, and tell the verifiers.
+//!
+//! A command that lost a race against another is decided again on what is now; it is refused only
+//! if its own condition no longer holds.
+
+mod accounts;
+mod announce;
+mod error;
+mod tokens;
+
+use std::sync::Arc;
+
+pub(crate) use error::CommandError;
+use sqlx::PgPool;
+pub(crate) use tokens::Needs;
+use tollkeeper_ambient::{SharedClock, SharedEntropy};
+use tollkeeper_authn::Engine;
+use tollkeeper_domain::event::{Event, Stream};
+use tollkeeper_event_store::{NewEvent, Submission, WriterHandle};
+
+/// How often a command is decided again when others were faster.
+const ATTEMPTS: usize = 8;
+
+/// Who asks, and in which request.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause {
+    /// As the log names them.
+    pub(crate) actor: String,
+    /// The id of the request.
+    pub(crate) request_id: String,
+}
+
+/// Carries out commands.
+#[derive(Clone)]
+pub struct Commands {
+    pool: PgPool,
+    writer: WriterHandle,
+    engine: Arc<Engine>,
+    broker: Option<async_nats::Client>,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+}
+
+impl Commands {
+    /// Commands on the log that `writer` writes and `pool` reads. What is committed is told to
+    /// `engine` at once, and by `broker`, where there is one, to the engines of other processes.
+    #[must_use]
+    pub fn new(
+        pool: PgPool,
+        writer: WriterHandle,
+        engine: Arc<Engine>,
+        broker: Option<async_nats::Client>,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+    ) -> Self {
+        Self {
+            pool,
+            writer,
+            engine,
+            broker,
+            clock,
+            entropy,
+        }
+    }
+
+    /// Appends, then tells the verifiers, so that the caller's next request already sees it.
+    async fn commit(&self, submission: Submission) -> Result<(), CommandError> {
+        let announced = announce::prepare(&submission)?;
+        let appended = self.writer.append(submission).await?;
+        announce::tell(&self.engine, self.broker.as_ref(), announced, appended).await;
+        Ok(())
+    }
+
+    /// Envelopes for the events that follow version `version` of a stream.
+    fn envelopes(
+        &self,
+        cause: &Cause,
+        stream: Stream,
+        version: u64,
+        events: impl IntoIterator<Item = Event>,
+        occurred_at: chrono::DateTime<chrono::Utc>,
+    ) -> Vec<NewEvent> {
+        let numbered = (version + 1..).zip(events);
+        numbered
+            .map(|(stream_version, event)| NewEvent {
+                event_id: self.entropy.uuid_v7(occurred_at),
+                stream,
+                stream_version,
+                event,
+                actor: cause.actor.clone(),
+                request_id: cause.request_id.clone(),
+                occurred_at,
+            })
+            .collect()
+    }
+}

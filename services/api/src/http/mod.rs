@@ -1,0 +1,10 @@
+//! What every operation shares: bodies and queries that are read strictly, errors in one public
+//! format, request ids.
+
+pub(crate) mod body;
+pub(crate) mod page;
+pub(crate) mod path;
+pub(crate) mod problem;
+pub(crate) mod query;
+pub(crate) mod request_id;
+pub(crate) mod version;

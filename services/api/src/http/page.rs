@@ -1,0 +1,66 @@
+//! Lists come in pages, from the newest to the oldest. The cursor is opaque to clients.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::problem::Problem;
+
+const DEFAULT_LIMIT: i64 = 50;
+const MAX_LIMIT: i64 = 200;
+
+/// One page of a list.
+#[derive(Debug, Serialize)]
+pub(crate) struct Page<T> {
+    items: Vec<T>,
+    /// Give it as `cursor` to get what follows; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page from one row more than `limit`, which shows whether anything follows.
+    pub(crate) fn of<R>(
+        mut rows: Vec<R>,
+        limit: i64,
+        id: impl Fn(&R) -> Uuid,
+        view: impl Fn(R) -> T,
+    ) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = rows
+            .last()
+            .filter(|_| more)
+            .map(|row| URL_SAFE_NO_PAD.encode(id(row).as_bytes()));
+        Self {
+            items: rows.into_iter().map(view).collect(),
+            next_cursor,
+        }
+    }
+}
+
+/// The id that the page begins after.
+pub(crate) fn cursor(text: Option<&str>) -> Result<Option<Uuid>, Problem> {
+    let read = |text: &str| {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        Uuid::from_slice(&bytes).ok()
+    };
+    text.map(|text| {
+        let bad = || Problem::bad_request("INVALID_QUERY", "`cursor` is none that a page gave");
+        read(text).ok_or_else(bad)
+    })
+    .transpose()
+}
+
+/// How many items the page holds.
+pub(crate) fn limit(asked: Option<i64>) -> Result<i64, Problem> {
+    let limit = asked.unwrap_or(DEFAULT_LIMIT);
+    if (1..=MAX_LIMIT).contains(&limit) {
+        Ok(limit)
+    } else {
+        let detail = format!("`limit` is 1 to {MAX_LIMIT}");
+        Err(Problem::bad_request("INVALID_QUERY", detail))
+    }
+}

@@ -1,0 +1,22 @@
+//! Ids in paths. A text that is no id names nothing, so the answer is that of an unknown id.
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use uuid::Uuid;
+
+use super::problem::Problem;
+
+/// The id at the end of the path, or before the operation's name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Id(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(id) = Path::<Uuid>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found("resource"))?;
+        Ok(Self(id))
+    }
+}

@@ -1,0 +1,322 @@
+//! Errors as clients see them: `application/problem+json` (RFC 9457) with a stable `code`, the
+//! request's id and a JSON pointer (RFC 6901) for each bad field.
+//!
+//! A server fault says nothing about its inside; that is logged once, where the answer is made.
+
+use std::fmt::Display;
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// One field that cannot be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct FieldError {
+    /// Where in the body it stands.
+    pub(crate) pointer: String,
+    /// What is wrong with it.
+    pub(crate) detail: String,
+}
+
+/// An error on its way to the client.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    errors: Vec<FieldError>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// For the log alone.
+    inside: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+/// How long a client should wait before it tries again what we cannot do now, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+
+impl Problem {
+    fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Display,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail: detail.to_string(),
+            errors: Vec::new(),
+            headers: Vec::new(),
+            inside: None,
+        }
+    }
+
+    /// 400: the request cannot be understood.
+    pub(crate) fn bad_request(code: &'static str, detail: impl Display) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            code,
+            "The request cannot be understood",
+            detail,
+        )
+    }
+
+    /// 401: no credential. Carries the bare challenge of RFC 6750, section 3.1.
+    pub(crate) fn unauthenticated() -> Self {
+        let detail =
+            "give an API token or a JWT as `Authorization: Bearer`, or a key as `X-API-Key`";
+        let title = "Credentials are needed";
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", title, detail).with(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"tollkeeper\""),
+        )
+    }
+
+    /// 401: a credential that does not work.
+    pub(crate) fn bad_credential(code: &'static str, detail: impl Display) -> Self {
+        let challenge = "Bearer realm=\"tollkeeper\", error=\"invalid_token\"";
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            code,
+            "The credential does not work",
+            detail,
+        )
+        .with(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(challenge),
+        )
+    }
+
+    /// 403: a scope is missing.
+    pub(crate) fn missing_scope(scope: &str) -> Self {
+        let detail = format!("this needs the scope `{scope}`");
+        let challenge =
+            format!("Bearer realm=\"tollkeeper\", error=\"insufficient_scope\", scope=\"{scope}\"");
+        let problem = Self::new(
+            StatusCode::FORBIDDEN,
+            "INSUFFICIENT_SCOPE",
+            "Not allowed",
+            detail,
+        );
+        match HeaderValue::from_str(&challenge) {
+            Ok(challenge) => problem.with(header::WWW_AUTHENTICATE, challenge),
+            Err(_) => problem,
+        }
+    }
+
+    /// 403: the caller may not do this.
+    pub(crate) fn forbidden(code: &'static str, detail: impl Display) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, "Not allowed", detail)
+    }
+
+    /// 404: not there, or not the caller's.
+    pub(crate) fn not_found(what: &str) -> Self {
+        let detail = format!("there is no such {what}");
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "Not found", detail)
+    }
+
+    /// 405: the path is there, but not for this method.
+    pub(crate) fn method_not_allowed() -> Self {
+        let title = "Method not allowed";
+        let detail = "this path does not take this method";
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "METHOD_NOT_ALLOWED",
+            title,
+            detail,
+        )
+    }
+
+    /// 409: it does not fit what is.
+    pub(crate) fn conflict(code: &'static str, detail: impl Display) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            code,
+            "It does not fit the present state",
+            detail,
+        )
+    }
+
+    /// 412: the caller has seen another version.
+    pub(crate) fn version_mismatch(current: u64) -> Self {
+        let detail = format!("the version is {current} by now; read it again before you change it");
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "VERSION_MISMATCH",
+            "It has changed",
+            detail,
+        )
+    }
+
+    /// 413: too much of it.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let detail = format!("a body has at most {limit} bytes");
+        let title = "The body is too large";
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "BODY_TOO_LARGE",
+            title,
+            detail,
+        )
+    }
+
+    /// 415: not JSON.
+    pub(crate) fn not_json() -> Self {
+        let detail = "send JSON with `Content-Type: application/json`";
+        let title = "Unsupported media type";
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            title,
+            detail,
+        )
+    }
+
+    /// 422: fields that cannot be accepted.
+    pub(crate) fn bad_fields(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [only] => format!("{}: {}", only.pointer, only.detail),
+            several => format!("{} fields cannot be accepted", several.len()),
+        };
+        let title = "The body cannot be accepted";
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self {
+            errors,
+            ..Self::new(status, "INVALID_FIELDS", title, detail)
+        }
+    }
+
+    /// 422: one field that cannot be accepted.
+    pub(crate) fn bad_field(pointer: &str, detail: impl Display) -> Self {
+        let detail = detail.to_string();
+        Self::bad_fields(vec![FieldError {
+            pointer: pointer.to_owned(),
+            detail,
+        }])
+    }
+
+    /// 503: it cannot be done now, and whether it was done may not be known.
+    pub(crate) fn unavailable(inside: impl Display) -> Self {
+        let detail = "this cannot be done now; try again";
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "UNAVAILABLE",
+            "Unavailable",
+            detail,
+        );
+        let problem = problem.with(header::RETRY_AFTER, RETRY_AFTER);
+        Self {
+            inside: Some(inside.to_string()),
+            ..problem
+        }
+    }
+
+    /// 500: our own fault.
+    pub(crate) fn internal(inside: impl Display) -> Self {
+        let detail = "something went wrong on our side; the request id helps to find out what";
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let problem = Self::new(status, "INTERNAL", "Internal error", detail);
+        Self {
+            inside: Some(inside.to_string()),
+            ..problem
+        }
+    }
+
+    /// Adds a header.
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Writes the answer, and the inside into the log.
+    pub(crate) fn answer(&self, request_id: &str) -> Response {
+        let code = self.code;
+        match &self.inside {
+            Some(inside) => tracing::error!(request_id, code, %inside, "a request failed"),
+            None => {
+                tracing::debug!(request_id, code, detail = %self.detail, "a request was refused")
+            }
+        }
+        let document = Document {
+            r#type: format!("https://tollkeeper.dev/problems/{}", code.to_lowercase()),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code,
+            request_id,
+            errors: &self.errors,
+        };
+        let mut response = (self.status, Json(document)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        for (name, value) in &self.headers {
+            response.headers_mut().append(name, value.clone());
+        }
+        response
+    }
+}
+
+/// The body is written by the layer that knows the request's id.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The database could not be asked.
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => Self::internal(error),
+            _ => Self::unavailable(error),
+        }
+    }
+}
+
+/// Collects what is wrong with the fields of a body, so that the client learns all of it at once.
+#[derive(Debug, Default)]
+pub(crate) struct FieldErrors(Vec<FieldError>);
+
+impl FieldErrors {
+    /// Takes the value, or notes what is wrong with the field at `pointer`.
+    pub(crate) fn take<T, E: Display>(
+        &mut self,
+        pointer: impl Into<String>,
+        value: Result<T, E>,
+    ) -> Option<T> {
+        value.map_err(|error| self.add(pointer, error)).ok()
+    }
+
+    /// Notes what is wrong with the field at `pointer`.
+    pub(crate) fn add(&mut self, pointer: impl Into<String>, detail: impl Display) {
+        self.0.push(FieldError {
+            pointer: pointer.into(),
+            detail: detail.to_string(),
+        });
+    }
+
+    /// Fails if anything was noted.
+    pub(crate) fn check(self) -> Result<(), Problem> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::bad_fields(self.0))
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The id that a request is found by: the client's own `X-Request-Id` where it has a plain form,
+//! else a new one. It is in every answer, every event and every line of the log.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::problem::Problem;
+use crate::app::App;
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+const MAX_CHARACTERS: usize = 128;
+
+/// The id of the request.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
+impl RequestId {
+    /// The client's id, or a new one.
+    pub(crate) fn of(headers: &HeaderMap, app: &App) -> Self {
+        let plain = |text: &&str| {
+            let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            (1..=MAX_CHARACTERS).contains(&text.len()) && text.bytes().all(known)
+        };
+        let own = headers
+            .get(HEADER)
+            .and_then(|value| value.to_str().ok())
+            .filter(plain);
+        Self(own.map_or_else(|| app.new_id().to_string(), str::to_owned))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let id = parts.extensions.get::<Self>().cloned();
+        id.ok_or_else(|| Problem::internal("the route has no request id layer"))
+    }
+}
+
+/// Gives the request its id, and writes the body of a [`Problem`] with it.
+pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(request.headers(), &app);
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = problem.answer(&id.0);
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
+}

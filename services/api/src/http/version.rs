@@ -1,0 +1,43 @@
+//! Versions as entity tags: `ETag` and `If-Match` (RFC 9110, section 13.1.1).
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+
+use super::problem::Problem;
+
+/// The version that the caller has seen, where it says so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IfMatch(pub(crate) Option<u64>);
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(header::IF_MATCH) else {
+            return Ok(Self(None));
+        };
+        let text = value.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(Self(None));
+        }
+        let version = text
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'));
+        let version = version.and_then(|version| version.parse().ok());
+        let bad = || {
+            let detail = "`If-Match` is the `ETag` of the version you have seen, such as \"3\"";
+            Problem::bad_request("INVALID_HEADER", detail)
+        };
+        Ok(Self(Some(version.ok_or_else(bad)?)))
+    }
+}
+
+/// The entity tag of a version.
+pub(crate) fn etag(version: u64) -> [(axum::http::HeaderName, HeaderValue); 1] {
+    let tag = HeaderValue::from_str(&format!("\"{version}\""));
+    [(
+        header::ETAG,
+        tag.unwrap_or(HeaderValue::from_static("\"0\"")),
+    )]
+}

@@ -1,0 +1,87 @@
+//! Watches what the process leans on, and tells `/readyz` and the log when that changes.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tollkeeper_authn::{Engine, Freshness};
+use tollkeeper_runtime::database::{Stopped, connect_patiently};
+use tollkeeper_runtime::health::ReadinessHandle;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// An answer that takes longer is none.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Waits for Postgres and then watches it until `stop`.
+///
+/// # Errors
+/// [`Stopped::Unusable`] if the schema is one that this binary cannot use.
+pub async fn watch_postgres(
+    pool: PgPool,
+    readiness: ReadinessHandle,
+    stop: CancellationToken,
+) -> Result<(), Stopped> {
+    match connect_patiently(&pool, &readiness, &stop).await {
+        Err(Stopped::Asked) => return Ok(()),
+        Err(unusable) => return Err(unusable),
+        Ok(()) => {}
+    }
+    let mut away = false;
+    while wait(&stop).await {
+        let answer = tokio::time::timeout(PATIENCE, tollkeeper_event_store::head(&pool)).await;
+        let reason = match answer {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("Postgres does not answer".to_owned()),
+        };
+        match (reason, away) {
+            (None, false) => {}
+            (None, true) => {
+                tracing::info!("Postgres is there again");
+                readiness.ready();
+                away = false;
+            }
+            (Some(reason), _) => {
+                if !away {
+                    tracing::warn!(%reason, "Postgres is away");
+                }
+                readiness.not_ready(reason);
+                away = true;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Watches the proof that verification answers by until `stop`.
+pub async fn watch_proof(
+    engine: std::sync::Arc<Engine>,
+    readiness: ReadinessHandle,
+    stop: CancellationToken,
+) {
+    let mut last = None;
+    loop {
+        let freshness = engine.status().freshness;
+        match freshness {
+            Freshness::Live | Freshness::Stale => readiness.ready(),
+            Freshness::Unavailable => readiness.not_ready("what is in memory is not proven"),
+        }
+        if last.is_some_and(|last| last != freshness) {
+            tracing::info!(state = freshness.as_str(), "verification changed its state");
+        }
+        last = Some(freshness);
+        if !wait(&stop).await {
+            return;
+        }
+    }
+}
+
+/// Whether to go on after a pause.
+async fn wait(stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        () = tokio::time::sleep(PAUSE) => true,
+    }
+}

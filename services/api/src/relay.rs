@@ -1,0 +1,142 @@
+//! Moves the log to the broker: every event, in order, to `lifecycle.<Type>` on the stream
+//! `LIFECYCLE`.
+//!
+//! The log is the outbox. One process at a time holds the lease; the checkpoint moves when the
+//! broker has acknowledged, so an event may arrive twice but never not at all. `Nats-Msg-Id` is the
+//! event's id, which lets the broker drop what comes twice within its window. The hash of a secret
+//! is stripped: it is for rebuilds and for nobody else.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::Context;
+use futures::future::try_join_all;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tollkeeper_event_store::{
+    FollowError, Lease, LeaseError, StoredEvent, lease, move_checkpoint, read_after,
+};
+
+/// The name of the relay's checkpoint.
+const NAME: &str = "lifecycle-relay";
+
+/// How long a lease holds; another process takes over that long after this one died.
+const LEASE: Duration = Duration::from_secs(15);
+
+/// The most events in flight to the broker.
+const PAGE: i64 = 256;
+
+/// How often the log is looked at while it is quiet, and the lease while another holds it.
+const PAUSE: Duration = Duration::from_millis(500);
+
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error(transparent)]
+    Log(#[from] FollowError),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error("an event cannot be written: {0}")]
+    Encode(#[from] serde_json::Error),
+    #[error("the broker did not take an event: {0}")]
+    Publish(#[from] async_nats::jetstream::context::PublishError),
+}
+
+/// Relays until `stop`. Faults are logged and tried again: nothing is lost while it waits.
+pub async fn run(pool: PgPool, broker: Context, stop: CancellationToken) {
+    let mut held: Option<Lease> = None;
+    let mut failing = false;
+    while !stop.is_cancelled() {
+        let outcome = step(&pool, &broker, &mut held).await;
+        let pause = match &outcome {
+            Ok(caught_up) => *caught_up,
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(%error, "the relay waits");
+                }
+                held = None;
+                true
+            }
+        };
+        if failing && outcome.is_ok() {
+            tracing::info!("the relay goes on");
+        }
+        failing = outcome.is_err();
+        if pause {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+    }
+    if let Some(mut lease) = held {
+        let position = lease.position;
+        let returned = move_checkpoint(&pool, &mut lease, position, Duration::ZERO).await;
+        if let Err(error) = returned {
+            tracing::debug!(%error, "the relay's lease runs out by itself");
+        }
+    }
+}
+
+/// Relays one page. Tells whether there is nothing more to do for now.
+async fn step(
+    pool: &PgPool,
+    broker: &Context,
+    held: &mut Option<Lease>,
+) -> Result<bool, RelayError> {
+    if held.is_none() {
+        *held = lease(pool, NAME, LEASE).await.map_err(LeaseError::from)?;
+    }
+    let Some(lease) = held else { return Ok(true) };
+    let events = read_after(pool, lease.position, PAGE).await?;
+    let done = events.last().map_or(lease.position, |event| event.position);
+    publish(broker, &events).await?;
+    move_checkpoint(pool, lease, done, LEASE).await?;
+    Ok(events.len() < usize::try_from(PAGE).unwrap_or(usize::MAX))
+}
+
+async fn publish(broker: &Context, events: &[StoredEvent]) -> Result<(), RelayError> {
+    let mut acks = Vec::with_capacity(events.len());
+    for event in events {
+        let id = event.event_id.to_string();
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Msg-Id", id.as_str());
+        headers.insert("Tollkeeper-Position", event.position.to_string().as_str());
+        headers.insert(
+            "Tollkeeper-Stream-Id",
+            event.stream.id().to_string().as_str(),
+        );
+        let subject = format!("lifecycle.{}", event.event.name());
+        let body = serde_json::to_vec(&public(event)?)?;
+        acks.push(
+            broker
+                .publish_with_headers(subject, headers, body.into())
+                .await?
+                .into_future(),
+        );
+    }
+    try_join_all(acks).await?;
+    Ok(())
+}
+
+/// The event as others may see it.
+fn public(stored: &StoredEvent) -> Result<Value, serde_json::Error> {
+    let mut payload = stored.event.payload()?;
+    if let Some(payload) = payload.as_object_mut() {
+        payload.remove("secret_hash");
+    }
+    Ok(json!({
+        "position": stored.position,
+        "event_id": stored.event_id,
+        "stream_type": stored.stream.kind(),
+        "stream_id": stored.stream.id(),
+        "stream_version": stored.stream_version,
+        "type": stored.event.name(),
+        "schema_version": stored.event.schema_version(),
+        "payload": payload,
+        "actor": stored.actor,
+        "request_id": stored.request_id,
+        "occurred_at": stored.occurred_at,
+        "recorded_at": stored.recorded_at,
+    }))
+}

@@ -1,0 +1,78 @@
+//! All routes on one page, grouped by who calls them.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{any, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::App;
+use crate::http::body::MAX_BODY_BYTES;
+use crate::http::problem::Problem;
+use crate::http::request_id;
+use crate::verification::{forward_auth, rpc};
+use crate::{accounts, tokens};
+
+/// The public listener's routes.
+pub fn router(app: App) -> Router {
+    // Reverse proxies. No layers: every request of every customer passes here.
+    let proxies = Router::new()
+        .route("/v1/forward-auth", any(forward_auth::handle))
+        .route("/v1/forward-auth/", any(forward_auth::handle))
+        .route("/v1/forward-auth/{*path}", any(forward_auth::handle));
+
+    // Gateways and services that ask about a token they were shown.
+    let verifiers = Router::new().route("/v1/verify", post(rpc::handle));
+
+    // Operators, account holders, and programs with a management token.
+    let management = Router::new()
+        .route(
+            "/v1/accounts",
+            post(accounts::register::handle).get(accounts::list::handle),
+        )
+        .route(
+            "/v1/accounts/{id}",
+            get(accounts::get::handle).patch(accounts::change::handle),
+        )
+        .route(
+            "/v1/accounts/{id}/suspend",
+            post(accounts::suspend::suspend),
+        )
+        .route("/v1/accounts/{id}/resume", post(accounts::suspend::resume))
+        .route(
+            "/v1/tokens",
+            post(tokens::issue::handle).get(tokens::list::handle),
+        )
+        .route(
+            "/v1/tokens/{id}",
+            get(tokens::get::handle)
+                .patch(tokens::change::handle)
+                .delete(tokens::revoke::handle),
+        )
+        .route("/v1/tokens/{id}/rotate", post(tokens::rotate::handle))
+        .route("/v1/tokens/{id}/suspend", post(tokens::suspend::suspend))
+        .route("/v1/tokens/{id}/resume", post(tokens::suspend::resume));
+
+    let layered = verifiers
+        .merge(management)
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .fallback(async || Problem::not_found("path"))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            request_id::layer,
+        ));
+
+    proxies.merge(layered).with_state(app)
+}
+
+/// A handler that panicked answers like any other fault; the panic's text stays in the log.
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without text");
+    axum::response::IntoResponse::into_response(Problem::internal(text))
+}

@@ -1,0 +1,118 @@
+//! The settings of this process, read once at its start.
+
+use std::thread;
+
+use chrono::TimeDelta;
+use tollkeeper_authn::{EngineConfig, StalePolicy};
+use tollkeeper_domain::secret::{BadBrand, Brand};
+use tollkeeper_runtime::settings::{
+    self, Binary, BrokerSettings, DatabaseSettings, InternalListenSettings, JwtSettings,
+    ListenSettings, LogSettings, OperatorSettings, SettingsError, Source, SpoolFull, TokenSettings,
+    UsageSettings, VerificationSettings,
+};
+use tollkeeper_usage::{FullPolicy, SpoolSettings};
+
+use crate::app::Policy;
+
+/// All settings of the API.
+#[derive(Debug)]
+pub struct ApiSettings {
+    /// The primary.
+    pub database: DatabaseSettings,
+    /// NATS.
+    pub broker: BrokerSettings,
+    /// The public listener.
+    pub listen: ListenSettings,
+    /// The internal listener.
+    pub internal: InternalListenSettings,
+    /// What is logged, and how.
+    pub log: LogSettings,
+    tokens: TokenSettings,
+    operators: OperatorSettings,
+    jwt: Option<JwtSettings>,
+    verification: VerificationSettings,
+    spool: settings::SpoolSettings,
+    usage: UsageSettings,
+}
+
+impl ApiSettings {
+    /// Reads them from the process's surroundings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] that names the setting.
+    pub fn from_process() -> Result<Self, SettingsError> {
+        Self::read(&Source::from_process(Binary::Api)?)
+    }
+
+    /// Reads them from `source`.
+    ///
+    /// # Errors
+    /// [`SettingsError`] that names the setting.
+    pub fn read(source: &Source) -> Result<Self, SettingsError> {
+        Ok(Self {
+            database: DatabaseSettings::read(source)?,
+            broker: BrokerSettings::read(source)?,
+            listen: ListenSettings::read(source)?,
+            internal: InternalListenSettings::read(source)?,
+            log: LogSettings::read(source)?,
+            tokens: TokenSettings::read(source)?,
+            operators: OperatorSettings::read(source)?,
+            jwt: JwtSettings::read(source)?,
+            verification: VerificationSettings::read(source)?,
+            spool: settings::SpoolSettings::read(source)?,
+            usage: UsageSettings::read(source)?,
+        })
+    }
+
+    /// The brand of the tokens.
+    ///
+    /// # Errors
+    /// If the setting is none.
+    pub fn brand(&self) -> Result<Brand, BadBrand> {
+        self.tokens.brand.parse()
+    }
+
+    /// How the engine is set up.
+    #[must_use]
+    pub fn engine(&self, brand: Brand) -> EngineConfig {
+        let stale_policy = match self.verification.stale_policy {
+            settings::StalePolicy::Deny => StalePolicy::Deny,
+            settings::StalePolicy::Allow => StalePolicy::Allow,
+        };
+        EngineConfig {
+            cache_bytes: self.verification.cache_bytes.0,
+            stale_policy,
+            stale_limit: self.verification.stale_limit,
+            ..EngineConfig::new(brand)
+        }
+    }
+
+    /// How the spool is set up: a lane for each worker thread.
+    #[must_use]
+    pub fn spool(&self) -> SpoolSettings {
+        let full_policy = match self.spool.full {
+            SpoolFull::Drop => FullPolicy::Drop,
+            SpoolFull::Refuse => FullPolicy::Refuse,
+        };
+        SpoolSettings {
+            max_bytes: self.spool.bytes.0,
+            lanes: thread::available_parallelism().map_or(4, usize::from),
+            full_policy,
+            ..SpoolSettings::new(&self.spool.dir)
+        }
+    }
+
+    /// What the handlers need of the settings.
+    #[must_use]
+    pub fn policy(self, brand: Brand) -> Policy {
+        let days = self.tokens.max_lifetime_days;
+        Policy {
+            brand,
+            longest_lifetime: days.map(|days| TimeDelta::days(days.into())),
+            operators: self.operators.keys,
+            jwt: self.jwt,
+            trusted_proxies: self.operators.trusted_proxies,
+            usage_ip: self.usage.ip,
+        }
+    }
+}

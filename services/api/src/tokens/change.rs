@@ -1,0 +1,82 @@
+//! `PATCH /v1/tokens/{id}`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tollkeeper_domain::token::{Change, Command, Metadata, TokenName, Validity};
+
+use super::fields::{cut, scopes};
+use super::view::TokenView;
+use crate::app::App;
+use crate::caller::{Allowed, TokensWrite};
+use crate::commands::{Cause, Needs};
+use crate::http::body::{Body, nullable};
+use crate::http::path::Id;
+use crate::http::problem::{FieldErrors, Problem};
+use crate::http::request_id::RequestId;
+use crate::http::version::{IfMatch, etag};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeToken {
+    name: Option<String>,
+    scopes: Option<Vec<String>>,
+    metadata: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "nullable")]
+    not_before: Option<Option<DateTime<Utc>>>,
+    #[serde(default, deserialize_with = "nullable")]
+    expires_at: Option<Option<DateTime<Utc>>>,
+}
+
+/// Changes what the body names: 200, 403 beyond the caller's own token, 404, 409 once revoked, or
+/// 412 where `If-Match` names another version.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<TokensWrite>,
+    Id(id): Id,
+    IfMatch(expected): IfMatch,
+    RequestId(request_id): RequestId,
+    Body(body): Body<ChangeToken>,
+) -> Result<impl IntoResponse, Problem> {
+    let mut errors = FieldErrors::default();
+    let change = Change {
+        name: body
+            .name
+            .and_then(|name| errors.take("/name", TokenName::new(&name))),
+        scopes: body.scopes.map(|texts| scopes(&texts, &mut errors)),
+        metadata: body
+            .metadata
+            .and_then(|it| errors.take("/metadata", Metadata::new(it))),
+        not_before: body.not_before.map(|time| time.map(cut)),
+        expires_at: body.expires_at.map(|time| time.map(cut)),
+        longest: app.policy.longest_lifetime,
+    };
+    errors.check()?;
+
+    let cause = Cause {
+        actor: allowed.caller.actor(),
+        request_id,
+    };
+    let authority = allowed.caller.authority();
+    let target = (id.into(), allowed.reach);
+    let changed = app
+        .commands
+        .change(&cause, target, expected, Needs::Nothing, |token, _| {
+            if let Some(authority) = authority {
+                // What it is and what it would become must both lie within the caller's reach.
+                authority.reaches(&token.scopes, &token.validity, token.environment)?;
+                let after = Validity {
+                    not_before: change.not_before.unwrap_or(token.validity.not_before),
+                    expires_at: change.expires_at.unwrap_or(token.validity.expires_at),
+                };
+                let scopes = change.scopes.as_ref().unwrap_or(&token.scopes);
+                authority.reaches(scopes, &after, token.environment)?;
+            }
+            Ok(Command::Change(Box::new(change.clone())))
+        });
+    let view = TokenView::read(&app, &changed.await?).await?;
+    Ok((etag(view.version()), Json(view)))
+}

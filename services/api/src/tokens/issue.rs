@@ -1,0 +1,197 @@
+//! `POST /v1/tokens`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::secret::{Environment, TokenSecret};
+use tollkeeper_domain::token::{Issue, Metadata, TokenIssued, TokenName, Validity};
+use tollkeeper_read_model::{Reach, accounts};
+use uuid::Uuid;
+
+use super::fields::{cut, scopes};
+use super::view::{SecretView, TokenView};
+use crate::app::App;
+use crate::caller::{Allowed, Caller, TokensWrite};
+use crate::commands::{Cause, CommandError};
+use crate::http::body::Body;
+use crate::http::problem::{FieldErrors, Problem};
+use crate::http::request_id::RequestId;
+use crate::http::version::etag;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IssueToken {
+    account_id: Option<Uuid>,
+    name: String,
+    environment: Option<Environment>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+    not_before: Option<DateTime<Utc>>,
+    expires_at: Option<DateTime<Utc>>,
+    expires_in_minutes: Option<i64>,
+}
+
+/// Issues a token: 201 with the secret, this once.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<TokensWrite>,
+    RequestId(request_id): RequestId,
+    Body(body): Body<IssueToken>,
+) -> Result<Response, Problem> {
+    let now = app.now();
+    let mut cause = Cause {
+        actor: allowed.caller.actor(),
+        request_id,
+    };
+    let mut errors = FieldErrors::default();
+    let name = errors.take("/name", TokenName::new(&body.name));
+    let metadata = errors.take("/metadata", Metadata::new(body.metadata));
+    let scopes = scopes(&body.scopes, &mut errors);
+    let validity = Validity {
+        not_before: body.not_before.map(cut),
+        expires_at: expiry(
+            &app,
+            body.expires_at,
+            body.expires_in_minutes,
+            now,
+            &mut errors,
+        ),
+    };
+    errors.check()?;
+    let (Some(name), Some(metadata)) = (name, metadata) else {
+        return Err(Problem::internal(
+            "a field without a value passed its check",
+        ));
+    };
+    let environment = body.environment.unwrap_or(Environment::Live);
+    if let Some(authority) = allowed.caller.authority() {
+        authority
+            .reaches(&scopes, &validity, environment)
+            .map_err(CommandError::from)?;
+    }
+    let account_id = account(&app, &allowed, body.account_id.map(AccountId), &mut cause).await?;
+
+    let fill = |bytes: &mut [u8]| app.entropy.fill(bytes);
+    let secret = TokenSecret::generate(&app.policy.brand, environment, fill);
+    let issue = Issue {
+        token: TokenIssued {
+            account_id,
+            name,
+            environment,
+            token_prefix: secret.prefix().to_owned(),
+            secret_hash: secret.hash(),
+            scopes,
+            metadata,
+            not_before: validity.not_before,
+            expires_at: validity.expires_at,
+            issued_by: allowed.caller.token_id(),
+        },
+        longest: app.policy.longest_lifetime,
+    };
+    let id = TokenId(app.new_id());
+    let token = match app.commands.issue(&cause, id, issue, now).await {
+        Ok(token) => token,
+        Err(CommandError::AccountNotActive(id)) => return Err(not_active(&app, id).await?),
+        Err(error) => return Err(error.into()),
+    };
+    let view = TokenView::unused(token);
+    let tag = etag(view.version());
+    let body = Json(SecretView {
+        token: secret.expose(),
+        view,
+    });
+    Ok((StatusCode::CREATED, tag, NO_STORE, body).into_response())
+}
+
+/// Answers that hold a secret are kept by nobody on the way.
+pub(super) const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
+    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+
+/// The expiry asked for, or the longest that is allowed.
+fn expiry(
+    app: &App,
+    at: Option<DateTime<Utc>>,
+    minutes: Option<i64>,
+    now: DateTime<Utc>,
+    errors: &mut FieldErrors,
+) -> Option<DateTime<Utc>> {
+    match (at, minutes) {
+        (Some(_), Some(_)) => {
+            errors.add("/expires_in_minutes", "give this or `expires_at`, not both");
+            None
+        }
+        (Some(at), None) => Some(cut(at)),
+        (None, Some(minutes)) => {
+            let length = TimeDelta::try_minutes(minutes).filter(|_| minutes > 0);
+            let end = length.and_then(|length| now.checked_add_signed(length));
+            if end.is_none() {
+                errors.add(
+                    "/expires_in_minutes",
+                    "this is 1 or more, within the calendar",
+                );
+            }
+            end
+        }
+        (None, None) => app.policy.longest_lifetime.map(|longest| now + longest),
+    }
+}
+
+/// The account that the token is for.
+async fn account(
+    app: &App,
+    allowed: &Allowed<TokensWrite>,
+    asked: Option<AccountId>,
+    cause: &mut Cause,
+) -> Result<AccountId, Problem> {
+    let own = match &allowed.caller {
+        Caller::Operator { .. } => None,
+        Caller::Token { account_id, .. } => Some(*account_id),
+        Caller::Account {
+            account_id: Some(id),
+            ..
+        } => Some(*id),
+        Caller::Account {
+            account_id: None,
+            identity,
+        } => {
+            if asked.is_some() {
+                return Err(no_account());
+            }
+            let id = app.commands.account_of(cause, identity).await?;
+            cause.actor = format!("account:{id}");
+            Some(id)
+        }
+    };
+    let account = asked.or(own);
+    let account = account.ok_or_else(|| {
+        Problem::bad_field(
+            "/account_id",
+            "an operator says which account the token is for",
+        )
+    })?;
+    if allowed.reach == Reach::All || own == Some(account) {
+        Ok(account)
+    } else {
+        Err(no_account())
+    }
+}
+
+fn no_account() -> Problem {
+    Problem::bad_field("/account_id", "there is no such account")
+}
+
+/// Tells an account that is suspended from one that is not there.
+async fn not_active(app: &App, id: AccountId) -> Result<Problem, Problem> {
+    let found = accounts::find(&app.pool, Reach::All, id).await?;
+    Ok(match found {
+        Some(_) => CommandError::AccountNotActive(id).into(),
+        None => no_account(),
+    })
+}

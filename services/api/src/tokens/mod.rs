@@ -1,0 +1,11 @@
+//! Tokens, one file per operation.
+
+pub(crate) mod change;
+mod fields;
+pub(crate) mod get;
+pub(crate) mod issue;
+pub(crate) mod list;
+pub(crate) mod revoke;
+pub(crate) mod rotate;
+pub(crate) mod suspend;
+mod view;

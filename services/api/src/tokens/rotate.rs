@@ -1,0 +1,85 @@
+//! `POST /v1/tokens/{id}/rotate`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use tollkeeper_domain::secret::TokenSecret;
+use tollkeeper_domain::token::{Command, Refusal, Rotate};
+
+use super::issue::NO_STORE;
+use super::view::{SecretView, TokenView};
+use crate::app::App;
+use crate::caller::{Allowed, TokensWrite};
+use crate::commands::{Cause, Needs};
+use crate::http::body::OptionalBody;
+use crate::http::path::Id;
+use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
+use crate::http::version::{IfMatch, etag};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotateToken {
+    /// How long the earlier secrets go on working; none at all by default.
+    #[serde(default)]
+    grace_seconds: i64,
+}
+
+/// Gives the token a new secret: 200 with it, this once; 403 beyond the caller's own token, 404,
+/// 409 once revoked or expired.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<TokensWrite>,
+    Id(id): Id,
+    IfMatch(expected): IfMatch,
+    RequestId(request_id): RequestId,
+    OptionalBody(body): OptionalBody<RotateToken>,
+) -> Result<Response, Problem> {
+    let cause = Cause {
+        actor: allowed.caller.actor(),
+        request_id,
+    };
+    let authority = allowed.caller.authority();
+    let target = (id.into(), allowed.reach);
+    // The secret names the token's environment, which is known only once the token is loaded.
+    let made = Mutex::new(None);
+    let changed = app.commands.change(
+        &cause,
+        target,
+        expected,
+        Needs::ActiveAccount,
+        |token, _| {
+            if let Some(authority) = authority {
+                authority.reaches(&token.scopes, &token.validity, token.environment)?;
+            }
+            let grace = TimeDelta::try_seconds(body.grace_seconds).ok_or(Refusal::Grace)?;
+            let fill = |bytes: &mut [u8]| app.entropy.fill(bytes);
+            let secret = TokenSecret::generate(&app.policy.brand, token.environment, fill);
+            let command = Command::Rotate(Rotate {
+                token_prefix: secret.prefix().to_owned(),
+                secret_hash: secret.hash(),
+                grace,
+            });
+            *made.lock() = Some(secret);
+            Ok(command)
+        },
+    );
+    let token = changed.await?;
+    let secret = made
+        .into_inner()
+        .ok_or_else(|| Problem::internal("no secret was made"))?;
+    let view = TokenView::read(&app, &token).await?;
+    let tag = etag(view.version());
+    Ok((
+        tag,
+        NO_STORE,
+        Json(SecretView {
+            token: secret.expose(),
+            view,
+        }),
+    )
+        .into_response())
+}

@@ -1,0 +1,68 @@
+//! `POST /v1/tokens/{id}/suspend` and `/resume`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use tollkeeper_domain::token::Command;
+
+use super::view::TokenView;
+use crate::app::App;
+use crate::caller::{Allowed, TokensWrite};
+use crate::commands::{Cause, Needs};
+use crate::http::path::Id;
+use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
+use crate::http::version::{IfMatch, etag};
+
+/// Lets the token rest: 200, 404, 409 once revoked.
+pub(crate) async fn suspend(
+    State(app): State<App>,
+    allowed: Allowed<TokensWrite>,
+    Id(id): Id,
+    IfMatch(expected): IfMatch,
+    RequestId(request_id): RequestId,
+) -> Result<impl IntoResponse, Problem> {
+    let cause = Cause {
+        actor: allowed.caller.actor(),
+        request_id,
+    };
+    let target = (id.into(), allowed.reach);
+    let choose = |_: &_, _| Ok(Command::Suspend);
+    let token = app
+        .commands
+        .change(&cause, target, expected, Needs::Nothing, choose)
+        .await?;
+    let view = TokenView::read(&app, &token).await?;
+    Ok((etag(view.version()), Json(view)))
+}
+
+/// Lets the token work again: 200, 403 beyond the caller's own token, 404, 409 once revoked or
+/// while the account is not active.
+pub(crate) async fn resume(
+    State(app): State<App>,
+    allowed: Allowed<TokensWrite>,
+    Id(id): Id,
+    IfMatch(expected): IfMatch,
+    RequestId(request_id): RequestId,
+) -> Result<impl IntoResponse, Problem> {
+    let cause = Cause {
+        actor: allowed.caller.actor(),
+        request_id,
+    };
+    let authority = allowed.caller.authority();
+    let target = (id.into(), allowed.reach);
+    let resumed = app.commands.change(
+        &cause,
+        target,
+        expected,
+        Needs::ActiveAccount,
+        |token, _| {
+            if let Some(authority) = authority {
+                authority.reaches(&token.scopes, &token.validity, token.environment)?;
+            }
+            Ok(Command::Resume)
+        },
+    );
+    let view = TokenView::read(&app, &resumed.await?).await?;
+    Ok((etag(view.version()), Json(view)))
+}

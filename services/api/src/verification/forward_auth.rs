@@ -1,0 +1,155 @@
+//! `/v1/forward-auth`: answers a reverse proxy by status, and counts the request.
+//!
+//! This is the hot path. On a hit nothing is awaited and nothing is looked up outside memory.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use tollkeeper_authn::{Identity, Requirement, Verification};
+use tollkeeper_domain::usage::UsageEvent;
+use tollkeeper_domain::verdict::Verdict;
+
+use super::options::Options;
+use super::origin::{Origin, kept};
+use crate::app::App;
+use crate::caller::{Credential, presented};
+use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
+
+/// Where the routes of this operation begin.
+pub(crate) const PREFIX: &str = "/v1/forward-auth";
+
+const TOKEN_ID: HeaderName = HeaderName::from_static("x-tollkeeper-token-id");
+const ACCOUNT_ID: HeaderName = HeaderName::from_static("x-tollkeeper-account-id");
+const SCOPES: HeaderName = HeaderName::from_static("x-tollkeeper-scopes");
+const CODE: HeaderName = HeaderName::from_static("x-tollkeeper-code");
+
+/// 200 with the identity in headers, or 401, 403, 429 or 503 by the verdict.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let (request, _body) = request.into_parts();
+    match check(&app, peer, &request).await {
+        Ok(response) => response,
+        Err(problem) => problem.answer(&RequestId::of(&request.headers, &app).0),
+    }
+}
+
+async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response, Problem> {
+    let began = app.clock.boot_time();
+    let headers = &request.headers;
+    let options = Options::read(request.uri.query().unwrap_or_default())?;
+    let token = match presented(headers)?.preferred() {
+        Some(Credential::Key(token) | Credential::Bearer(token)) => token,
+        Some(Credential::Jwt(_)) => {
+            return Err(Problem::bad_credential(
+                "MALFORMED",
+                "this takes API tokens, not JWTs",
+            ));
+        }
+        None => return Err(Problem::unauthenticated()),
+    };
+    let scopes: Vec<&str> = options.scopes.iter().map(AsRef::as_ref).collect();
+    let requirement = Requirement {
+        environment: options.environment,
+        scopes: &scopes,
+        ..Requirement::default()
+    };
+    let verification = match app.engine.try_verify(token, &requirement) {
+        Ok(verification) => verification,
+        Err(miss) => app.engine.resolve(miss, &requirement).await,
+    };
+    let verdict = verification.verdict;
+    let status = match verdict.status() {
+        429 if options.limits_as_403 => 403,
+        status => status,
+    };
+    if let Some(identity) = verification.identity() {
+        let path = request.uri.path();
+        let path = path
+            .strip_prefix(PREFIX)
+            .filter(|rest| !rest.is_empty())
+            .unwrap_or("/");
+        let own = (path, request.method.as_str());
+        let trusted = &app.policy.trusted_proxies;
+        let origin = Origin::of(headers, own, options.source, peer.ip(), trusted);
+        let took = app.clock.boot_time().saturating_sub(began).as_micros();
+        let event = UsageEvent {
+            token_id: identity.token_id(),
+            account_id: identity.account_id(),
+            token_version: identity.version(),
+            endpoint: origin.endpoint,
+            method: origin.method,
+            status,
+            verdict,
+            ip: kept(origin.ip, app.policy.usage_ip),
+            user_agent: origin.user_agent,
+            response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
+            at_micros: verification.at_micros,
+        };
+        app.spool
+            .append(&event)
+            .map_err(|full| Problem::unavailable(full).with(CODE, code(Verdict::Unavailable)))?;
+        if verdict == Verdict::Valid {
+            return Ok(allowed(identity));
+        }
+    }
+    Err(refused(&verification, status, &options))
+}
+
+fn allowed(identity: Identity<'_>) -> Response {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.reserve(4);
+    headers.insert(TOKEN_ID, id(identity.token_id().0));
+    headers.insert(ACCOUNT_ID, id(identity.account_id().0));
+    headers.insert(SCOPES, scopes(identity));
+    headers.insert(CODE, code(Verdict::Valid));
+    response
+}
+
+fn id(id: uuid::Uuid) -> HeaderValue {
+    let mut text = uuid::Uuid::encode_buffer();
+    let text = id.as_hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The scopes with spaces between them, as OAuth writes them (RFC 6749, section 3.3).
+fn scopes(identity: Identity<'_>) -> HeaderValue {
+    let mut text = String::new();
+    for scope in identity.facts().scopes.iter() {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(scope.as_str());
+    }
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn code(verdict: Verdict) -> HeaderValue {
+    HeaderValue::from_static(verdict.code())
+}
+
+fn refused(verification: &Verification, status: u16, options: &Options<'_>) -> Problem {
+    let verdict = verification.verdict;
+    let problem = match StatusCode::from_u16(status) {
+        Ok(StatusCode::UNAUTHORIZED) => {
+            Problem::bad_credential(verdict.code(), "the token is not accepted")
+        }
+        Ok(StatusCode::FORBIDDEN) if verdict == Verdict::InsufficientScope => {
+            Problem::missing_scope(&options.scopes.join(" "))
+        }
+        Ok(StatusCode::FORBIDDEN) => {
+            Problem::forbidden(verdict.code(), "the token may not do this")
+        }
+        _ => Problem::unavailable("the token cannot be checked now")
+            .with(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    };
+    problem.with(CODE, code(verdict))
+}

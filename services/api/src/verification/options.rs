@@ -1,0 +1,106 @@
+//! What the query of a forward-auth request asks for. It is written by whoever configures the
+//! proxy, so anything not known is an error and not ignored.
+
+use std::borrow::Cow;
+
+use tollkeeper_domain::scope::Scope;
+use tollkeeper_domain::secret::Environment;
+
+use crate::http::problem::Problem;
+
+/// Where the original request's path and method come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The path after `/v1/forward-auth` and this request's own method, as Envoy sends them.
+    #[default]
+    Path,
+    /// `X-Original-URI` and `X-Original-Method`, as nginx is configured to send them.
+    Original,
+    /// `X-Forwarded-Uri` and `X-Forwarded-Method`, as Traefik and Caddy send them.
+    Forwarded,
+}
+
+/// The options of one request.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Options<'q> {
+    pub(super) source: Source,
+    /// The scopes that the token must hold.
+    pub(super) scopes: Vec<Cow<'q, str>>,
+    pub(super) environment: Option<Environment>,
+    /// Whether 429 is answered as 403, as nginx understands no other refusals.
+    pub(super) limits_as_403: bool,
+}
+
+impl<'q> Options<'q> {
+    /// Reads the query.
+    ///
+    /// # Errors
+    /// 400 that names the parameter.
+    pub(super) fn read(query: &'q str) -> Result<Self, Problem> {
+        let mut options = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match (&*name, &*value) {
+                ("from", "path") => options.source = Source::Path,
+                ("from", "original") => options.source = Source::Original,
+                ("from", "forwarded") => options.source = Source::Forwarded,
+                ("deny", "403") => options.limits_as_403 = true,
+                ("env", _) => {
+                    let environment = value.parse().map_err(|error| bad("env", &error))?;
+                    options.environment = Some(environment);
+                }
+                ("scope", _) => {
+                    value
+                        .parse::<Scope>()
+                        .map_err(|error| bad("scope", &error))?;
+                    options.scopes.push(value);
+                }
+                ("from", _) => return Err(bad("from", &"one of path, original, forwarded")),
+                ("deny", _) => return Err(bad("deny", &"the one value is 403")),
+                _ => {
+                    let detail = "the parameters are from, scope, env and deny";
+                    return Err(Problem::bad_request("INVALID_QUERY", detail));
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn bad(name: &str, why: &dyn std::fmt::Display) -> Problem {
+    Problem::bad_request("INVALID_QUERY", format!("`{name}`: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_knows() {
+        let options =
+            Options::read("from=original&scope=orders:read&scope=a%2Eb&env=live&deny=403");
+        let expected = Options {
+            source: Source::Original,
+            scopes: vec!["orders:read".into(), "a.b".into()],
+            environment: Some(Environment::Live),
+            limits_as_403: true,
+        };
+        assert_eq!(options.unwrap(), expected);
+        assert_eq!(Options::read("").unwrap(), Options::default());
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        for bad in [
+            "from=x",
+            "scope=A",
+            "scope=",
+            "env=prod",
+            "deny=401",
+            "jwt=maybe",
+            "x=1",
+            "x",
+        ] {
+            assert!(Options::read(bad).is_err(), "{bad}");
+        }
+    }
+}

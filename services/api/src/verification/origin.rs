@@ -1,0 +1,184 @@
+//! What the original request was and where it came from, as far as the proxy can be believed.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, HeaderName, header};
+use tollkeeper_runtime::settings::{NetworkList, UsageIp};
+
+use super::options::Source;
+
+const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
+const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
+const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The original request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Origin<'a> {
+    pub(super) endpoint: &'a str,
+    pub(super) method: &'a str,
+    pub(super) ip: IpAddr,
+    pub(super) user_agent: &'a str,
+}
+
+impl<'a> Origin<'a> {
+    /// Reads the origin. Only a trusted `peer` is believed about anything but the request itself,
+    /// whose `path` and `method` stand in where nothing better is known.
+    pub(super) fn of(
+        headers: &'a HeaderMap,
+        (path, method): (&'a str, &'a str),
+        source: Source,
+        peer: IpAddr,
+        trusted: &NetworkList,
+    ) -> Self {
+        let peer = peer.to_canonical();
+        let believed = trusted.contains(peer);
+        let (uri_header, method_header) = match source {
+            Source::Path => (None, None),
+            Source::Original => (Some(ORIGINAL_URI), Some(ORIGINAL_METHOD)),
+            Source::Forwarded => (Some(FORWARDED_URI), Some(FORWARDED_METHOD)),
+        };
+        let told = |name: Option<HeaderName>| {
+            name.filter(|_| believed)
+                .and_then(|name| text(headers, &name))
+        };
+        Self {
+            endpoint: told(uri_header).unwrap_or(path),
+            method: told(method_header).unwrap_or(method),
+            ip: if believed {
+                client(headers, peer, trusted)
+            } else {
+                peer
+            },
+            user_agent: text(headers, &header::USER_AGENT).unwrap_or_default(),
+        }
+    }
+}
+
+/// The address as far as it may be kept.
+pub(super) fn kept(ip: IpAddr, how: UsageIp) -> Option<IpAddr> {
+    match (how, ip.to_canonical()) {
+        (UsageIp::Full, ip) => Some(ip),
+        (UsageIp::None, _) => None,
+        (UsageIp::Network, IpAddr::V4(ip)) => {
+            Some(IpAddr::V4((u32::from(ip) & 0xffff_ff00).into()))
+        }
+        (UsageIp::Network, IpAddr::V6(ip)) => {
+            let network = u128::from(ip) >> 80 << 80;
+            Some(IpAddr::V6(network.into()))
+        }
+    }
+}
+
+/// The rightmost hop of `X-Forwarded-For` that is not a trusted proxy: what stands left of it was
+/// written by somebody who cannot be believed.
+fn client(headers: &HeaderMap, peer: IpAddr, trusted: &NetworkList) -> IpAddr {
+    let mut nearest = peer;
+    for line in headers.get_all(&FORWARDED_FOR).iter().rev() {
+        for hop in line.as_bytes().rsplit(|byte| *byte == b',') {
+            let hop = std::str::from_utf8(hop)
+                .ok()
+                .and_then(|hop| hop.trim().parse().ok());
+            let Some(hop) = hop.map(|hop: IpAddr| hop.to_canonical()) else {
+                return nearest;
+            };
+            nearest = hop;
+            if !trusted.contains(hop) {
+                return nearest;
+            }
+        }
+    }
+    nearest
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers
+        .get(name)
+        .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
+    }
+
+    fn trusted() -> NetworkList {
+        "127.0.0.0/8,10.0.0.0/8,::1/128".parse().unwrap()
+    }
+
+    fn of<'a>(headers: &'a HeaderMap, source: Source, peer: &str) -> Origin<'a> {
+        Origin::of(
+            headers,
+            ("/own", "GET"),
+            source,
+            peer.parse().unwrap(),
+            &trusted(),
+        )
+    }
+
+    #[test]
+    fn only_the_chosen_source_of_a_trusted_proxy_is_believed() {
+        let map = headers(&[
+            ("x-original-uri", "/orders?id=1"),
+            ("x-original-method", "POST"),
+            ("x-forwarded-uri", "/other"),
+            ("x-forwarded-method", "PUT"),
+        ]);
+        let seen = |source, peer| {
+            let origin = of(&map, source, peer);
+            (origin.endpoint.to_owned(), origin.method.to_owned())
+        };
+        let pair = |endpoint: &str, method: &str| (endpoint.to_owned(), method.to_owned());
+        assert_eq!(
+            seen(Source::Original, "127.0.0.1"),
+            pair("/orders?id=1", "POST")
+        );
+        assert_eq!(seen(Source::Forwarded, "127.0.0.1"), pair("/other", "PUT"));
+        assert_eq!(seen(Source::Path, "127.0.0.1"), pair("/own", "GET"));
+        assert_eq!(seen(Source::Original, "192.0.2.1"), pair("/own", "GET"));
+    }
+
+    #[test]
+    fn the_client_is_the_rightmost_hop_that_is_not_ours() {
+        let ip = |map: &HeaderMap, peer| of(map, Source::Path, peer).ip.to_string();
+        let map = headers(&[("x-forwarded-for", "1.1.1.1, 203.0.113.9, 10.1.2.3")]);
+        assert_eq!(ip(&map, "127.0.0.1"), "203.0.113.9");
+        assert_eq!(ip(&map, "::ffff:127.0.0.1"), "203.0.113.9");
+        assert_eq!(ip(&map, "198.51.100.7"), "198.51.100.7");
+        let map = headers(&[("x-forwarded-for", "203.0.113.9, garbage, 10.1.2.3")]);
+        assert_eq!(ip(&map, "127.0.0.1"), "10.1.2.3");
+        assert_eq!(ip(&headers(&[]), "127.0.0.1"), "127.0.0.1");
+    }
+
+    #[test]
+    fn addresses_are_kept_as_far_as_allowed() {
+        let shown = |ip: &str, how| kept(ip.parse().unwrap(), how).map(|ip| ip.to_string());
+        assert_eq!(
+            shown("203.0.113.9", UsageIp::Network).as_deref(),
+            Some("203.0.113.0")
+        );
+        assert_eq!(
+            shown("2001:db8:1:2::3", UsageIp::Network).as_deref(),
+            Some("2001:db8:1::")
+        );
+        assert_eq!(
+            shown("::ffff:203.0.113.9", UsageIp::Full).as_deref(),
+            Some("203.0.113.9")
+        );
+        assert_eq!(shown("203.0.113.9", UsageIp::None), None);
+    }
+}
