@@ -1,1 +1,23 @@
-//! Placeholder, replaced by the first commit of this crate.
+//! What tests lean on: real private servers, faults on demand, and a clock and randomness that
+//! the test decides.
+//!
+//! A test waits for a condition ([`wait_for`]), never for a time. Everything here panics with a
+//! sentence that says what to do: in a test that is the best error there is.
+
+pub mod nats;
+pub mod postgres;
+pub mod proxy;
+
+mod binaries;
+mod clock;
+mod entropy;
+mod folder;
+mod wait;
+
+pub use binaries::binary;
+pub use clock::FixedClock;
+pub use entropy::SeededEntropy;
+pub use nats::TestNats;
+pub use postgres::{PrivatePostgres, TestDatabase};
+pub use proxy::FaultProxy;
+pub use wait::{wait_for, wait_for_some};

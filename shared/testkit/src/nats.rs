@@ -1,0 +1,119 @@
+//! A NATS server of one test's own, with JetStream in a temporary folder.
+
+use std::net::SocketAddr;
+
+use tempfile::TempDir;
+use tollkeeper_embedded::nats::{Nats, NatsConfig};
+use tollkeeper_embedded::{install, ports};
+use tollkeeper_runtime::settings::{BrokerSettings, Secret};
+
+use crate::binaries::tools_folder;
+use crate::folder::{blocking, temporary};
+
+/// Another process may take a free port first.
+const ATTEMPTS: usize = 5;
+
+/// A running server; it may be stopped, killed and started again on the same port and store.
+#[derive(Debug)]
+pub struct TestNats {
+    server: Option<Nats>,
+    config: NatsConfig,
+    _folder: TempDir,
+}
+
+impl TestNats {
+    /// Starts a server on a free port.
+    ///
+    /// # Panics
+    /// When there is no `nats-server` and it cannot be installed.
+    pub async fn start() -> Self {
+        blocking(Self::start_blocking).await
+    }
+
+    fn start_blocking() -> Self {
+        let folder = temporary();
+        let program = install::nats_server(&tools_folder(), &crate::folder::say)
+            .unwrap_or_else(|error| panic!("no NATS server for the tests: {error}"));
+        let mut last = None;
+        for _ in 0..ATTEMPTS {
+            let config = NatsConfig {
+                program: program.clone(),
+                config: None,
+                store: folder.path().join("store"),
+                log: folder.path().join("nats.log"),
+                port: ports::free().expect("the loopback has a free port"),
+                rubbish: Some(folder.path().to_owned()),
+            };
+            match Nats::start(config.clone()) {
+                Ok(server) => {
+                    return Self {
+                        server: Some(server),
+                        config,
+                        _folder: folder,
+                    };
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        panic!("no NATS server for the tests: {last:?}")
+    }
+
+    /// Where clients connect; also what a [`FaultProxy`](crate::FaultProxy) goes before.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.config.address()
+    }
+
+    /// The URL clients connect to.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("nats://{}", self.address())
+    }
+
+    /// The settings that point here.
+    #[must_use]
+    pub fn settings(&self) -> BrokerSettings {
+        BrokerSettings {
+            servers: Secret::new(self.url()),
+            credentials: None,
+        }
+    }
+
+    /// A plain client.
+    ///
+    /// # Panics
+    /// When the server is not running.
+    pub async fn client(&self) -> async_nats::Client {
+        async_nats::connect(self.url())
+            .await
+            .expect("the server is running")
+    }
+
+    /// A clean end.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub async fn stop(&mut self) {
+        let server = self.server.take().expect("the server is running");
+        blocking(move || server.stop()).await.expect("it stops");
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub async fn kill(&mut self) {
+        let server = self.server.take().expect("the server is running");
+        blocking(move || server.kill()).await.expect("it is killed");
+    }
+
+    /// Starts it again on the same port and store.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn restart(&mut self) {
+        let config = self.config.clone();
+        let start = move || Nats::start(config).expect("it starts again");
+        self.server = Some(blocking(start).await);
+    }
+}

@@ -1,0 +1,90 @@
+//! A server of one test's own, to be killed.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use tempfile::TempDir;
+use tollkeeper_embedded::install;
+use tollkeeper_embedded::postgres::{Durability, Postgres, PostgresConfig};
+use tollkeeper_runtime::database::MIGRATOR;
+
+use super::server;
+use crate::folder::{blocking, temporary};
+
+const DATABASE: &str = "tollkeeper";
+
+/// A server that the test may stop, kill and start again, with one migrated database.
+#[derive(Debug)]
+pub struct PrivatePostgres {
+    server: Option<Postgres>,
+    config: PostgresConfig,
+    _folder: TempDir,
+}
+
+impl PrivatePostgres {
+    /// Starts a server. [`Durability::Full`] makes it write as in production.
+    ///
+    /// # Panics
+    /// When there is no Postgres or the migrations fail.
+    pub async fn start(durability: Durability) -> Self {
+        let folder = temporary();
+        let path = folder.path().to_owned();
+        let server = blocking(move || server::start(&path, durability, 100)).await;
+        let config = server.config().clone();
+        let private = Self {
+            server: Some(server),
+            config,
+            _folder: folder,
+        };
+        private.migrate().await.expect("the migrations apply");
+        private
+    }
+
+    /// The URL of its database, over the socket.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.config.url(DATABASE)
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub async fn kill(&mut self) {
+        let server = self.server.take().expect("the server is running");
+        blocking(move || server.kill()).await.expect("it is killed");
+    }
+
+    /// A clean end.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub async fn stop(&mut self) {
+        let server = self.server.take().expect("the server is running");
+        blocking(move || server.stop()).await.expect("it stops");
+    }
+
+    /// Starts it again on the same data, socket and port.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn restart(&mut self) {
+        let config = self.config.clone();
+        let start = move || {
+            let binaries = install::postgres(&|_| ()).expect("it was there before");
+            Postgres::start(&binaries, config).expect("it starts again")
+        };
+        self.server = Some(blocking(start).await);
+    }
+
+    async fn migrate(&self) -> Result<(), sqlx::Error> {
+        let mut connection = PgConnection::connect(&self.config.url("postgres")).await?;
+        let create = format!("CREATE DATABASE {DATABASE}");
+        sqlx::raw_sql(AssertSqlSafe(create))
+            .execute(&mut connection)
+            .await?;
+        connection.close().await?;
+        let pool = PgPool::connect(&self.url()).await?;
+        let migrated = MIGRATOR.run(&pool).await;
+        pool.close().await;
+        Ok(migrated?)
+    }
+}
