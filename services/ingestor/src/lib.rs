@@ -1,1 +1,29 @@
-//! Placeholder.
+//! Usage from the broker into Postgres.
+//!
+//! The ingestor takes batches from the `USAGE` stream and settles many of them in one transaction:
+//! ledger, raw rows, hourly rollups and totals. It acknowledges after the commit, so a message may
+//! arrive again and is then recognised by the ledger: at least once delivered, counted once.
+//!
+//! It never skips a message silently and never retries one for ever that cannot be counted: that one
+//! goes to the dead letters, raw. It never creates streams or migrates the database.
+
+mod consume;
+mod delivery;
+mod endpoints;
+mod fault;
+mod fold;
+mod partitions;
+mod settings;
+mod settle;
+mod store;
+mod tally;
+mod upkeep;
+
+pub use consume::Consumer;
+pub use delivery::{Content, Delivery};
+pub use fault::Fault;
+pub use fold::fold;
+pub use partitions::Partitions;
+pub use settings::IngestorSettings;
+pub use settle::{Settler, Summary};
+pub use upkeep::{UpkeepError, keep_partitions, upkeep_once};

@@ -1,1 +1,76 @@
-fn main() {}
+//! The `tollkeeper-ingestor` process.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollkeeper_ambient::{SharedClock, SystemClock};
+use tollkeeper_ingestor::{Consumer, IngestorSettings, Partitions, Settler, keep_partitions};
+use tollkeeper_runtime::database::{PoolShape, connect_patiently, pool};
+use tollkeeper_runtime::health::{Health, InternalServer, Need};
+use tollkeeper_runtime::lifecycle::Lifecycle;
+use tollkeeper_runtime::settings::{Binary, Source};
+use tollkeeper_runtime::{logging, metrics, nats};
+
+/// How long a stop may take: the longest transaction, with room.
+const GRACE: Duration = Duration::from_secs(30);
+
+type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match start().await {
+        Ok(lifecycle) => lifecycle.run_until_stopped(GRACE).await,
+        #[expect(clippy::print_stderr, reason = "the log may not be set up yet")]
+        Err(error) => {
+            eprintln!("tollkeeper-ingestor: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start() -> Result<Lifecycle, StartError> {
+    let settings = IngestorSettings::read(&Source::from_process(Binary::Ingestor)?)?;
+    logging::init(&settings.log)?;
+    let recorder = metrics::install()?;
+    let lifecycle = Lifecycle::new();
+    let health = Health::new(lifecycle.stopping());
+    let postgres = health.component("postgres", Need::Required);
+    let broker = health.component("nats", Need::Required);
+
+    let listener = InternalServer::bind(settings.internal, health, recorder.clone()).await?;
+    tracing::info!(address = %listener.address()?, "health and metrics");
+    let pool = pool(
+        &settings.database,
+        &PoolShape::new("tollkeeper-ingestor", 4),
+    )?;
+    let client = nats::connect(&settings.broker, "tollkeeper-ingestor", broker.clone()).await?;
+
+    lifecycle.spawn_support("internal listener", |stop| listener.serve(stop));
+    lifecycle.spawn_support("metrics upkeep", |stop| metrics::upkeep(recorder, stop));
+    let spawner = lifecycle.spawner();
+    let retention_days = settings.retention_days;
+    lifecycle.spawn("usage", move |stop| async move {
+        if let Err(reason) = connect_patiently(&pool, &postgres, &stop).await {
+            // Asked to stop while waiting is an orderly end, anything else is not.
+            return if stop.is_cancelled() {
+                Ok(())
+            } else {
+                Err(reason)
+            };
+        }
+        let clock: SharedClock = Arc::new(SystemClock);
+        let partitions = Arc::new(Partitions::new(pool.clone()));
+        let upkeep = Arc::clone(&partitions);
+        spawner.work("partition upkeep", {
+            let clock = Arc::clone(&clock);
+            move |stop| keep_partitions(upkeep, clock, retention_days, stop)
+        });
+        let settler = Settler::new(pool, clock, partitions, retention_days);
+        Consumer::new(client, settler, postgres, broker)
+            .run(stop)
+            .await;
+        Ok(())
+    });
+    Ok(lifecycle)
+}

@@ -1,0 +1,254 @@
+//! From the stream to the settler: takes what has arrived, settles it, acknowledges it.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::Consumer as JetStreamConsumer;
+use async_nats::jetstream::consumer::pull::{Config, Stream};
+use async_nats::jetstream::{AckKind, Message};
+use futures::{FutureExt, StreamExt};
+use tokio_util::sync::CancellationToken;
+use tollkeeper_runtime::health::ReadinessHandle;
+use tollkeeper_telemetry::usage::INGEST_RETRIES;
+use tollkeeper_usage::message::{CONSUMER, STREAM};
+
+use crate::delivery::Delivery;
+use crate::fault::Fault;
+use crate::settle::Settler;
+
+/// A transaction takes at most about this many events.
+const GROUP_EVENTS: usize = 20_000;
+const GROUP_BYTES: usize = 16 << 20;
+/// How many messages the broker may send ahead.
+const AHEAD: usize = 256;
+/// How long a group waits for more to arrive.
+const GATHER: Duration = Duration::from_millis(5);
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+
+/// Consumes `USAGE` until told to stop.
+pub struct Consumer {
+    client: async_nats::Client,
+    settler: Settler,
+    postgres: ReadinessHandle,
+    nats: ReadinessHandle,
+}
+
+/// A stop was asked for while a fault lasted.
+struct Stopped;
+
+impl Consumer {
+    /// Takes messages through `client` to `settler` and says how both sides are.
+    #[must_use]
+    pub fn new(
+        client: async_nats::Client,
+        settler: Settler,
+        postgres: ReadinessHandle,
+        nats: ReadinessHandle,
+    ) -> Self {
+        Self {
+            client,
+            settler,
+            postgres,
+            nats,
+        }
+    }
+
+    /// Runs until `stop`. The transaction under way is finished and acknowledged; what was fetched
+    /// and not begun goes back to the broker.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut backoff = Backoff::default();
+        while !stop.is_cancelled() {
+            let opened = tokio::select! {
+                () = stop.cancelled() => return,
+                opened = self.open() => opened,
+            };
+            match opened {
+                Ok(messages) => {
+                    self.nats.ready();
+                    backoff = Backoff::default();
+                    self.consume(messages, &stop).await;
+                }
+                Err(error) => {
+                    let reason = format!("the stream {STREAM} cannot be consumed: {error}");
+                    if backoff.is_first() {
+                        tracing::warn!("waiting: {reason}");
+                    }
+                    self.nats.not_ready(reason);
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(backoff.next()) => {}
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Stream, async_nats::Error> {
+        let jetstream = async_nats::jetstream::new(self.client.clone());
+        let consumer: JetStreamConsumer<Config> =
+            jetstream.get_consumer_from_stream(CONSUMER, STREAM).await?;
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(AHEAD)
+            .messages()
+            .await?;
+        Ok(messages)
+    }
+
+    /// Consumes until the stream fails or `stop`.
+    async fn consume(&self, mut messages: Stream, stop: &CancellationToken) {
+        loop {
+            let first = tokio::select! {
+                () = stop.cancelled() => return give_back(messages).await,
+                first = messages.next() => first,
+            };
+            let mut group = match first {
+                Some(Ok(message)) => Group::new(message),
+                // Not the end of the stream of usage: a missed heartbeat, a lost connection.
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "fetching usage again");
+                    return;
+                }
+                None => return,
+            };
+            while !group.is_full() {
+                match tokio::time::timeout(GATHER, messages.next()).await {
+                    Ok(Some(Ok(message))) => group.push(message),
+                    // An error comes up again, or is over, at the next fetch.
+                    Ok(Some(Err(_)) | None) | Err(_) => break,
+                }
+            }
+            match self.settle(&group, stop).await {
+                Ok(()) => group.acknowledge().await,
+                Err(Stopped) => {
+                    give_back_all(group.messages).await;
+                    return give_back(messages).await;
+                }
+            }
+            // An acknowledgement that is still in this process when it ends is a redelivery.
+            if let Err(error) = self.client.flush().await {
+                tracing::debug!(%error, "acknowledgements may be lost, the ledger knows better");
+            }
+        }
+    }
+
+    /// Settles the group, however long that takes.
+    async fn settle(&self, group: &Group, stop: &CancellationToken) -> Result<(), Stopped> {
+        let mut backoff = Backoff::default();
+        loop {
+            let fault = match self.settler.settle(&group.deliveries).await {
+                Ok(_) => {
+                    if !backoff.is_first() {
+                        tracing::info!("usage is written again");
+                    }
+                    self.postgres.ready();
+                    return Ok(());
+                }
+                Err(fault) => fault,
+            };
+            INGEST_RETRIES.handle().increment(1);
+            if !matches!(fault, Fault::NoPartition) {
+                self.postgres
+                    .not_ready(format!("usage cannot be written: {fault}"));
+            }
+            if backoff.is_first() {
+                tracing::warn!(
+                    error = &fault as &dyn std::error::Error,
+                    messages = group.messages.len(),
+                    "usage cannot be written, trying again"
+                );
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Err(Stopped),
+                () = tokio::time::sleep(backoff.next()) => {}
+            }
+            group.keep().await;
+        }
+    }
+}
+
+/// Messages to be settled together.
+struct Group {
+    messages: Vec<Message>,
+    deliveries: Vec<Delivery>,
+    events: usize,
+    bytes: usize,
+}
+
+impl Group {
+    fn new(first: Message) -> Self {
+        let mut group = Self {
+            messages: Vec::new(),
+            deliveries: Vec::new(),
+            events: 0,
+            bytes: 0,
+        };
+        group.push(first);
+        group
+    }
+
+    fn push(&mut self, message: Message) {
+        let delivery = Delivery::read(&message.subject, message.payload.clone());
+        self.events += delivery.events();
+        self.bytes += message.payload.len();
+        self.deliveries.push(delivery);
+        self.messages.push(message);
+    }
+
+    fn is_full(&self) -> bool {
+        self.events >= GROUP_EVENTS || self.bytes >= GROUP_BYTES || self.messages.len() >= AHEAD
+    }
+
+    /// Asks the broker for more time.
+    async fn keep(&self) {
+        for message in &self.messages {
+            answer(message, AckKind::Progress).await;
+        }
+    }
+
+    async fn acknowledge(self) {
+        for message in &self.messages {
+            answer(message, AckKind::Ack).await;
+        }
+    }
+}
+
+/// Gives back what was fetched and not looked at, so that another ingestor gets it at once.
+async fn give_back(mut messages: Stream) {
+    while let Some(Some(Ok(message))) = messages.next().now_or_never() {
+        answer(&message, AckKind::Nak(None)).await;
+    }
+}
+
+async fn give_back_all(messages: Vec<Message>) {
+    for message in messages {
+        answer(&message, AckKind::Nak(None)).await;
+    }
+}
+
+async fn answer(message: &Message, kind: AckKind) {
+    // A lost answer means a redelivery, and the ledger recognises it.
+    if let Err(error) = message.ack_with(kind).await {
+        tracing::debug!(%error, "cannot answer the broker");
+    }
+}
+
+/// Growing pauses between tries.
+#[derive(Default)]
+struct Backoff {
+    last: Option<Duration>,
+}
+
+impl Backoff {
+    fn is_first(&self) -> bool {
+        self.last.is_none()
+    }
+
+    fn next(&mut self) -> Duration {
+        let next = self
+            .last
+            .map_or(FIRST_BACKOFF, |last| (last * 2).min(MAX_BACKOFF));
+        self.last = Some(next);
+        next
+    }
+}

@@ -1,0 +1,35 @@
+//! The ingestor's settings.
+
+use tollkeeper_runtime::settings::{
+    BrokerSettings, DatabaseSettings, InternalListenSettings, LogSettings, SettingsError, Source,
+    UsageSettings,
+};
+
+/// Everything the ingestor is told from outside.
+#[derive(Debug, Clone)]
+pub struct IngestorSettings {
+    /// The primary.
+    pub database: DatabaseSettings,
+    /// Where usage comes from.
+    pub broker: BrokerSettings,
+    /// Health and metrics.
+    pub internal: InternalListenSettings,
+    /// How the log looks.
+    pub log: LogSettings,
+    /// Days of raw usage that are kept.
+    pub retention_days: u32,
+}
+
+impl IngestorSettings {
+    /// # Errors
+    /// When a setting is missing or out of form; the error names it.
+    pub fn read(source: &Source) -> Result<Self, SettingsError> {
+        Ok(Self {
+            database: DatabaseSettings::read(source)?,
+            broker: BrokerSettings::read(source)?,
+            internal: InternalListenSettings::read(source)?,
+            log: LogSettings::read(source)?,
+            retention_days: UsageSettings::read(source)?.retention_days,
+        })
+    }
+}

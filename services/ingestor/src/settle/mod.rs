@@ -1,0 +1,171 @@
+//! Settling a group of messages in one transaction.
+//!
+//! The order inside is fixed. The source rows are locked first, so that what is then read in the
+//! ledger stays true to the commit. Events that the database refuses are found by halving, inside
+//! savepoints, and become dead letters; everything else of their batch still counts.
+
+mod classify;
+mod gather;
+mod write;
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use tollkeeper_ambient::SharedClock;
+use tollkeeper_telemetry::usage::{
+    DEAD_LETTERS, INGEST_LAG, INGEST_SECONDS, INGESTED_BATCHES, INGESTED_EVENTS,
+    TIMESTAMPS_REPLACED,
+};
+use uuid::Uuid;
+
+use self::classify::{Judgement, judge, merge};
+use self::gather::{Bounds, Gathered};
+use crate::delivery::{Content, Delivery};
+use crate::endpoints::Endpoints;
+use crate::fault::Fault;
+use crate::partitions::Partitions;
+use crate::store::dead_letters::{self, DeadLetter, Reason};
+use crate::store::ledger::{self, LedgerRange, Settlement};
+use crate::store::sources;
+
+/// What a transaction did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Batches whose events were counted.
+    pub counted: u64,
+    /// Batches that had been settled before.
+    pub duplicates: u64,
+    /// Batches that straddle a settled range.
+    pub overlaps: u64,
+    /// Messages that could not be read.
+    pub undecodable: u64,
+    /// Sources that said their final number.
+    pub closes: u64,
+    /// Events counted.
+    pub events: u64,
+    /// Events whose timestamp was replaced.
+    pub replaced: u64,
+    /// Records that were refused or unreadable inside a counted batch.
+    pub dead_records: u64,
+}
+
+/// Settles groups of messages.
+pub struct Settler {
+    pool: PgPool,
+    clock: SharedClock,
+    partitions: Arc<Partitions>,
+    endpoints: Endpoints,
+    retention_days: u32,
+}
+
+impl Settler {
+    /// A settler that writes through `pool`.
+    #[must_use]
+    pub fn new(
+        pool: PgPool,
+        clock: SharedClock,
+        partitions: Arc<Partitions>,
+        retention_days: u32,
+    ) -> Self {
+        Self {
+            pool,
+            clock,
+            partitions,
+            endpoints: Endpoints::default(),
+            retention_days,
+        }
+    }
+
+    /// Settles all messages of a group, or none. When it returns, the messages may be acknowledged.
+    ///
+    /// # Errors
+    /// On a fault that trying again may mend; nothing has been written then.
+    pub async fn settle(&self, group: &[Delivery]) -> Result<Summary, Fault> {
+        let started = self.clock.boot_time();
+        let bounds = Bounds::at(self.clock.now(), self.retention_days);
+        self.partitions
+            .ensure(&gather::days(group, &bounds))
+            .await?;
+        let settled = self.transaction(group, &bounds).await;
+        if matches!(settled, Err(Fault::NoPartition)) {
+            self.partitions.forget();
+        }
+        let (summary, letters, oldest_micros) = settled?;
+        self.report(summary, &letters);
+        let took = self.clock.boot_time().saturating_sub(started);
+        INGEST_SECONDS.handle().record(took.as_secs_f64());
+        if let Some(oldest) = oldest_micros {
+            let lag = self.clock.wall_micros().saturating_sub(oldest).max(0);
+            INGEST_LAG.handle().record(lag as f64 / 1e6);
+        }
+        Ok(summary)
+    }
+
+    async fn transaction(
+        &self,
+        group: &[Delivery],
+        bounds: &Bounds,
+    ) -> Result<(Summary, Vec<DeadLetter>, Option<i64>), Fault> {
+        let mut sources: Vec<Uuid> = group.iter().filter_map(Delivery::source).collect();
+        sources.sort_unstable();
+        sources.dedup();
+
+        let mut transaction = self.pool.begin().await?;
+        write::limit_waits(&mut transaction).await?;
+        sources::lock(&mut transaction, &sources).await?;
+        let before = ledger::read(&mut transaction, &sources).await?;
+        let judgements = judge(group, &before);
+
+        let mut gathered = Gathered::default();
+        for (delivery, judgement) in group.iter().zip(&judgements) {
+            gathered.take(delivery, judgement, bounds);
+        }
+        let refused =
+            write::events(&mut transaction, &self.endpoints, &mut gathered.events).await?;
+        for (at, detail) in refused {
+            gathered.refuse(at, detail);
+        }
+
+        let added = gathered.ledger();
+        let (old, new) = merge(&before, &added);
+        if !new.is_empty() {
+            ledger::replace(&mut transaction, &old, &new).await?;
+        }
+        if !gathered.closed.is_empty() {
+            gathered.closed.sort_unstable();
+            sources::close(&mut transaction, &gathered.closed).await?;
+        }
+        dead_letters::insert(&mut transaction, &gathered.letters, bounds.now).await?;
+        transaction.commit().await?;
+
+        let oldest = gathered
+            .events
+            .iter()
+            .map(|event| event.countable.at_micros)
+            .min();
+        let summary = gathered.summary(&judgements);
+        Ok((summary, gathered.letters, oldest))
+    }
+
+    fn report(&self, summary: Summary, letters: &[DeadLetter]) {
+        for (outcome, batches) in [
+            ("counted", summary.counted),
+            ("duplicate", summary.duplicates),
+            ("overlap", summary.overlaps),
+            ("undecodable", summary.undecodable),
+            ("close", summary.closes),
+        ] {
+            INGESTED_BATCHES.with(outcome).increment(batches);
+        }
+        INGESTED_EVENTS.handle().increment(summary.events);
+        TIMESTAMPS_REPLACED.handle().increment(summary.replaced);
+        for letter in letters {
+            DEAD_LETTERS.with(letter.reason.as_str()).increment(1);
+            let (source, first, last) = letter.range.unwrap_or_default();
+            tracing::error!(
+                reason = letter.reason.as_str(), detail = letter.detail, %source, first, last,
+                subject = letter.subject, "usage went to the dead letters"
+            );
+        }
+    }
+}

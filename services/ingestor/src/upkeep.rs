@@ -1,0 +1,63 @@
+//! Days of raw usage: made ahead of time, dropped after retention.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tollkeeper_ambient::SharedClock;
+
+use crate::partitions::Partitions;
+
+const DAYS_AHEAD: u64 = 7;
+const EVERY: Duration = Duration::from_secs(600);
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// Upkeep did not happen; it is tried again.
+#[derive(Debug, Error)]
+#[error("the partitions of raw usage could not be kept up")]
+pub struct UpkeepError(#[from] sqlx::Error);
+
+/// Makes the coming days and drops the ones past retention.
+///
+/// # Errors
+/// When the database is away or busy.
+pub async fn upkeep_once(
+    partitions: &Partitions,
+    now: DateTime<Utc>,
+    retention_days: u32,
+) -> Result<(), UpkeepError> {
+    let today = now.date_naive();
+    let ahead: BTreeSet<NaiveDate> = (0..=DAYS_AHEAD)
+        .filter_map(|days| today.checked_add_days(Days::new(days)))
+        .collect();
+    partitions.ensure(&ahead).await?;
+    if let Some(first_kept) = today.checked_sub_days(Days::new(retention_days.into())) {
+        partitions.drop_before(first_kept).await?;
+    }
+    Ok(())
+}
+
+/// Upkeep at start and every ten minutes, until `stop`.
+pub async fn keep_partitions(
+    partitions: Arc<Partitions>,
+    clock: SharedClock,
+    retention_days: u32,
+    stop: CancellationToken,
+) {
+    loop {
+        let wait = match upkeep_once(&partitions, clock.now(), retention_days).await {
+            Ok(()) => EVERY,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "will try again");
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}

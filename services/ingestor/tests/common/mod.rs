@@ -1,0 +1,238 @@
+//! A broker with the shipped stream, a database, spools that report, and ingestors to be killed.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test program uses its part of this"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::usage::UsageEvent;
+use tollkeeper_domain::verdict::Verdict;
+use tollkeeper_testkit::{TestDatabase, TestNats, wait_for};
+use tollkeeper_usage::{
+    PostgresLedger, Publisher, PublisherHandle, PublisherSettings, Spool, SpoolSettings,
+};
+use uuid::Uuid;
+
+pub struct Pipeline {
+    pub nats: TestNats,
+    pub database: TestDatabase,
+    pub client: async_nats::Client,
+}
+
+impl Pipeline {
+    pub async fn start() -> Self {
+        let (nats, database) = tokio::join!(TestNats::start(), TestDatabase::create());
+        let client = nats.client().await;
+        apply(&client).await;
+        Self {
+            nats,
+            database,
+            client,
+        }
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.database.pool
+    }
+
+    pub fn ingestor(&self) -> Ingestor {
+        Ingestor::start(&self.database.url, &self.nats.url())
+    }
+
+    /// A publisher of `spool` that looks at everything often.
+    pub fn publisher(&self, spool: &Arc<Spool>) -> PublisherHandle {
+        let settings = PublisherSettings {
+            linger: std::time::Duration::from_millis(10),
+            ledger_every: std::time::Duration::from_millis(20),
+            ack_timeout: std::time::Duration::from_secs(2),
+            max_backoff: std::time::Duration::from_millis(200),
+            ..PublisherSettings::default()
+        };
+        let ledger = Arc::new(PostgresLedger::new(self.pool().clone()));
+        Publisher::new(Arc::clone(spool), self.client.clone(), ledger, settings).start()
+    }
+
+    /// Waits until this many events are settled as `outcome`.
+    pub async fn settled(&self, outcome: &str, events: u64) {
+        wait_for(&format!("{events} {outcome} events"), || async {
+            settled(self.pool(), outcome).await >= events
+        })
+        .await;
+    }
+}
+
+/// Makes the stream and its consumer from the files that are shipped.
+pub async fn apply(client: &async_nats::Client) {
+    let stream = include_str!("../../../../nats/streams/USAGE.json");
+    let consumer = include_str!("../../../../nats/consumers/USAGE.ingestor.json");
+    let stream: async_nats::jetstream::stream::Config = serde_json::from_str(stream).unwrap();
+    let consumer: async_nats::jetstream::consumer::pull::Config =
+        serde_json::from_str(consumer).unwrap();
+    let jetstream = async_nats::jetstream::new(client.clone());
+    let stream = jetstream.create_stream(stream).await.unwrap();
+    stream.create_consumer(consumer).await.unwrap();
+}
+
+/// The real process.
+pub struct Ingestor(Child);
+
+impl Ingestor {
+    pub fn start(database: &str, nats: &str) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_tollkeeper-ingestor"))
+            .env("TOLLKEEPER_DATABASE_URL", database)
+            .env("TOLLKEEPER_NATS_URL", nats)
+            .env("TOLLKEEPER_INTERNAL_LISTEN", "127.0.0.1:0")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// SIGTERM; returns whether it ended well.
+    pub async fn stop(mut self) -> bool {
+        let id = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        tokio::task::block_in_place(|| self.0.wait())
+            .unwrap()
+            .success()
+    }
+}
+
+impl Drop for Ingestor {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub fn clock() -> SharedClock {
+    Arc::new(SystemClock)
+}
+
+pub fn open_spool(dir: &Path, lanes: usize) -> Arc<Spool> {
+    let settings = SpoolSettings {
+        segment_bytes: 64 << 10,
+        lanes,
+        ..SpoolSettings::new(dir)
+    };
+    let entropy: SharedEntropy = Arc::new(SystemEntropy);
+    Spool::open(settings, clock(), entropy).unwrap()
+}
+
+/// What should be counted, kept beside the spool as its oracle.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Per token: how many, and the newest allowed call in microseconds.
+    pub tokens: BTreeMap<Uuid, (i64, Option<i64>)>,
+}
+
+impl Expected {
+    pub fn events(&self) -> u64 {
+        self.tokens.values().map(|token| token.0 as u64).sum()
+    }
+
+    pub fn add(&mut self, event: &UsageEvent<'_>) {
+        let token = self.tokens.entry(event.token_id.0).or_default();
+        token.0 += 1;
+        if event.verdict == Verdict::Valid {
+            token.1 = token.1.max(Some(event.at_micros));
+        }
+    }
+}
+
+/// A varied event: a few hot tokens, several endpoints, some refused.
+pub fn event(number: u64, now: i64) -> UsageEvent<'static> {
+    let endpoints = ["/v1/items", "/v1/items/7", "/v1/items/8", "/health"];
+    let refused = number.is_multiple_of(11);
+    UsageEvent {
+        token_id: TokenId(Uuid::from_u128(u128::from(number % 7 * (number % 3)))),
+        account_id: AccountId(Uuid::from_u128(1)),
+        token_version: 1,
+        endpoint: endpoints[number as usize % 4],
+        method: if number.is_multiple_of(5) {
+            "POST"
+        } else {
+            "GET"
+        },
+        status: if refused { 403 } else { 200 },
+        verdict: if refused {
+            Verdict::InsufficientScope
+        } else {
+            Verdict::Valid
+        },
+        ip: Some([192, 0, 2, number as u8].into()),
+        user_agent: "tests/1",
+        response_time_us: (number % 1_000) as u32 * 10,
+        at_micros: now - (number as i64 % 1_000),
+    }
+}
+
+pub async fn settled(pool: &PgPool, outcome: &str) -> u64 {
+    let sum: Option<i64> = sqlx::query_scalar(
+        "select sum(last - first + 1)::bigint from usage_ledger where outcome = $1",
+    )
+    .bind(outcome)
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    sum.unwrap_or(0).unsigned_abs()
+}
+
+/// Raw rows, rollups and totals all say exactly what was appended.
+pub async fn assert_counted(pool: &PgPool, expected: &Expected) {
+    type Row = (Uuid, i64);
+    let raw: Vec<Row> =
+        sqlx::query_as("select token_id, count(*) from api_token_usage group by 1 order by 1")
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    let hourly: Vec<Row> = sqlx::query_as(
+        "select token_id, sum(requests)::bigint from api_token_usage_hourly group by 1 order by 1",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    let latencies: Vec<Row> = sqlx::query_as(
+        "select token_id, (select sum(n)::bigint from unnest(usage_histogram_sum(latency)) n)
+         from api_token_usage_hourly group by 1 order by 1",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    let totals: Vec<(Uuid, i64, Option<i64>)> = sqlx::query_as(
+        "select token_id, usage_count, (extract(epoch from last_used_at) * 1000000)::bigint
+         from api_token_usage_totals order by 1",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    let counts: Vec<Row> = expected
+        .tokens
+        .iter()
+        .map(|(id, token)| (*id, token.0))
+        .collect();
+    let all: Vec<_> = expected
+        .tokens
+        .iter()
+        .map(|(id, token)| (*id, token.0, token.1))
+        .collect();
+    assert_eq!(raw, counts, "raw rows");
+    assert_eq!(hourly, counts, "rollups");
+    assert_eq!(latencies, counts, "histograms");
+    assert_eq!(totals, all, "totals");
+}
