@@ -1,0 +1,218 @@
+//! What must hold across a token and its account, whoever is faster.
+
+use chrono::{DateTime, Utc};
+use sqlx::{Executor, PgPool};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tollkeeper_domain::account::{self, Account, AccountRegistered, Role};
+use tollkeeper_domain::event::{Event, Stream};
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::secret::{Environment, SecretHash};
+use tollkeeper_domain::token::{self, Issue, Metadata, TokenIssued, TokenName};
+use tollkeeper_event_store::{AppendError, NewEvent, Submission, Writer, WriterHandle};
+use tollkeeper_read_model::{Reach, accounts, tokens};
+use tollkeeper_testkit::{TestDatabase, wait_for};
+use uuid::Uuid;
+
+const ACCOUNT: AccountId = AccountId(Uuid::from_u128(1));
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn writer(pool: &PgPool) -> (WriterHandle, DropGuard) {
+    let (writer, handle) = Writer::new(pool.clone());
+    let stop = CancellationToken::new();
+    tokio::spawn(writer.run(stop.clone()));
+    (handle, stop.drop_guard())
+}
+
+fn envelope(stream: Stream, stream_version: u64, event: Event) -> NewEvent {
+    let id = (stream.id().as_u128() << 16) | u128::from(stream_version);
+    NewEvent {
+        event_id: Uuid::from_u128(id),
+        stream,
+        stream_version,
+        event,
+        actor: "operator:test".into(),
+        request_id: "r".into(),
+        occurred_at: now(),
+    }
+}
+
+fn on_account(before: Option<Account>, command: &account::Command) -> (Account, Submission) {
+    let version = before.as_ref().map_or(0, |it| it.version);
+    let event = account::decide(before.as_ref(), command).unwrap().remove(0);
+    let after = account::evolve(before, ACCOUNT, &event, now()).unwrap();
+    let mut submission = Submission {
+        changing_accounts: vec![ACCOUNT],
+        ..Submission::default()
+    };
+    accounts::project(&after, &mut submission.rows);
+    let stream = Stream::Account(ACCOUNT);
+    submission
+        .events
+        .push(envelope(stream, version + 1, Event::Account(event)));
+    (after, submission)
+}
+
+fn registered() -> (Account, Submission) {
+    let registered = AccountRegistered {
+        external_id: None,
+        identity: None,
+        role: Role::User,
+    };
+    on_account(None, &account::Command::Register(registered))
+}
+
+fn issue(id: u128) -> Submission {
+    let id = TokenId(Uuid::from_u128(id));
+    let issued = TokenIssued {
+        account_id: ACCOUNT,
+        name: TokenName::new("t").unwrap(),
+        environment: Environment::Live,
+        token_prefix: "tk_live_0000".into(),
+        secret_hash: SecretHash::of(id.0.as_bytes()),
+        scopes: std::iter::empty().collect(),
+        metadata: Metadata::default(),
+        not_before: None,
+        expires_at: None,
+        issued_by: None,
+    };
+    let command = token::Command::Issue(Box::new(Issue {
+        token: issued,
+        longest: None,
+    }));
+    let event = token::decide(None, &command, now()).unwrap().remove(0);
+    let token = token::evolve(None, id, &event, now()).unwrap();
+    let mut submission = Submission {
+        active_accounts: vec![ACCOUNT],
+        ..Submission::default()
+    };
+    tokens::project(&token, &mut submission.rows);
+    submission
+        .events
+        .push(envelope(Stream::Token(id), 1, Event::Token(event)));
+    submission
+}
+
+async fn waiting(pool: &PgPool) -> i64 {
+    sqlx::query_scalar(
+        "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn an_issue_waits_for_a_deletion_under_way_and_is_refused() {
+    let database = TestDatabase::create().await;
+    let (writer, _stop) = writer(&database.pool);
+    writer.append(registered().1).await.unwrap();
+
+    // A deletion that has not committed yet.
+    let mut deletion = database.pool.begin().await.unwrap();
+    deletion
+        .execute("update accounts set state = 'deleted'")
+        .await
+        .unwrap();
+    let issued = tokio::spawn({
+        let writer = writer.clone();
+        async move { writer.append(issue(7)).await }
+    });
+    wait_for("the issue to wait", async || {
+        waiting(&database.pool).await == 1
+    })
+    .await;
+    deletion.commit().await.unwrap();
+    let refused = issued.await.unwrap();
+    assert!(
+        matches!(refused, Err(AppendError::AccountNotActive(ACCOUNT))),
+        "{refused:?}"
+    );
+    let found = tokens::find(&database.pool, Reach::All, Uuid::from_u128(7).into(), now()).await;
+    assert_eq!(found.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_deletion_waits_for_an_issue_under_way_and_then_sees_its_token() {
+    let database = TestDatabase::create().await;
+    let (writer, _stop) = writer(&database.pool);
+    let (account, register) = registered();
+    writer.append(register).await.unwrap();
+
+    // An issue that holds its account and has not committed yet.
+    let mut under_way = database.pool.begin().await.unwrap();
+    under_way
+        .execute("select lock_accounts(array[(select id from accounts)], '{}')")
+        .await
+        .unwrap();
+    let (_, delete) = on_account(Some(account), &account::Command::Delete);
+    let deleted = tokio::spawn({
+        let writer = writer.clone();
+        async move { writer.append(delete).await }
+    });
+    wait_for("the deletion to wait", async || {
+        waiting(&database.pool).await == 1
+    })
+    .await;
+    under_way.commit().await.unwrap();
+    deleted.await.unwrap().unwrap();
+    assert!(writer.append(issue(8)).await.is_err());
+}
+
+#[tokio::test]
+async fn two_issues_do_not_wait_for_each_other() {
+    let database = TestDatabase::create().await;
+    let (writer, _stop) = writer(&database.pool);
+    writer.append(registered().1).await.unwrap();
+    let mut under_way = database.pool.begin().await.unwrap();
+    under_way
+        .execute("select lock_accounts(array[(select id from accounts)], '{}')")
+        .await
+        .unwrap();
+    writer.append(issue(9)).await.unwrap();
+    under_way.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn many_issues_against_suspend_and_resume_never_deadlock() {
+    let database = TestDatabase::create().await;
+    let (here, _stop_here) = writer(&database.pool);
+    let (there, _stop_there) = writer(&database.pool);
+    let (mut account, register) = registered();
+    here.append(register).await.unwrap();
+    let issuing = tokio::spawn(async move {
+        let mut refused = 0;
+        for id in 100..300 {
+            match here.append(issue(id)).await {
+                Ok(_) => {}
+                Err(AppendError::AccountNotActive(_)) => refused += 1,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        refused
+    });
+    for round in 0..20 {
+        let command = if round % 2 == 0 {
+            account::Command::Suspend
+        } else {
+            account::Command::Resume
+        };
+        let (after, submission) = on_account(Some(account), &command);
+        there.append(submission).await.unwrap();
+        account = after;
+    }
+    let refused = issuing.await.unwrap();
+    let mut connection = database.pool.acquire().await.unwrap();
+    let live: i64 = sqlx::query_scalar("select count(*) from api_tokens")
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+    assert_eq!(live + refused, 200);
+    let differences = tollkeeper_read_model::rebuild::verify(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(differences, []);
+}

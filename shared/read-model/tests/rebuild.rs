@@ -1,0 +1,290 @@
+//! Whatever happens, the live tables are what a replay of the log makes of it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use sqlx::{Executor, PgPool};
+use tokio_util::sync::CancellationToken;
+use tollkeeper_domain::account::{self, AccountRegistered, Role};
+use tollkeeper_domain::event::{Event, Stream};
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::secret::{Environment, SecretHash};
+use tollkeeper_domain::token::{
+    self, Change, Issue, Metadata, RevocationReason, Rotate, TokenIssued, TokenName,
+};
+use tollkeeper_event_store::{NewEvent, Submission, Writer, WriterHandle};
+use tollkeeper_read_model::rebuild::{Difference, verify};
+use tollkeeper_read_model::replay::World;
+use tollkeeper_read_model::{accounts, tokens};
+use tollkeeper_testkit::TestDatabase;
+use uuid::Uuid;
+
+/// Something asked of one of a few accounts or tokens.
+#[derive(Debug, Clone)]
+enum Asked {
+    Account(u8, account::Command),
+    Token(u8, token::Command),
+}
+
+fn account_command() -> impl Strategy<Value = account::Command> {
+    let name = proptest::option::of("[a-zé ]{1,8}");
+    prop_oneof![
+        3 => Just(account::Command::Suspend),
+        3 => Just(account::Command::Resume),
+        1 => Just(account::Command::Delete),
+        3 => (proptest::option::of(name), any::<bool>()).prop_map(|(external_id, system)| {
+            let role = if system { Role::System } else { Role::User };
+            account::Command::Change { external_id, role: Some(role) }
+        }),
+    ]
+}
+
+fn time() -> impl Strategy<Value = Option<DateTime<Utc>>> {
+    let micros = 1_800_000_000_000_000..1_900_000_000_000_000_i64;
+    proptest::option::of(micros.prop_map(|at| DateTime::from_timestamp_micros(at).unwrap()))
+}
+
+fn change() -> impl Strategy<Value = token::Command> {
+    let scopes = proptest::collection::vec("[a-z]{1,6}(:\\*)?", 0..4);
+    let metadata = proptest::collection::hash_map("[a-z\"\\\\é]{1,3}", any::<f64>(), 0..3);
+    (
+        proptest::option::of("[A-Za-z'\"]{1,12}"),
+        scopes,
+        metadata,
+        time(),
+        time(),
+    )
+        .prop_map(|(name, scopes, metadata, not_before, expires_at)| {
+            let metadata = metadata.into_iter().map(|(key, value)| (key, value.into()));
+            token::Command::Change(Box::new(Change {
+                name: name.map(|name| TokenName::new(&name).unwrap()),
+                scopes: Some(scopes.iter().map(|scope| scope.parse().unwrap()).collect()),
+                metadata: Metadata::new(metadata.collect()).ok(),
+                not_before: Some(not_before),
+                expires_at: Some(expires_at),
+                longest: None,
+            }))
+        })
+}
+
+fn token_command() -> impl Strategy<Value = token::Command> {
+    prop_oneof![
+        4 => change(),
+        3 => (any::<[u8; 32]>(), 0..1000_i64).prop_map(|(hash, grace)| {
+            token::Command::Rotate(Rotate {
+                token_prefix: format!("tk_live_{:02x}{:02x}", hash[0], hash[1]),
+                secret_hash: SecretHash(hash),
+                grace: TimeDelta::seconds(grace),
+            })
+        }),
+        2 => Just(token::Command::Suspend),
+        2 => Just(token::Command::Resume),
+        1 => Just(token::Command::Revoke(RevocationReason::Superseded)),
+    ]
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    prop_oneof![
+        1 => (0..3_u8, account_command()).prop_map(|(at, command)| Asked::Account(at, command)),
+        4 => (0..6_u8, token_command()).prop_map(|(at, command)| Asked::Token(at, command)),
+    ]
+}
+
+/// The history so far, and the writer that makes it.
+struct History {
+    pool: PgPool,
+    world: World,
+    writer: WriterHandle,
+    now: DateTime<Utc>,
+    events: u128,
+}
+
+impl History {
+    fn account_id(at: u8) -> AccountId {
+        AccountId(Uuid::from_u128(100 + u128::from(at)))
+    }
+
+    fn token_id(at: u8) -> TokenId {
+        TokenId(Uuid::from_u128(200 + u128::from(at)))
+    }
+
+    fn beginning(at: u8) -> (account::Command, token::Command) {
+        let registered = AccountRegistered {
+            external_id: None,
+            identity: None,
+            role: Role::User,
+        };
+        let issued = TokenIssued {
+            account_id: Self::account_id(at / 2),
+            name: TokenName::new("begun").unwrap(),
+            environment: Environment::Test,
+            token_prefix: "tk_test_0000".into(),
+            secret_hash: SecretHash([at; 32]),
+            scopes: std::iter::empty().collect(),
+            metadata: Metadata::default(),
+            not_before: None,
+            expires_at: None,
+            issued_by: None,
+        };
+        let issue = Issue {
+            token: issued,
+            longest: None,
+        };
+        (
+            account::Command::Register(registered),
+            token::Command::Issue(Box::new(issue)),
+        )
+    }
+
+    async fn ask(&mut self, asked: &Asked) {
+        self.now += TimeDelta::microseconds(777_777);
+        let now = self.now;
+        let mut submission = Submission::default();
+        let (stream, version, events) = match asked {
+            Asked::Account(at, command) => {
+                let id = Self::account_id(*at);
+                let before = self.world.accounts.get(&id).cloned();
+                let version = before.as_ref().map_or(0, |it| it.version);
+                let Ok(events) = account::decide(before.as_ref(), command) else {
+                    return;
+                };
+                if events.is_empty() {
+                    return;
+                }
+                let after = events.iter().fold(before, |it, event| {
+                    Some(account::evolve(it, id, event, now).unwrap())
+                });
+                accounts::project(after.as_ref().unwrap(), &mut submission.rows);
+                self.world.accounts.insert(id, after.unwrap());
+                submission.changing_accounts.push(id);
+                let events: Vec<_> = events.into_iter().map(Event::Account).collect();
+                (Stream::Account(id), version, events)
+            }
+            Asked::Token(at, command) => {
+                let id = Self::token_id(*at);
+                let before = self.world.tokens.get(&id).cloned();
+                let version = before.as_ref().map_or(0, |it| it.version);
+                let Ok(events) = token::decide(before.as_ref(), command, now) else {
+                    return;
+                };
+                if events.is_empty() {
+                    return;
+                }
+                let after = events.iter().fold(before, |it, event| {
+                    Some(token::evolve(it, id, event, now).unwrap())
+                });
+                tokens::project(after.as_ref().unwrap(), &mut submission.rows);
+                self.world.tokens.insert(id, after.unwrap());
+                let events: Vec<_> = events.into_iter().map(Event::Token).collect();
+                (Stream::Token(id), version, events)
+            }
+        };
+        for (stream_version, event) in (version + 1..).zip(events) {
+            self.events += 1;
+            submission.events.push(NewEvent {
+                event_id: Uuid::from_u128(self.events),
+                stream,
+                stream_version,
+                event,
+                actor: "operator:test".into(),
+                request_id: "r".into(),
+                occurred_at: now,
+            });
+        }
+        // Another account may have the external id: then nothing happens.
+        if self.writer.append(submission).await.is_err() {
+            let Stream::Account(id) = stream else {
+                panic!("a token's events are taken")
+            };
+            let events = tollkeeper_event_store::load(&self.pool, stream)
+                .await
+                .unwrap();
+            let account = tollkeeper_read_model::replay::account(&events)
+                .unwrap()
+                .unwrap();
+            self.world.accounts.insert(id, account);
+        }
+    }
+}
+
+async fn live_after(pool: &PgPool, steps: &[Asked]) -> Vec<Difference> {
+    let (writer, handle) = Writer::new(pool.clone());
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(writer.run(stop.clone()));
+    let mut history = History {
+        pool: pool.clone(),
+        world: World::default(),
+        writer: handle,
+        now: DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
+        events: 0,
+    };
+    for at in 0..3 {
+        history
+            .ask(&Asked::Account(at, History::beginning(at).0))
+            .await;
+    }
+    for at in 0..6 {
+        history
+            .ask(&Asked::Token(at, History::beginning(at).1))
+            .await;
+    }
+    for step in steps {
+        history.ask(step).await;
+    }
+    stop.cancel();
+    running.await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    verify(&mut connection).await.unwrap()
+}
+
+#[test]
+fn rebuilt_equals_live_over_random_histories() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let config = Config {
+        cases: 24,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let histories = proptest::collection::vec(asked(), 0..60);
+    TestRunner::new(config)
+        .run(&histories, |steps| {
+            let differences = runtime.block_on(async {
+                let database = TestDatabase::create().await;
+                live_after(&database.pool, &steps).await
+            });
+            prop_assert!(differences.is_empty(), "{differences:?}");
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_row_that_was_changed_by_hand_is_found() {
+    let database = TestDatabase::create().await;
+    let pool = &database.pool;
+    assert_eq!(live_after(pool, &[]).await, []);
+    for (statement, table, rows) in [
+        (
+            "update api_tokens set name = 'other' where version = 1 and id::text like '%c8'",
+            "api_tokens",
+            2,
+        ),
+        (
+            "delete from api_token_secrets where token_id::text like '%c9'",
+            "api_token_secrets",
+            1,
+        ),
+        (
+            "update accounts set role = 'system' where id::text like '%64'",
+            "accounts",
+            2,
+        ),
+    ] {
+        let changed = pool.execute(statement).await.unwrap();
+        assert_eq!(changed.rows_affected(), 1, "{statement}");
+        let mut connection = pool.acquire().await.unwrap();
+        let found = verify(&mut connection).await.unwrap();
+        let here: Vec<_> = found.iter().filter(|it| it.table == table).collect();
+        assert_eq!(here.len(), rows, "{statement}: {found:?}");
+    }
+}
