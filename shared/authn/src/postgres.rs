@@ -1,219 +1,85 @@
 //! Tokens and the log, read from the Postgres primary.
 //!
-//! Every statement is one snapshot and only reads. No session state is used, so a transaction-pooling
-//! PgBouncer may stand in between.
+//! Every statement is one snapshot and only reads, on connections of its own: some for look-ups, one
+//! for the log, so that neither waits for the other nor for the rest of the process. No session
+//! state is used, so a transaction-pooling PgBouncer may stand in between.
 
-use std::time::Duration;
+mod connections;
+mod rows;
 
-use chrono::{DateTime, Utc};
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use tollkeeper_domain::account::{self, Role};
-use tollkeeper_domain::ids::{AccountId, TokenId};
-use tollkeeper_domain::scope::ScopeSet;
+use sqlx::postgres::PgConnectOptions;
 use tollkeeper_domain::secret::SecretHash;
-use tollkeeper_domain::token;
 
-use crate::facts::{AccountFacts, TokenFacts};
-use crate::feed::{FeedEvent, LogHead, LoggedEvent};
-use crate::source::{Found, Lookup, SourceError, SourceFuture, TokenSource};
+use crate::feed::{LogHead, LoggedEvent};
+use crate::source::{Lookup, SourceError, SourceFuture, TokenSource};
+use connections::Connections;
+use rows::database;
 
-/// Reads the primary on connections of its own: some for look-ups, one for the log, so that neither
-/// waits for the other nor for the rest of the process.
-#[derive(Debug, Clone)]
+/// Reads the primary. Connects when it is first used, so that a process can start without it.
+///
+/// Waits as long as it takes: whoever asks sets the time limit, and a question given up closes its
+/// connection.
+#[derive(Debug)]
 pub struct PostgresSource {
-    lookups: PgPool,
-    log: PgPool,
+    lookups: Connections,
+    log: Connections,
 }
 
 impl PostgresSource {
-    /// A source that connects when it is first used. `in_flight` look-ups can be under way at once.
+    /// A source that keeps up to `in_flight` connections for look-ups, which should be as many as
+    /// the engine has under way at once, and one for the log.
     #[must_use]
     pub fn new(options: PgConnectOptions, in_flight: u32) -> Self {
-        let pool = |connections| {
-            PgPoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(Duration::from_secs(2))
-        };
         Self {
-            lookups: pool(in_flight.max(1)).connect_lazy_with(options.clone()),
-            log: pool(1).connect_lazy_with(options),
+            lookups: Connections::new(options.clone(), in_flight.max(1) as usize),
+            log: Connections::new(options, 1),
         }
     }
 
-    /// Closes the connections, for an orderly end.
-    pub async fn close(&self) {
-        self.lookups.close().await;
-        self.log.close().await;
-    }
-
-    async fn read_tokens(&self, digests: &[SecretHash]) -> Result<Lookup, SourceError> {
-        let wanted: Vec<Vec<u8>> = digests.iter().map(|digest| digest.0.to_vec()).collect();
-        // The head stands on the left so that it is known even if no digest is.
-        let rows = sqlx::query!(
-            r#"
-            select
-                head.position as "head_position!",
-                head.hash as "head_hash!",
-                secret.secret_hash as "secret_hash?",
-                secret.valid_until as "secret_valid_until?",
-                token.id as "token_id?",
-                token.environment as "environment?",
-                token.scopes as "scopes?",
-                token.not_before as "not_before?",
-                token.expires_at as "expires_at?",
-                token.state as "token_state?",
-                token.version as "token_version?",
-                account.id as "account_id?",
-                account.role as "role?",
-                account.state as "account_state?",
-                account.version as "account_version?"
-            from event_log_head as head
-            left join (
-                api_token_secrets as secret
-                join api_tokens as token on token.id = secret.token_id
-                join accounts as account on account.id = token.account_id
-            ) on secret.secret_hash = any($1)
-            "#,
-            &wanted,
-        )
-        .fetch_all(&self.lookups)
-        .await
-        .map_err(database)?;
-
-        let first = rows.first().ok_or(NO_HEAD)?;
-        let head = log_head(first.head_position, &first.head_hash)?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in rows {
-            let Some(secret_hash) = row.secret_hash else {
-                continue;
-            };
-            let account_id = AccountId(row.account_id.ok_or(INCOMPLETE)?);
-            found.push(Found {
-                digest: SecretHash(bytes(&secret_hash)?),
-                token: TokenFacts {
-                    token_id: TokenId(row.token_id.ok_or(INCOMPLETE)?),
-                    account_id,
-                    version: number(row.token_version.ok_or(INCOMPLETE)?)?,
-                    environment: row
-                        .environment
-                        .and_then(|text| text.parse().ok())
-                        .ok_or(INCOMPLETE)?,
-                    scopes: scopes(&row.scopes.ok_or(INCOMPLETE)?),
-                    not_before: row.not_before.map(micros),
-                    expires_at: row.expires_at.map(micros),
-                    secret_valid_until: row.secret_valid_until.map(micros),
-                    lifecycle: match row.token_state.as_deref() {
-                        Some("active") => token::Lifecycle::Active,
-                        Some("suspended") => token::Lifecycle::Suspended,
-                        Some("revoked") => token::Lifecycle::Revoked,
-                        _ => return Err(INCOMPLETE),
-                    },
-                },
-                account: AccountFacts {
-                    account_id,
-                    version: number(row.account_version.ok_or(INCOMPLETE)?)?,
-                    lifecycle: match row.account_state.as_deref() {
-                        Some("active") => account::Lifecycle::Active,
-                        Some("suspended") => account::Lifecycle::Suspended,
-                        Some("deleted") => account::Lifecycle::Deleted,
-                        _ => return Err(INCOMPLETE),
-                    },
-                    role: match row.role.as_deref() {
-                        Some("user") => Role::User,
-                        Some("system") => Role::System,
-                        _ => return Err(INCOMPLETE),
-                    },
-                },
-            });
+    /// Reads with one of `connections`. A connection that had been idle may have died meanwhile, as
+    /// all do when the server restarts: then the question is asked once more, on a new one.
+    async fn read<T>(
+        connections: &Connections,
+        question: impl for<'c> Fn(&'c mut sqlx::PgConnection) -> SourceFuture<'c, T>,
+    ) -> Result<T, SourceError> {
+        loop {
+            let (mut connection, new) = connections.take().await.map_err(database)?;
+            let answer = question(&mut connection).await;
+            match answer {
+                Ok(answer) => {
+                    connections.give_back(connection);
+                    return Ok(answer);
+                }
+                Err(SourceError::Database(_) | SourceError::Replica) if !new => {
+                    connections.forget();
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(Lookup { head, found })
-    }
-
-    async fn read_head(&self) -> Result<LogHead, SourceError> {
-        let row = sqlx::query!("select position, hash from event_log_head")
-            .fetch_optional(&self.log)
-            .await
-            .map_err(database)?
-            .ok_or(NO_HEAD)?;
-        log_head(row.position, &row.hash)
-    }
-
-    async fn read_events(
-        &self,
-        position: u64,
-        limit: usize,
-    ) -> Result<Vec<LoggedEvent>, SourceError> {
-        let rows = sqlx::query!(
-            "select position, stream_type, stream_id, stream_version, type as event_type, payload, \
-                 hash \
-             from events where position > $1 order by position limit $2",
-            i64::try_from(position).unwrap_or(i64::MAX),
-            i64::try_from(limit).unwrap_or(i64::MAX),
-        )
-        .fetch_all(&self.log)
-        .await
-        .map_err(database)?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(LoggedEvent {
-                    hash: bytes(&row.hash)?,
-                    event: FeedEvent::of(
-                        number(row.position)?,
-                        &row.stream_type,
-                        row.stream_id,
-                        number(row.stream_version)?,
-                        &row.event_type,
-                        &row.payload,
-                    ),
-                })
-            })
-            .collect()
     }
 }
 
 impl TokenSource for PostgresSource {
     fn lookup<'a>(&'a self, digests: &'a [SecretHash]) -> SourceFuture<'a, Lookup> {
-        Box::pin(self.read_tokens(digests))
+        Box::pin(async move {
+            let digests: std::sync::Arc<[SecretHash]> = digests.into();
+            Self::read(&self.lookups, move |connection| {
+                let digests = std::sync::Arc::clone(&digests);
+                Box::pin(async move { rows::tokens(connection, &digests).await })
+            })
+            .await
+        })
     }
 
     fn head(&self) -> SourceFuture<'_, LogHead> {
-        Box::pin(self.read_head())
+        Box::pin(Self::read(&self.log, |connection| {
+            Box::pin(rows::head(connection))
+        }))
     }
 
     fn events_after(&self, position: u64, limit: usize) -> SourceFuture<'_, Vec<LoggedEvent>> {
-        Box::pin(self.read_events(position, limit))
+        Box::pin(Self::read(&self.log, move |connection| {
+            Box::pin(rows::events(connection, position, limit))
+        }))
     }
-}
-
-const NO_HEAD: SourceError = SourceError::Corrupt("the log has no head");
-const INCOMPLETE: SourceError = SourceError::Corrupt("a token or account breaks its schema");
-
-fn database(error: sqlx::Error) -> SourceError {
-    SourceError::Database(Box::new(error))
-}
-
-fn log_head(position: i64, hash: &[u8]) -> Result<LogHead, SourceError> {
-    Ok(LogHead {
-        position: number(position)?,
-        hash: bytes(hash)?,
-    })
-}
-
-fn bytes(hash: &[u8]) -> Result<[u8; 32], SourceError> {
-    hash.try_into()
-        .map_err(|_| SourceError::Corrupt("a hash is not 32 bytes long"))
-}
-
-fn number(number: i64) -> Result<u64, SourceError> {
-    u64::try_from(number).map_err(|_| SourceError::Corrupt("a version or position is negative"))
-}
-
-fn micros(at: DateTime<Utc>) -> i64 {
-    at.timestamp_micros()
-}
-
-/// A text that has not the form of a scope allows nothing, and must not make tokens unreadable.
-fn scopes(texts: &[String]) -> ScopeSet {
-    texts.iter().filter_map(|text| text.parse().ok()).collect()
 }

@@ -51,6 +51,9 @@ pub enum SourceError {
     /// The database did not answer, or refused.
     #[error("the database cannot be read")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A replica answered where the primary was asked.
+    #[error("a replica answered: verification must read the primary")]
+    Replica,
     /// It took longer than it may.
     #[error("the source did not answer in time")]
     TimedOut,

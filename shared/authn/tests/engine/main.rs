@@ -1,6 +1,7 @@
 //! The engine against a primary that the tests can hold, cut and rewind.
 
 #![allow(unreachable_pub, reason = "a test has no outside")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod bounds;
 mod checks;

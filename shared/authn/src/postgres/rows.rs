@@ -1,0 +1,185 @@
+//! The statements, and their rows as facts.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use tollkeeper_domain::account::{self, Role};
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::scope::ScopeSet;
+use tollkeeper_domain::secret::SecretHash;
+use tollkeeper_domain::token;
+
+use crate::facts::{AccountFacts, TokenFacts};
+use crate::feed::{FeedEvent, LogHead, LoggedEvent};
+use crate::source::{Found, Lookup, SourceError};
+
+const NO_HEAD: SourceError = SourceError::Corrupt("the log has no head");
+const INCOMPLETE: SourceError = SourceError::Corrupt("a token or account breaks its schema");
+
+/// Tokens, accounts and the log's head in the one snapshot of one statement.
+pub(super) async fn tokens(
+    connection: &mut PgConnection,
+    digests: &[SecretHash],
+) -> Result<Lookup, SourceError> {
+    let wanted: Vec<Vec<u8>> = digests.iter().map(|digest| digest.0.to_vec()).collect();
+    // The head stands on the left so that it is known even if no digest is.
+    let rows = sqlx::query!(
+        r#"
+        select
+            head.position as "head_position!",
+            head.hash as "head_hash!",
+            pg_is_in_recovery() as "replica!",
+            secret.secret_hash as "secret_hash?",
+            secret.valid_until as "secret_valid_until?",
+            token.id as "token_id?",
+            token.environment as "environment?",
+            token.scopes as "scopes?",
+            token.not_before as "not_before?",
+            token.expires_at as "expires_at?",
+            token.state as "token_state?",
+            token.version as "token_version?",
+            account.id as "account_id?",
+            account.role as "role?",
+            account.state as "account_state?",
+            account.version as "account_version?"
+        from event_log_head as head
+        left join (
+            api_token_secrets as secret
+            join api_tokens as token on token.id = secret.token_id
+            join accounts as account on account.id = token.account_id
+        ) on secret.secret_hash = any($1)
+        "#,
+        &wanted,
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(database)?;
+
+    let first = rows.first().ok_or(NO_HEAD)?;
+    primary_only(first.replica)?;
+    let head = log_head(first.head_position, &first.head_hash)?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(secret_hash) = row.secret_hash else {
+            continue;
+        };
+        let account_id = AccountId(row.account_id.ok_or(INCOMPLETE)?);
+        let environment = row.environment.and_then(|text| text.parse().ok());
+        found.push(Found {
+            digest: SecretHash(bytes(&secret_hash)?),
+            token: TokenFacts {
+                token_id: TokenId(row.token_id.ok_or(INCOMPLETE)?),
+                account_id,
+                version: number(row.token_version.ok_or(INCOMPLETE)?)?,
+                environment: environment.ok_or(INCOMPLETE)?,
+                scopes: scopes(&row.scopes.ok_or(INCOMPLETE)?),
+                not_before: row.not_before.map(micros),
+                expires_at: row.expires_at.map(micros),
+                secret_valid_until: row.secret_valid_until.map(micros),
+                lifecycle: match row.token_state.as_deref() {
+                    Some("active") => token::Lifecycle::Active,
+                    Some("suspended") => token::Lifecycle::Suspended,
+                    Some("revoked") => token::Lifecycle::Revoked,
+                    _ => return Err(INCOMPLETE),
+                },
+            },
+            account: AccountFacts {
+                account_id,
+                version: number(row.account_version.ok_or(INCOMPLETE)?)?,
+                lifecycle: match row.account_state.as_deref() {
+                    Some("active") => account::Lifecycle::Active,
+                    Some("suspended") => account::Lifecycle::Suspended,
+                    Some("deleted") => account::Lifecycle::Deleted,
+                    _ => return Err(INCOMPLETE),
+                },
+                role: match row.role.as_deref() {
+                    Some("user") => Role::User,
+                    Some("system") => Role::System,
+                    _ => return Err(INCOMPLETE),
+                },
+            },
+        });
+    }
+    Ok(Lookup { head, found })
+}
+
+/// The log's head.
+pub(super) async fn head(connection: &mut PgConnection) -> Result<LogHead, SourceError> {
+    let row = sqlx::query!(
+        r#"select position, hash, pg_is_in_recovery() as "replica!" from event_log_head"#
+    )
+    .fetch_optional(connection)
+    .await
+    .map_err(database)?
+    .ok_or(NO_HEAD)?;
+    primary_only(row.replica)?;
+    log_head(row.position, &row.hash)
+}
+
+/// A page of the log.
+pub(super) async fn events(
+    connection: &mut PgConnection,
+    position: u64,
+    limit: usize,
+) -> Result<Vec<LoggedEvent>, SourceError> {
+    let rows = sqlx::query!(
+        "select position, stream_type, stream_id, stream_version, type as event_type, payload, hash \
+         from events where position > $1 order by position limit $2",
+        i64::try_from(position).unwrap_or(i64::MAX),
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(database)?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(LoggedEvent {
+                hash: bytes(&row.hash)?,
+                event: FeedEvent::of(
+                    number(row.position)?,
+                    &row.stream_type,
+                    row.stream_id,
+                    number(row.stream_version)?,
+                    &row.event_type,
+                    &row.payload,
+                ),
+            })
+        })
+        .collect()
+}
+
+pub(super) fn database(error: sqlx::Error) -> SourceError {
+    SourceError::Database(Box::new(error))
+}
+
+/// A replica may lag behind, and revocation rests on reads that do not.
+fn primary_only(replica: bool) -> Result<(), SourceError> {
+    if replica {
+        return Err(SourceError::Replica);
+    }
+    Ok(())
+}
+
+fn log_head(position: i64, hash: &[u8]) -> Result<LogHead, SourceError> {
+    Ok(LogHead {
+        position: number(position)?,
+        hash: bytes(hash)?,
+    })
+}
+
+fn bytes(hash: &[u8]) -> Result<[u8; 32], SourceError> {
+    hash.try_into()
+        .map_err(|_| SourceError::Corrupt("a hash is not 32 bytes long"))
+}
+
+fn number(number: i64) -> Result<u64, SourceError> {
+    u64::try_from(number).map_err(|_| SourceError::Corrupt("a version or position is negative"))
+}
+
+fn micros(at: DateTime<Utc>) -> i64 {
+    at.timestamp_micros()
+}
+
+/// A text that has not the form of a scope allows nothing, and must not make tokens unreadable.
+fn scopes(texts: &[String]) -> ScopeSet {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}

@@ -1,0 +1,8 @@
+//! The engine against a real PostgreSQL and a real NATS server.
+
+#![allow(unreachable_pub, reason = "a test has no outside")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod hints;
+mod history;
+mod postgres;

@@ -1,0 +1,174 @@
+//! Reading the real tables, and what happens when they are out of reach.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tollkeeper_ambient::SystemClock;
+use tollkeeper_authn::postgres::PostgresSource;
+use tollkeeper_authn::{Engine, EngineConfig, Freshness, Requirement, TokenSource};
+use tollkeeper_domain::secret::SecretHash;
+use tollkeeper_domain::verdict::Verdict;
+use tollkeeper_testkit::{FaultProxy, TestDatabase, wait_for};
+
+use crate::history::{Held, History};
+
+pub fn source(url: &str) -> Arc<PostgresSource> {
+    Arc::new(PostgresSource::new(
+        PgConnectOptions::from_str(url).unwrap(),
+        4,
+    ))
+}
+
+/// A running engine; it stops with the guard.
+pub fn engine(url: &str) -> (Arc<Engine>, DropGuard) {
+    let mut config = EngineConfig::new("tk".parse().unwrap());
+    config.proof_interval = Duration::from_millis(50);
+    let engine = Arc::new(Engine::new(config, source(url), Arc::new(SystemClock)));
+    let stop = CancellationToken::new();
+    tokio::spawn(Arc::clone(&engine).run(stop.clone()));
+    (engine, stop.drop_guard())
+}
+
+pub async fn verdict(engine: &Engine, held: &Held) -> Verdict {
+    let requirement = Requirement::default();
+    engine
+        .verify(held.text.as_bytes(), &requirement)
+        .await
+        .verdict
+}
+
+pub fn from_memory(engine: &Engine, held: &Held) -> Option<Verdict> {
+    let answer = engine.try_verify(held.text.as_bytes(), &Requirement::default());
+    answer.ok().map(|answer| answer.verdict)
+}
+
+#[tokio::test]
+async fn the_source_reads_what_was_written() {
+    let database = TestDatabase::create().await;
+    let history = History::of(&database.pool);
+    let source = source(&database.url);
+    assert_eq!(source.head().await.unwrap().position, 0);
+
+    let held = history.issue("tk").await;
+    let digest = SecretHash::of(held.text.as_bytes());
+    let lookup = source.lookup(&[SecretHash([7; 32]), digest]).await.unwrap();
+    let head = source.head().await.unwrap();
+    assert_eq!((lookup.head, head.position), (head, 2));
+    let [found] = &lookup.found[..] else {
+        panic!("one of two is known: {:?}", lookup.found);
+    };
+    assert_eq!(found.digest, digest);
+    assert_eq!(found.token.token_id, held.token.id);
+    assert_eq!(found.token.version, 1);
+    assert_eq!(found.token.scopes, held.token.scopes);
+    let end = held.token.validity.expires_at.unwrap();
+    assert_eq!(found.token.expires_at, Some(end.timestamp_micros()));
+    assert_eq!(found.account.account_id, held.account.id);
+
+    let nothing = source.lookup(&[SecretHash([7; 32])]).await.unwrap();
+    assert_eq!((nothing.head, nothing.found.len()), (head, 0));
+
+    let events = source.events_after(0, 10).await.unwrap();
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[1].hash, head.hash);
+    let tollkeeper_authn::Change::Token { id, secrets, .. } = &events[1].event.change else {
+        panic!("an event of a token");
+    };
+    assert_eq!((*id, &secrets[..]), (held.token.id, &[digest][..]));
+    assert_eq!(source.events_after(1, 1).await.unwrap(), events[1..]);
+}
+
+#[tokio::test]
+async fn a_node_hears_of_everything_through_the_log() {
+    let database = TestDatabase::create().await;
+    let history = History::of(&database.pool);
+    let (engine, _stop) = engine(&database.url);
+    engine.prove().await.unwrap();
+    let mut held = history.issue("tk").await;
+    let mut other = history.issue("tk").await;
+    assert_eq!(verdict(&engine, &held).await, Verdict::Valid);
+    assert_eq!(verdict(&engine, &other).await, Verdict::Valid);
+
+    history.suspend(&mut held).await;
+    engine.prove().await.unwrap();
+    assert_eq!(from_memory(&engine, &held), Some(Verdict::Suspended));
+    history.resume(&mut held).await;
+    engine.prove().await.unwrap();
+    assert_eq!(verdict(&engine, &held).await, Verdict::Valid);
+    history.suspend_account(&mut other).await;
+    history.revoke(&mut held).await;
+    // Nobody asks for a proof now: it moves by itself.
+    wait_for("the revocation to arrive", || {
+        let verdicts = (from_memory(&engine, &held), from_memory(&engine, &other));
+        async move { verdicts == (Some(Verdict::Revoked), Some(Verdict::AccountSuspended)) }
+    })
+    .await;
+    assert_eq!(engine.status().counts.restarts, 0);
+}
+
+#[tokio::test]
+async fn a_cut_network_leaves_memory_answering_and_heals() {
+    let database = TestDatabase::create().await;
+    let proxy = FaultProxy::start(database.tcp_address()).await;
+    let history = History::of(&database.pool);
+    let mut held = history.issue("tk").await;
+    let unread = history.issue("tk").await;
+    let (engine, _stop) = engine(&database.url_through(proxy.address()));
+    wait_for("the first proof", || {
+        let live = engine.status().freshness == Freshness::Live;
+        async move { live }
+    })
+    .await;
+    assert_eq!(verdict(&engine, &held).await, Verdict::Valid);
+
+    proxy.cut();
+    history.revoke(&mut held).await;
+    assert_eq!(verdict(&engine, &unread).await, Verdict::Unavailable);
+    assert_eq!(
+        from_memory(&engine, &held),
+        Some(Verdict::Valid),
+        "within the bound"
+    );
+
+    proxy.resume();
+    wait_for("the revocation to arrive", || {
+        let verdict = from_memory(&engine, &held);
+        async move { verdict == Some(Verdict::Revoked) }
+    })
+    .await;
+    assert_eq!(verdict(&engine, &unread).await, Verdict::Valid);
+}
+
+#[tokio::test]
+async fn a_network_that_swallows_packets_costs_no_connection_for_good() {
+    let database = TestDatabase::create().await;
+    let proxy = FaultProxy::start(database.tcp_address()).await;
+    let history = History::of(&database.pool);
+    let held = history.issue("tk").await;
+    let (engine, _stop) = engine(&database.url_through(proxy.address()));
+    wait_for("the first proof", || {
+        let live = engine.status().freshness == Freshness::Live;
+        async move { live }
+    })
+    .await;
+
+    proxy.pause();
+    wait_for("the proof to grow old", || {
+        let stale = engine.status().freshness == Freshness::Stale;
+        async move { stale }
+    })
+    .await;
+    assert_eq!(verdict(&engine, &held).await, Verdict::Unavailable);
+    // The old connections stay dead: whoever clings to them waits for ever.
+    proxy.cut();
+    proxy.resume();
+    wait_for("a proof again", || {
+        let live = engine.status().freshness == Freshness::Live;
+        async move { live }
+    })
+    .await;
+    assert_eq!(verdict(&engine, &held).await, Verdict::Valid);
+}
