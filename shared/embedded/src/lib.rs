@@ -14,4 +14,5 @@ pub mod process;
 
 mod guard;
 
+pub use postgres::tail;
 pub use process::{Process, ServerError, Signal};

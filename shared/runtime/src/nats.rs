@@ -24,7 +24,7 @@ pub enum NatsError {
     #[error("the NATS credentials are not valid: {0}")]
     Credentials(#[source] io::Error),
 
-    #[error("cannot set up the NATS client: {0}")]
+    #[error("cannot connect to NATS: {0}")]
     Connect(#[from] ConnectError),
 }
 
@@ -39,15 +39,8 @@ pub async fn connect(
     readiness: ReadinessHandle,
 ) -> Result<Client, NatsError> {
     let servers = settings.addresses().map_err(NatsError::Address)?;
-    let mut options = ConnectOptions::new();
-    if let Some(credentials) = &settings.credentials {
-        options = options
-            .credentials(credentials.expose())
-            .map_err(NatsError::Credentials)?;
-    }
     readiness.not_ready("NATS is not connected yet");
-    let options = options
-        .name(name)
+    let options = options(settings, name)?
         .retry_on_initial_connect()
         .max_reconnects(None)
         .reconnect_delay_callback(reconnect_delay)
@@ -56,6 +49,25 @@ pub async fn connect(
             async move { follow(&event, &readiness) }
         });
     Ok(options.connect(servers).await?)
+}
+
+/// A client that is connected now, for a command that does one thing and ends.
+///
+/// # Errors
+/// When the settings cannot make a client or no server answers.
+pub async fn connect_once(settings: &BrokerSettings, name: &str) -> Result<Client, NatsError> {
+    let servers = settings.addresses().map_err(NatsError::Address)?;
+    Ok(options(settings, name)?.connect(servers).await?)
+}
+
+fn options(settings: &BrokerSettings, name: &str) -> Result<ConnectOptions, NatsError> {
+    let options = ConnectOptions::new().name(name);
+    match &settings.credentials {
+        None => Ok(options),
+        Some(credentials) => options
+            .credentials(credentials.expose())
+            .map_err(NatsError::Credentials),
+    }
 }
 
 /// The JetStream context of a client.

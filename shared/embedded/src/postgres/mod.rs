@@ -4,8 +4,7 @@ mod binaries;
 mod server;
 
 pub use binaries::Binaries;
-pub(crate) use server::tail;
-pub use server::{Durability, Postgres, PostgresConfig};
+pub use server::{Durability, Postgres, PostgresConfig, tail};
 
 /// The superuser of a private server.
 pub const USER: &str = "tollkeeper";

@@ -263,7 +263,8 @@ fn prepare(folder: &Path, account: Account, mode: u32) -> Result<(), ServerError
 }
 
 /// The end of a log, for a message.
-pub(crate) fn tail(log: &Path) -> String {
+#[must_use]
+pub fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
