@@ -7,6 +7,7 @@
 pub mod nats;
 pub mod postgres;
 pub mod proxy;
+pub mod stack;
 
 mod binaries;
 mod clock;
@@ -20,4 +21,5 @@ pub use entropy::SeededEntropy;
 pub use nats::TestNats;
 pub use postgres::{PrivatePostgres, TestDatabase};
 pub use proxy::FaultProxy;
+pub use stack::Stack;
 pub use wait::{wait_for, wait_for_some};

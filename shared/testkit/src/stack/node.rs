@@ -1,0 +1,180 @@
+//! One running program of a stack.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tollkeeper_embedded::ports;
+
+use super::OPERATOR_KEY;
+use super::person::Person;
+use crate::{binary, wait_for, wait_for_some};
+
+/// A running API or ingestor. It is killed when dropped.
+#[derive(Debug)]
+pub struct Node {
+    program: &'static str,
+    settings: Vec<(String, String)>,
+    log: PathBuf,
+    /// Where it answers the public; of no use for an ingestor.
+    pub public: SocketAddr,
+    /// Where it answers about itself.
+    pub internal: SocketAddr,
+    child: Option<Child>,
+}
+
+impl Node {
+    pub(super) fn start(
+        program: &'static str,
+        settings: Vec<(String, String)>,
+        log: PathBuf,
+    ) -> Self {
+        let free = || {
+            let port = ports::free().expect("the loopback has a free port");
+            SocketAddr::from(([127, 0, 0, 1], port))
+        };
+        let mut node = Self {
+            program,
+            settings,
+            log,
+            public: free(),
+            internal: free(),
+            child: None,
+        };
+        node.restart();
+        node
+    }
+
+    /// Starts it again with the same settings, addresses and folders.
+    ///
+    /// # Panics
+    /// When it is running or cannot be started.
+    pub fn restart(&mut self) {
+        assert!(self.child.is_none(), "{} is running", self.program);
+        let log = File::options().create(true).append(true).open(&self.log);
+        let log = log.expect("the log can be written");
+        let mut command = Command::new(binary(self.program));
+        command
+            .env_clear()
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .env("TOLLKEEPER_INTERNAL_LISTEN", self.internal.to_string())
+            .current_dir(self.log.parent().expect("a log is in a folder"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file can be shared"))
+            .stderr(log);
+        if self.program == "tollkeeper-api" {
+            command.env("TOLLKEEPER_LISTEN", self.public.to_string());
+        }
+        let child = command.spawn();
+        self.child = Some(child.unwrap_or_else(|error| panic!("{}: {error}", self.program)));
+    }
+
+    /// The operator who talks to this API.
+    #[must_use]
+    pub fn operator(&self) -> Person {
+        Person::new(self.public, Some(("X-API-Key", OPERATOR_KEY.to_owned())))
+    }
+
+    /// Somebody who talks to this API with a bearer.
+    #[must_use]
+    pub fn bearer(&self, credential: &str) -> Person {
+        Person::new(
+            self.public,
+            Some(("Authorization", format!("Bearer {credential}"))),
+        )
+    }
+
+    /// Somebody who talks to this API without a credential.
+    #[must_use]
+    pub fn nobody(&self) -> Person {
+        Person::new(self.public, None)
+    }
+
+    /// Waits until `/readyz` says so.
+    ///
+    /// # Panics
+    /// With its log, when it does not.
+    pub async fn ready(&self) {
+        let asked = Person::new(self.internal, None);
+        let ready = wait_for(self.program, async || {
+            asked
+                .try_get("/readyz")
+                .await
+                .is_some_and(|answer| answer.status == 200)
+        });
+        let timely = tokio::time::timeout(std::time::Duration::from_secs(30), ready).await;
+        assert!(
+            timely.is_ok(),
+            "{} is not ready:\n{}",
+            self.program,
+            self.log_text()
+        );
+    }
+
+    /// What `/readyz` or `/metrics` says.
+    pub async fn about_itself(&self, path: &str) -> super::Answer {
+        let asked = Person::new(self.internal, None);
+        wait_for_some(path, async || asked.try_get(path).await).await
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("it is running");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+    }
+
+    /// Asks it to end and waits until it has.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        let mut child = self.child.take().expect("it is running");
+        let ended = tokio::task::spawn_blocking(move || child.wait()).await;
+        ended.expect("waiting does not panic").expect("it ends")
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it is running");
+        let pid = i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .expect("a process id");
+        kill_process(pid, signal).expect("an own process takes signals");
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it is not running.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it is running").id()
+    }
+
+    /// Everything it has printed.
+    #[must_use]
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself; then there is nothing left to do.
+            let _ended = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+}
