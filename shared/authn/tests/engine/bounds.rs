@@ -70,7 +70,7 @@ async fn made_up_tokens_neither_push_out_real_ones_nor_grow_memory() {
     let memory = node.status().memory;
     assert!(memory.negative_entries <= 256, "{memory:?}");
     for token in &tokens {
-        assert_eq!(node.from_memory(token), Some(Verdict::Valid));
+        assert_eq!(node.remembered(token), Some(Verdict::Valid));
     }
 }
 
@@ -142,7 +142,7 @@ async fn one_event_denies_a_hundred_thousand_tokens() {
     node.primary.set_account(account, Lifecycle::Suspended);
     node.prove().await;
     for token in &tokens {
-        assert_eq!(node.from_memory(token), Some(Verdict::AccountSuspended));
+        assert_eq!(node.remembered(token), Some(Verdict::AccountSuspended));
     }
 }
 

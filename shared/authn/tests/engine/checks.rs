@@ -101,11 +101,11 @@ async fn times_are_compared_at_each_check() {
     });
     assert_eq!(node.verdict(&token).await, Verdict::NotYetValid);
     node.clock.pass(Duration::from_secs(1));
-    assert_eq!(node.from_memory(&token), Some(Verdict::Valid));
+    assert_eq!(node.remembered(&token), Some(Verdict::Valid));
     node.clock.pass(Duration::from_micros(999_999));
-    assert_eq!(node.from_memory(&token), Some(Verdict::Valid));
+    assert_eq!(node.remembered(&token), Some(Verdict::Valid));
     node.clock.pass(Duration::from_micros(1));
-    assert_eq!(node.from_memory(&token), Some(Verdict::Expired));
+    assert_eq!(node.remembered(&token), Some(Verdict::Expired));
 }
 
 #[tokio::test]
@@ -119,13 +119,13 @@ async fn an_old_secret_works_until_its_grace_is_over_and_the_new_one_goes_on() {
     assert_eq!(node.verdict(&old).await, Verdict::Valid);
     assert_eq!(node.verdict(&new).await, Verdict::Valid);
     node.clock.pass(Duration::from_secs(1));
-    assert_eq!(node.from_memory(&old), Some(Verdict::Expired));
-    assert_eq!(node.from_memory(&new), Some(Verdict::Valid));
+    assert_eq!(node.remembered(&old), Some(Verdict::Expired));
+    assert_eq!(node.remembered(&new), Some(Verdict::Valid));
     // One event denies every secret of the token.
     node.primary.revoke(&old);
     node.prove().await;
-    assert_eq!(node.from_memory(&old), Some(Verdict::Revoked));
-    assert_eq!(node.from_memory(&new), Some(Verdict::Revoked));
+    assert_eq!(node.remembered(&old), Some(Verdict::Revoked));
+    assert_eq!(node.remembered(&new), Some(Verdict::Revoked));
 }
 
 #[tokio::test]

@@ -25,12 +25,12 @@ async fn a_hinted_revocation_denies_by_the_next_check() {
     let token = node.primary.issue(node.primary.register());
     assert_eq!(node.verdict(&token).await, Verdict::Valid);
     node.engine.hint(&node.primary.revoke(&token));
-    assert_eq!(node.from_memory(&token), None);
+    assert_eq!(node.remembered(&token), None);
     assert_eq!(node.verdict(&token).await, Verdict::Revoked);
     assert_eq!(node.primary.lookups(), 2);
     // Heard again, it costs nothing.
     node.prove().await;
-    assert_eq!(node.from_memory(&token), Some(Verdict::Revoked));
+    assert_eq!(node.remembered(&token), Some(Verdict::Revoked));
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_forged_hint_costs_one_read() {
         assert_eq!(node.verdict(&token).await, Verdict::Valid);
         node.engine.hint(&forged(&token, effect));
         assert_eq!(node.verdict(&token).await, Verdict::Valid);
-        assert_eq!(node.from_memory(&token), Some(Verdict::Valid));
+        assert_eq!(node.remembered(&token), Some(Verdict::Valid));
         assert_eq!(node.primary.lookups(), reads);
     }
     let account = FeedEvent {
@@ -69,7 +69,7 @@ async fn a_forged_hint_does_not_hide_a_true_revocation() {
     node.engine.hint(&forged(&token, Effect::Changed));
     node.primary.revoke(&token);
     node.prove().await;
-    assert_eq!(node.from_memory(&token), Some(Verdict::Revoked));
+    assert_eq!(node.remembered(&token), Some(Verdict::Revoked));
 }
 
 #[tokio::test]

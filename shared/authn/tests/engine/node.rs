@@ -140,7 +140,7 @@ impl Node {
     }
 
     /// The verdict if memory alone gives one.
-    pub fn from_memory(&self, token: &Held) -> Option<Verdict> {
+    pub fn remembered(&self, token: &Held) -> Option<Verdict> {
         self.engine
             .try_verify(token.text.as_bytes(), &Requirement::default())
             .ok()

@@ -56,7 +56,7 @@ async fn knowledge_grows_stale_and_then_unavailable() {
     node.primary.set_cut(false);
     node.prove().await;
     assert_eq!(node.status().freshness, Freshness::Live);
-    assert_eq!(node.from_memory(&token), Some(Verdict::Valid));
+    assert_eq!(node.remembered(&token), Some(Verdict::Valid));
 }
 
 #[tokio::test]
@@ -104,9 +104,9 @@ async fn a_process_that_was_frozen_knows_it() {
     node.primary.revoke(&token);
     // Nothing ran for 70 s; the first thing to run is a request.
     node.clock.pass(SECOND * 70);
-    assert_eq!(node.from_memory(&token), Some(Verdict::Unavailable));
+    assert_eq!(node.remembered(&token), Some(Verdict::Unavailable));
     node.prove().await;
-    assert_eq!(node.from_memory(&token), Some(Verdict::Revoked));
+    assert_eq!(node.remembered(&token), Some(Verdict::Revoked));
 }
 
 #[tokio::test]
@@ -115,13 +115,13 @@ async fn either_clock_alone_tells_of_the_time_that_passed() {
     let token = node.primary.issue(node.primary.register());
     assert_eq!(node.verdict(&token).await, Verdict::Valid);
     node.clock.pass_boot(SECOND * 61);
-    assert_eq!(node.from_memory(&token), Some(Verdict::Unavailable));
+    assert_eq!(node.remembered(&token), Some(Verdict::Unavailable));
     node.prove().await;
     node.clock.move_wall(61_000_000);
-    assert_eq!(node.from_memory(&token), Some(Verdict::Unavailable));
+    assert_eq!(node.remembered(&token), Some(Verdict::Unavailable));
     node.prove().await;
     node.clock.move_wall(-3_600_000_000);
-    assert_eq!(node.from_memory(&token), Some(Verdict::Valid));
+    assert_eq!(node.remembered(&token), Some(Verdict::Valid));
     assert_eq!(node.check(&token).await.age, Some(Duration::ZERO));
     node.clock.pass_boot(SECOND * 3);
     assert_eq!(
@@ -219,7 +219,7 @@ async fn many_pages_of_events_are_applied_before_the_proof_moves() {
     node.prove().await;
     assert_eq!(node.status().applied_position, Some(2_503));
     assert_eq!(node.status().counts.restarts, 0);
-    assert_eq!(node.from_memory(&token), Some(Verdict::Revoked));
+    assert_eq!(node.remembered(&token), Some(Verdict::Revoked));
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn a_read_overtaken_by_a_revocation_in_the_log_is_made_again() {
     node.primary.release();
 
     assert_eq!(check.await.unwrap().verdict, Verdict::Revoked);
-    assert_eq!(node.from_memory(&token), Some(Verdict::Revoked));
+    assert_eq!(node.remembered(&token), Some(Verdict::Revoked));
     assert_eq!(node.primary.lookups(), 2);
     assert_eq!(node.status().counts.reads_refused, 1);
 }
@@ -70,7 +70,7 @@ async fn a_read_overtaken_by_the_accounts_suspension_is_made_again() {
     node.primary.release();
 
     assert_eq!(check.await.unwrap().verdict, Verdict::AccountSuspended);
-    assert_eq!(node.from_memory(&token), Some(Verdict::AccountSuspended));
+    assert_eq!(node.remembered(&token), Some(Verdict::AccountSuspended));
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_token_issued_while_its_absence_was_being_read_is_found() {
     node.primary.release();
 
     assert_eq!(early.await.unwrap().verdict, Verdict::Valid);
-    assert_eq!(node.from_memory(&token), Some(Verdict::Valid));
+    assert_eq!(node.remembered(&token), Some(Verdict::Valid));
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn an_absence_in_memory_ends_when_the_log_tells_of_the_token() {
     );
 
     let token = node.primary.issue_as(account, text);
-    assert_eq!(node.from_memory(&token), Some(Verdict::NotFound));
+    assert_eq!(node.remembered(&token), Some(Verdict::NotFound));
     node.prove().await;
     assert_eq!(node.verdict(&token).await, Verdict::Valid);
 }
@@ -159,14 +159,14 @@ async fn a_suspension_ends_only_by_a_read() {
 
     node.primary.suspend(&token);
     node.prove().await;
-    assert_eq!(node.from_memory(&token), Some(Verdict::Suspended));
+    assert_eq!(node.remembered(&token), Some(Verdict::Suspended));
     assert_eq!(node.primary.lookups(), 1, "denied without a read");
 
     node.primary.resume(&token);
     node.prove().await;
-    assert_eq!(node.from_memory(&token), None, "to be read");
+    assert_eq!(node.remembered(&token), None, "to be read");
     assert_eq!(node.verdict(&token).await, Verdict::Valid);
-    assert_eq!(node.from_memory(&token), Some(Verdict::Valid));
+    assert_eq!(node.remembered(&token), Some(Verdict::Valid));
     assert_eq!(node.primary.lookups(), 2);
 }
 
@@ -213,7 +213,7 @@ async fn an_older_read_never_replaces_a_newer_one() {
 
     assert_eq!(early.await.unwrap().verdict, Verdict::Suspended);
     assert_eq!(late.await.unwrap().verdict, Verdict::Suspended);
-    assert_eq!(node.from_memory(&old), Some(Verdict::Suspended));
+    assert_eq!(node.remembered(&old), Some(Verdict::Suspended));
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn a_newer_read_makes_the_tokens_other_secrets_doubtful() {
     assert_eq!(node.verdict(&old).await, Verdict::Valid);
     node.primary.suspend(&old);
     assert_eq!(node.verdict(&new).await, Verdict::Suspended);
-    assert_eq!(node.from_memory(&old), None);
+    assert_eq!(node.remembered(&old), None);
     assert_eq!(node.verdict(&old).await, Verdict::Suspended);
 }
 
@@ -237,7 +237,7 @@ async fn news_that_a_read_already_held_change_nothing() {
     assert_eq!(node.verdict(&token).await, Verdict::Valid);
 
     node.prove().await;
-    assert_eq!(node.from_memory(&token), Some(Verdict::Valid));
+    assert_eq!(node.remembered(&token), Some(Verdict::Valid));
 }
 
 #[tokio::test]
@@ -252,13 +252,13 @@ async fn an_account_resumed_frees_its_tokens_after_one_read() {
     node.primary.set_account(account, Lifecycle::Suspended);
     node.prove().await;
     for token in &tokens {
-        assert_eq!(node.from_memory(token), Some(Verdict::AccountSuspended));
+        assert_eq!(node.remembered(token), Some(Verdict::AccountSuspended));
     }
     node.primary.set_account(account, Lifecycle::Active);
     node.prove().await;
-    assert_eq!(node.from_memory(&tokens[0]), None);
+    assert_eq!(node.remembered(&tokens[0]), None);
     assert_eq!(node.verdict(&tokens[0]).await, Verdict::Valid);
-    assert_eq!(node.from_memory(&tokens[1]), Some(Verdict::Valid));
+    assert_eq!(node.remembered(&tokens[1]), Some(Verdict::Valid));
     assert_eq!(node.primary.lookups(), 3);
 }
 
@@ -269,7 +269,7 @@ async fn a_fresh_check_reads_what_memory_has_not_heard_of() {
     assert_eq!(node.verdict(&token).await, Verdict::Valid);
     node.primary.revoke(&token);
     assert_eq!(
-        node.from_memory(&token),
+        node.remembered(&token),
         Some(Verdict::Valid),
         "nothing was heard yet"
     );
@@ -283,5 +283,5 @@ async fn a_fresh_check_reads_what_memory_has_not_heard_of() {
         (answer.verdict, answer.cache),
         (Verdict::Revoked, CacheUse::Miss)
     );
-    assert_eq!(node.from_memory(&token), Some(Verdict::Revoked));
+    assert_eq!(node.remembered(&token), Some(Verdict::Revoked));
 }
