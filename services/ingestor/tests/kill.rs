@@ -1,5 +1,10 @@
 //! `kill -9` under load: nothing lost, nothing doubled.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test panics when its ground gives way"
+)]
+
 mod common;
 
 use std::sync::atomic::{AtomicBool, Ordering};

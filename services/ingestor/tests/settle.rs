@@ -1,6 +1,11 @@
 //! Transactions of the settler against a real database, without a broker: every refusal, every
 //! reason for a dead letter, and races that are held open on purpose.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test panics when its ground gives way"
+)]
+
 mod common;
 
 use std::sync::Arc;

@@ -1,6 +1,10 @@
 //! A broker with the shipped stream, a database, spools that report, and ingestors to be killed.
 
 #![allow(
+    clippy::unwrap_used,
+    reason = "a test panics when its ground gives way"
+)]
+#![allow(
     dead_code,
     unreachable_pub,
     reason = "each test program uses its part of this"
@@ -70,13 +74,15 @@ impl Pipeline {
     }
 }
 
-/// Makes the stream and its consumer from the files that are shipped.
+/// Makes the stream and its consumer from the files that are shipped. Only the wait before a killed
+/// ingestor's messages come again is shorter, as tests wait for it.
 pub async fn apply(client: &async_nats::Client) {
     let stream = include_str!("../../../../nats/streams/USAGE.json");
     let consumer = include_str!("../../../../nats/consumers/USAGE.ingestor.json");
     let stream: async_nats::jetstream::stream::Config = serde_json::from_str(stream).unwrap();
-    let consumer: async_nats::jetstream::consumer::pull::Config =
+    let mut consumer: async_nats::jetstream::consumer::pull::Config =
         serde_json::from_str(consumer).unwrap();
+    consumer.ack_wait = std::time::Duration::from_secs(2);
     let jetstream = async_nats::jetstream::new(client.clone());
     let stream = jetstream.create_stream(stream).await.unwrap();
     stream.create_consumer(consumer).await.unwrap();
