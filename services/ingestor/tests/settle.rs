@@ -213,6 +213,43 @@ async fn refused_events_are_found_by_halving_and_the_rest_counts() {
 }
 
 #[tokio::test]
+async fn a_message_that_the_ledger_refuses_does_not_hold_up_the_others() {
+    let pool = TestDatabase::create().await.pool;
+    let settler = settler(&pool);
+    sqlx::query("alter table usage_ledger add constraint broken check (first <> 11)")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let all = events(40);
+    // Not neighbours: merged into one row, the range would not begin at 11.
+    let group = [
+        batch(Uuid::from_u128(1), 1, &all[..10]),
+        batch(SOURCE, 11, &all[10..20]),
+        batch(Uuid::from_u128(2), 21, &all[20..30]),
+        batch(Uuid::from_u128(3), 31, &all[30..]),
+    ];
+    let summary = settler.settle(&group).await.unwrap();
+    assert_eq!(
+        (summary.counted, summary.events, summary.refused),
+        (3, 30, 1)
+    );
+    let kept: Vec<(Vec<u8>, String)> =
+        sqlx::query_as("select payload, detail from usage_dead_letters")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    assert_eq!(
+        kept,
+        [(
+            group[1].payload.to_vec(),
+            "broken (SQLSTATE 23514)".to_owned()
+        )]
+    );
+    let good: Vec<_> = [&all[..10], &all[20..]].concat();
+    assert_counted(&pool, &expected(&good)).await;
+}
+
+#[tokio::test]
 async fn impossible_times_are_replaced_and_old_days_made_on_demand() {
     let pool = TestDatabase::create().await.pool;
     let settler = settler(&pool);

@@ -83,7 +83,14 @@ pub const INGESTED_BATCHES: Counter = Counter {
     description: "Batch messages settled by the ingestor, by outcome",
     label: Label {
         name: "outcome",
-        values: &["counted", "duplicate", "overlap", "undecodable", "close"],
+        values: &[
+            "counted",
+            "duplicate",
+            "overlap",
+            "undecodable",
+            "close",
+            "refused",
+        ],
     },
 };
 

@@ -47,6 +47,22 @@ pub struct Summary {
     pub replaced: u64,
     /// Records that were refused or unreadable inside a counted batch.
     pub dead_records: u64,
+    /// Messages that the database refused as a whole.
+    pub refused: u64,
+}
+
+impl Summary {
+    fn add(&mut self, other: Self) {
+        self.counted += other.counted;
+        self.duplicates += other.duplicates;
+        self.overlaps += other.overlaps;
+        self.undecodable += other.undecodable;
+        self.closes += other.closes;
+        self.events += other.events;
+        self.replaced += other.replaced;
+        self.dead_records += other.dead_records;
+        self.refused += other.refused;
+    }
 }
 
 /// Settles groups of messages.
@@ -76,11 +92,35 @@ impl Settler {
         }
     }
 
-    /// Settles all messages of a group, or none. When it returns, the messages may be acknowledged.
+    /// Settles all messages of a group. When it returns, they may be acknowledged.
+    ///
+    /// A group is one transaction. Should the database refuse it for more than its events, it is
+    /// halved down to the message that is refused, which goes to the dead letters.
     ///
     /// # Errors
-    /// On a fault that trying again may mend; nothing has been written then.
+    /// On a fault that trying again may mend. What was settled before it is a duplicate then.
     pub async fn settle(&self, group: &[Delivery]) -> Result<Summary, Fault> {
+        let mut summary = Summary::default();
+        let mut parts = vec![group];
+        while let Some(part) = parts.pop() {
+            match (self.settle_whole(part).await, part) {
+                (Ok(settled), _) => summary.add(settled),
+                (Err(Fault::Refused { code, detail }), [message]) => {
+                    self.bury(message, format!("{detail} (SQLSTATE {code})"))
+                        .await?;
+                    summary.refused += 1;
+                }
+                (Err(Fault::Refused { .. }), _) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                (Err(fault), _) => return Err(fault),
+            }
+        }
+        Ok(summary)
+    }
+
+    async fn settle_whole(&self, group: &[Delivery]) -> Result<Summary, Fault> {
         let started = self.clock.boot_time();
         let bounds = Bounds::at(self.clock.now(), self.retention_days);
         self.partitions
@@ -147,6 +187,28 @@ impl Settler {
         Ok((summary, gathered.letters, oldest))
     }
 
+    /// Keeps a message that not even the ledger takes.
+    async fn bury(&self, message: &Delivery, detail: String) -> Result<(), Fault> {
+        let letter = DeadLetter {
+            range: None,
+            reason: Reason::Refused,
+            detail,
+            is_record: false,
+            subject: message.subject.clone(),
+            payload: message.payload.clone(),
+        };
+        let mut transaction = self.pool.begin().await?;
+        let letters = [letter];
+        dead_letters::insert(&mut transaction, &letters, self.clock.now()).await?;
+        transaction.commit().await?;
+        let refused = Summary {
+            refused: 1,
+            ..Summary::default()
+        };
+        self.report(refused, &letters);
+        Ok(())
+    }
+
     fn report(&self, summary: Summary, letters: &[DeadLetter]) {
         for (outcome, batches) in [
             ("counted", summary.counted),
@@ -154,6 +216,7 @@ impl Settler {
             ("overlap", summary.overlaps),
             ("undecodable", summary.undecodable),
             ("close", summary.closes),
+            ("refused", summary.refused),
         ] {
             INGESTED_BATCHES.with(outcome).increment(batches);
         }

@@ -1,6 +1,7 @@
 //! The spool's folder: its lock, and the lanes that lie in it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -19,7 +20,12 @@ pub(super) struct Folder {
 impl Folder {
     /// Creates the folder if needed and locks it.
     pub(super) fn lock(path: &Path) -> Result<Self, SpoolError> {
-        fs::create_dir_all(path).map_err(SpoolError::io("cannot create the spool folder", path))?;
+        // It holds addresses and paths of clients: nobody else's business.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(SpoolError::io("cannot create the spool folder", path))?;
         let lock = path.join("LOCK");
         let file = OpenOptions::new()
             .write(true)

@@ -72,9 +72,9 @@ impl Spool {
         clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Result<Arc<Self>, SpoolError> {
-        settings.check()?;
+        let segment_bytes = settings.effective_segment_bytes()?;
         let folder = Folder::lock(&settings.dir)?;
-        let workshop = Arc::new(Workshop::new(&settings));
+        let workshop = Arc::new(Workshop::new(&settings, segment_bytes));
         let recovered = recover::lanes(&folder, &workshop)?;
         let mut lanes = Vec::with_capacity(settings.lanes);
         for _ in 0..settings.lanes {

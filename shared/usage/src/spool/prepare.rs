@@ -42,10 +42,10 @@ pub(super) struct Workshop {
 }
 
 impl Workshop {
-    pub(super) fn new(settings: &SpoolSettings) -> Self {
+    pub(super) fn new(settings: &SpoolSettings, segment_bytes: u64) -> Self {
         Self {
             dir: settings.dir.clone(),
-            segment_bytes: settings.segment_bytes,
+            segment_bytes,
             max_bytes: settings.max_bytes,
             budget: Budget::new(settings.max_bytes),
             lanes: Mutex::default(),

@@ -8,6 +8,10 @@ use thiserror::Error;
 use super::map::HEADER_BYTES;
 use crate::wire::MAX_RECORD_BYTES;
 
+/// A lane's share of the bound holds at least this many segments: the one in use, two ahead, and
+/// some that wait for the ledger.
+const SEGMENTS_PER_LANE: u64 = 8;
+
 /// What happens to an event when the spool has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FullPolicy {
@@ -26,7 +30,8 @@ pub struct SpoolSettings {
     pub dir: PathBuf,
     /// The most bytes of disk the spool takes, everything included.
     pub max_bytes: u64,
-    /// The size of one segment file, rounded up to 8 bytes.
+    /// The size of one segment file at most; less where [`max_bytes`](Self::max_bytes) is small for
+    /// the number of lanes.
     pub segment_bytes: u64,
     /// How many lanes: one for each thread that appends is best.
     pub lanes: usize,
@@ -35,7 +40,7 @@ pub struct SpoolSettings {
 }
 
 impl SpoolSettings {
-    /// Segments of 8 MiB, one lane for each core, at most 4 GiB, dropping when full.
+    /// Segments of up to 8 MiB, one lane for each core, at most 4 GiB, dropping when full.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
@@ -47,7 +52,8 @@ impl SpoolSettings {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), SpoolError> {
+    /// The size of a segment that lets every lane have several within the bound.
+    pub(super) fn effective_segment_bytes(&self) -> Result<u64, SpoolError> {
         let least = (HEADER_BYTES + 4 * (MAX_RECORD_BYTES + 16)) as u64;
         if self.lanes == 0 {
             return Err(SpoolError::Settings("there must be at least one lane"));
@@ -57,13 +63,13 @@ impl SpoolSettings {
                 "a segment must have between 8 KiB and 1 GiB",
             ));
         }
-        let one = super::segment::disk_bytes(self.segment_bytes);
-        if self.max_bytes < one.saturating_mul(2 * self.lanes as u64) {
+        let share = self.max_bytes / (self.lanes as u64 * SEGMENTS_PER_LANE);
+        if share < least {
             return Err(SpoolError::Settings(
-                "the spool's size must allow two segments for each lane",
+                "the spool's size must be at least 64 KiB for each lane",
             ));
         }
-        Ok(())
+        Ok(self.segment_bytes.min(share).next_multiple_of(8))
     }
 }
 
