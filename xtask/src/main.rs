@@ -1,1 +1,51 @@
-fn main() {}
+//! Developer tasks: `cargo xtask <task>`.
+
+mod checked_sql;
+mod error;
+mod generate;
+mod postgres;
+mod shell;
+mod test;
+mod up;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use shell::complain;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Developer tasks")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build in release mode and run everything on this machine
+    Up(up::Arguments),
+    /// Everything that must be green
+    Test,
+    /// Write the generated documents
+    Generate,
+    /// Write the query data of `.sqlx` from the migrations and the code
+    Sqlx,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Up(arguments) => up::run_up(&arguments),
+        Task::Test => test::run(),
+        Task::Generate => generate::write(),
+        Task::Sqlx => checked_sql::write(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("xtask: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

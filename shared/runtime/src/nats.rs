@@ -60,8 +60,17 @@ pub async fn connect_once(settings: &BrokerSettings, name: &str) -> Result<Clien
     Ok(options(settings, name)?.connect(servers).await?)
 }
 
+/// The client ignores the login in a server's URL, so it is taken from the first one here.
 fn options(settings: &BrokerSettings, name: &str) -> Result<ConnectOptions, NatsError> {
-    let options = ConnectOptions::new().name(name);
+    let mut options = ConnectOptions::new().name(name);
+    let servers = settings.addresses().map_err(NatsError::Address)?;
+    if let Some(server) = servers.iter().find(|server| server.has_user_pass()) {
+        let user = server.username().unwrap_or_default().to_owned();
+        options = match server.password() {
+            Some(password) => options.user_and_password(user, password.to_owned()),
+            None => options.token(user),
+        };
+    }
     match &settings.credentials {
         None => Ok(options),
         Some(credentials) => options

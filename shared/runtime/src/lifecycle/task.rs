@@ -60,7 +60,8 @@ impl Stages {
 pub(super) struct Ended {
     pub(super) name: &'static str,
     stage: Stage,
-    /// It was asked to stop and did so without an error.
+    /// It ended without an error while the process was stopping. Support may end before it is
+    /// asked: a writer whose last caller is gone has nothing left to do.
     pub(super) as_asked: bool,
     failure: Option<String>,
 }
@@ -125,8 +126,9 @@ impl Spawner {
         *self.running.lock().entry((stage, name)).or_insert(0) += 1;
         let soft = self.stages.token(stage).clone();
         let hard = self.stages.hard.clone();
+        let stopping = self.stages.work.clone();
         let report = self.report.clone();
-        let mut task = tokio::spawn(task(soft.clone()));
+        let mut task = tokio::spawn(task(soft));
         tokio::spawn(async move {
             let failure = tokio::select! {
                 joined = &mut task => match joined {
@@ -142,7 +144,7 @@ impl Spawner {
             let ended = Ended {
                 name,
                 stage,
-                as_asked: failure.is_none() && soft.is_cancelled(),
+                as_asked: failure.is_none() && stopping.is_cancelled(),
                 failure,
             };
             // Nobody listens any more when the life is over: then it does not matter.

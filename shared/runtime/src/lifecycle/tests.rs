@@ -48,6 +48,20 @@ async fn support_stops_after_the_work_that_leans_on_it() {
     assert_eq!(*order.lock(), ["listener", "publisher"]);
 }
 
+#[tokio::test]
+async fn support_may_end_with_the_last_of_the_work() {
+    let mut life = Lifecycle::new();
+    let (caller, mut calls) = mpsc::channel::<()>(1);
+    life.spawn_support("writer", |_| async move {
+        while calls.recv().await.is_some() {}
+    });
+    life.spawn("listener", |stop| async move {
+        stop.cancelled().await;
+        drop(caller);
+    });
+    assert_eq!(life.drain().await, Outcome::Clean);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_task_that_does_not_drain_is_cut_off() {
     let life = Lifecycle::new();

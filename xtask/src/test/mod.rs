@@ -1,0 +1,24 @@
+//! `cargo xtask test`: everything that must be green, the quick things first.
+
+mod lints;
+mod suite;
+mod tools;
+
+use crate::checked_sql;
+use crate::error::Error;
+use crate::generate;
+use crate::shell::say;
+use crate::workspace::Workspace;
+
+pub(crate) fn run() -> Result<(), Error> {
+    let workspace = Workspace::load()?;
+    tools::ensure(&workspace)?;
+    lints::formatting()?;
+    say("generated documents");
+    generate::check()?;
+    lints::clippy()?;
+    lints::rustdoc()?;
+    say("checked SQL");
+    checked_sql::check()?;
+    suite::run_suite()
+}

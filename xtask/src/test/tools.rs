@@ -1,0 +1,28 @@
+//! What the tests need of the machine.
+
+use std::env;
+use std::path::Path;
+
+use tollkeeper_embedded::install;
+
+use crate::error::Error;
+use crate::shell::say;
+use crate::workspace::Workspace;
+
+/// Installs what is missing, saying so.
+pub(super) fn ensure(workspace: &Workspace) -> Result<(), Error> {
+    install::postgres(&say)?;
+    // Where the tests look for it too.
+    install::nats_server(&workspace.target.join("tools"), &say)?;
+    if !is_installed("nginx") {
+        install::packages(&["nginx"], &say)?;
+    }
+    Ok(())
+}
+
+/// Also where an ordinary user's `PATH` does not lead.
+fn is_installed(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+        || Path::new("/usr/sbin").join(program).is_file()
+}
