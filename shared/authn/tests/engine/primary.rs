@@ -2,6 +2,7 @@
 //! their snapshot, and which can be cut off or put back to an earlier state.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
@@ -88,8 +89,8 @@ pub struct Primary {
     world: Mutex<World>,
     /// Look-ups that have taken their snapshot.
     begun: watch::Sender<usize>,
-    /// How many of them may answer.
-    allowed: watch::Sender<usize>,
+    /// Which of them may answer, by their number.
+    allowed: watch::Sender<RangeInclusive<usize>>,
     cut: AtomicBool,
     next: AtomicU64,
 }
@@ -99,7 +100,7 @@ impl Default for Primary {
         Self {
             world: Mutex::default(),
             begun: watch::Sender::new(0),
-            allowed: watch::Sender::new(usize::MAX),
+            allowed: watch::Sender::new(1..=usize::MAX),
             cut: AtomicBool::new(false),
             next: AtomicU64::new(1),
         }
@@ -273,17 +274,17 @@ impl Primary {
 
     /// From now on look-ups take their snapshot and then wait.
     pub fn hold(&self) {
-        self.allowed.send_replace(self.lookups());
+        self.allowed.send_replace(1..=self.lookups());
     }
 
     /// Lets the held look-ups go, and all that follow.
     pub fn release(&self) {
-        self.allowed.send_replace(usize::MAX);
+        self.allowed.send_replace(1..=usize::MAX);
     }
 
-    /// Lets the first so many look-ups go, and no other.
+    /// Lets the look-up of this number go, counted from 1, and no other.
     pub fn release_only(&self, number: usize) {
-        self.allowed.send_replace(number);
+        self.allowed.send_replace(number..=number);
     }
 
     pub fn set_cut(&self, cut: bool) {
@@ -328,7 +329,10 @@ impl TokenSource for Primary {
                 mine = *begun;
             });
             let mut allowed = self.allowed.subscribe();
-            allowed.wait_for(|allowed| *allowed >= mine).await.unwrap();
+            allowed
+                .wait_for(|allowed| allowed.contains(&mine))
+                .await
+                .unwrap();
             self.reachable()?;
             Ok(snapshot)
         })

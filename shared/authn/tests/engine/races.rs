@@ -209,11 +209,32 @@ async fn an_older_read_never_replaces_a_newer_one() {
     node.primary.suspend(&old);
     let early = node.check_later(&new);
     node.primary.wait_for_lookups(2).await;
-    node.primary.release();
-
+    node.primary.release_only(2);
     assert_eq!(early.await.unwrap().verdict, Verdict::Suspended);
+    node.primary.release();
     assert_eq!(late.await.unwrap().verdict, Verdict::Suspended);
     assert_eq!(node.remembered(&old), Some(Verdict::Suspended));
+    assert_eq!(node.remembered(&new), Some(Verdict::Suspended));
+}
+
+#[tokio::test]
+async fn an_older_read_never_brings_an_account_back() {
+    let node = Node::start().await;
+    let account = node.primary.register();
+    let (one, other) = (node.primary.issue(account), node.primary.issue(account));
+    node.prove().await;
+
+    node.primary.hold();
+    let late = node.check_later(&one);
+    node.primary.wait_for_lookups(1).await;
+    node.primary.set_account(account, Lifecycle::Suspended);
+    let early = node.check_later(&other);
+    node.primary.wait_for_lookups(2).await;
+    node.primary.release_only(2);
+    assert_eq!(early.await.unwrap().verdict, Verdict::AccountSuspended);
+    node.primary.release();
+    assert_eq!(late.await.unwrap().verdict, Verdict::AccountSuspended);
+    assert_eq!(node.remembered(&other), Some(Verdict::AccountSuspended));
 }
 
 #[tokio::test]
