@@ -1,6 +1,7 @@
 //! A NATS server of one test's own, with JetStream in a temporary folder.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 use tollkeeper_embedded::nats::{Nats, NatsConfig};
@@ -10,8 +11,21 @@ use tollkeeper_runtime::settings::{BrokerSettings, Secret};
 use crate::binaries::tools_folder;
 use crate::folder::{blocking, temporary};
 
+/// The server settings for deployments.
+const SHIPPED: &str = include_str!("../../../nats/nats-server.conf");
+
 /// Another process may take a free port first.
 const ATTEMPTS: usize = 5;
+
+/// The path of `nats-server`, installed if need be.
+///
+/// # Panics
+/// When there is none and it cannot be installed.
+#[must_use]
+pub fn program() -> PathBuf {
+    install::nats_server(&tools_folder(), &crate::folder::say)
+        .unwrap_or_else(|error| panic!("no NATS server for the tests: {error}"))
+}
 
 /// A running server; it may be stopped, killed and started again on the same port and store.
 #[derive(Debug)]
@@ -27,18 +41,31 @@ impl TestNats {
     /// # Panics
     /// When there is no `nats-server` and it cannot be installed.
     pub async fn start() -> Self {
-        blocking(Self::start_blocking).await
+        blocking(|| Self::start_blocking(None)).await
     }
 
-    fn start_blocking() -> Self {
+    /// As [`TestNats::start`], with the settings that are shipped: what is acknowledged is on the
+    /// disk.
+    ///
+    /// # Panics
+    /// When there is no `nats-server` and it cannot be installed.
+    pub async fn start_as_shipped() -> Self {
+        blocking(|| Self::start_blocking(Some(SHIPPED))).await
+    }
+
+    fn start_blocking(settings: Option<&str>) -> Self {
         let folder = temporary();
-        let program = install::nats_server(&tools_folder(), &crate::folder::say)
-            .unwrap_or_else(|error| panic!("no NATS server for the tests: {error}"));
+        let config_file = settings.map(|text| {
+            let path = folder.path().join("nats.conf");
+            std::fs::write(&path, text).expect("the temporary folder can be written");
+            path
+        });
+        let program = program();
         let mut last = None;
         for _ in 0..ATTEMPTS {
             let config = NatsConfig {
                 program: program.clone(),
-                config: None,
+                config: config_file.clone(),
                 store: folder.path().join("store"),
                 log: folder.path().join("nats.log"),
                 port: ports::free().expect("the loopback has a free port"),

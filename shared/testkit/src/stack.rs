@@ -9,10 +9,12 @@ use std::net::SocketAddr;
 use async_nats::jetstream::{consumer::pull, stream};
 pub use node::Node;
 pub use person::{Answer, Person};
+use sqlx::PgPool;
 use tempfile::TempDir;
+use tollkeeper_embedded::postgres::Durability;
 
 use crate::folder::temporary;
-use crate::{TestDatabase, TestNats};
+use crate::{PrivatePostgres, TestDatabase, TestNats};
 
 /// The key that every API of a stack knows as the operator `test`.
 pub const OPERATOR_KEY: &str = "an-operator-key-for-tests-0123456789";
@@ -28,6 +30,7 @@ pub struct Stack {
     database_url: String,
     nats_url: String,
     nodes: usize,
+    _server: Option<PrivatePostgres>,
 }
 
 impl Stack {
@@ -36,7 +39,27 @@ impl Stack {
     /// # Panics
     /// When one of them does not start.
     pub async fn bare() -> Self {
-        let (database, nats) = (TestDatabase::create().await, TestNats::start().await);
+        Self::of(TestDatabase::create().await, None, TestNats::start().await).await
+    }
+
+    /// As [`Stack::bare`], with every commit and every acknowledged message on the disk, as in
+    /// production. For measurements.
+    ///
+    /// # Panics
+    /// When one of them does not start.
+    pub async fn as_in_production() -> Self {
+        let server = PrivatePostgres::start(Durability::Full).await;
+        let pool = PgPool::connect(&server.url())
+            .await
+            .expect("the server is running");
+        let database = TestDatabase {
+            url: server.url(),
+            pool,
+        };
+        Self::of(database, Some(server), TestNats::start_as_shipped().await).await
+    }
+
+    async fn of(database: TestDatabase, server: Option<PrivatePostgres>, nats: TestNats) -> Self {
         apply_streams(&nats).await;
         Self {
             database_url: database.url.clone(),
@@ -45,6 +68,7 @@ impl Stack {
             nats,
             folder: temporary(),
             nodes: 0,
+            _server: server,
         }
     }
 

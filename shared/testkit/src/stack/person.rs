@@ -37,7 +37,6 @@ impl Answer {
     ///
     /// # Panics
     /// With the whole answer, when the status is another.
-    #[must_use]
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
@@ -78,7 +77,6 @@ impl Person {
     }
 
     /// A request with the credential, to be completed by the test.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.base));
         match &self.credential {

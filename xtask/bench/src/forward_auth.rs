@@ -1,0 +1,131 @@
+//! Forward-auth against the floor: throughput, CPU and latency, with usage spooled and published,
+//! the broker running and the ingestor stopped.
+
+use serde_json::json;
+use tollkeeper_testkit::stack::Node;
+use tollkeeper_testkit::{Stack, wait_for};
+
+use crate::load::Load;
+use crate::process::{Server, cpu_seconds};
+use crate::report::{Report, median, spread};
+use crate::{Arguments, Failure, open_loop};
+
+/// As nginx asks.
+const PATH: &str = "/v1/forward-auth?from=original&scope=orders:read";
+
+/// The share of the floor's rate at which latency is taken.
+const LATENCY_LOAD: f64 = 0.6;
+
+/// Issues `count` tokens.
+pub(crate) async fn tokens(api: &Node, count: usize) -> Vec<String> {
+    let operator = api.operator();
+    let account = operator.account(&format!("bench-{count}")).await;
+    let mut tokens = Vec::with_capacity(count);
+    for _ in 0..count {
+        let issued = operator
+            .issue(&account, json!({ "scopes": ["orders:read"] }))
+            .await;
+        tokens.push(issued["token"].as_str().unwrap_or_default().to_owned());
+    }
+    tokens
+}
+
+/// Waits until the broker has everything that was spooled.
+pub(crate) async fn drained(api: &Node) {
+    wait_for("the spool to drain", async || {
+        let metrics = api.about_itself("/metrics").await.text;
+        let value = |name: &str| {
+            let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|rest| rest.trim().parse::<f64>().ok())
+        };
+        let appended = value("tollkeeper_usage_spool_appended_total ");
+        appended.is_some() && appended == value("tollkeeper_usage_published_events_total ")
+    })
+    .await;
+}
+
+/// Takes all figures against the floor.
+pub(crate) async fn measure(
+    stack: &mut Stack,
+    arguments: &Arguments,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let floor = Server::start("serve-floor", &[]).await?;
+    let api = stack.api(&[]).await;
+    for count in [1, 500] {
+        let tokens = tokens(&api, count).await;
+        let load = Load::new(PATH, &tokens)?;
+        // Everything warm: caches, connections, branch predictors.
+        load.run(floor.address, 1).await?;
+        load.run(api.public, 1).await?;
+        drained(&api).await;
+        let mut throughput = Vec::new();
+        let mut cpu = Vec::new();
+        let (mut floor_rates, mut rates, mut floor_cpu) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..arguments.pairs {
+            let before = cpu_seconds(floor.pid())?;
+            let base = load.run(floor.address, arguments.seconds).await?;
+            let base_cpu = (cpu_seconds(floor.pid())? - before) / base.requests;
+            let before = cpu_seconds(api.pid())?;
+            let ours = load.run(api.public, arguments.seconds).await?;
+            drained(&api).await;
+            // Publishing what was spooled is part of what a request costs.
+            let our_cpu = (cpu_seconds(api.pid())? - before) / ours.requests;
+            throughput.push(ours.per_second / base.per_second);
+            cpu.push(our_cpu / base_cpu);
+            floor_rates.push(base.per_second);
+            rates.push(ours.per_second);
+            floor_cpu.push(base_cpu * 1e6);
+        }
+        let name = if count == 1 {
+            "one hot token"
+        } else {
+            "500 tokens"
+        };
+        report.row(
+            &format!("forward-auth throughput against the floor, {name}"),
+            "≥ 0.90",
+            format!("{}; {:.0} req/s", spread(&throughput), median(rates)),
+            format!("{:.0} req/s", median(floor_rates.clone())),
+        );
+        report.row(
+            &format!("CPU of the API process per verified request against the floor's, {name}"),
+            "≤ 1.15",
+            spread(&cpu),
+            format!("{:.1} µs", median(floor_cpu)),
+        );
+        if count == 1 {
+            let rate = LATENCY_LOAD * median(floor_rates);
+            latency(&floor, &api, &tokens[0], rate, arguments, report).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn latency(
+    floor: &Server,
+    api: &Node,
+    token: &str,
+    rate: f64,
+    arguments: &Arguments,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let mut ratios = Vec::new();
+    let mut base = Vec::new();
+    for _ in 0..arguments.pairs {
+        let seconds = arguments.seconds;
+        let floors = open_loop::run(floor.address, PATH, token, rate, seconds).await?;
+        let ours = open_loop::run(api.public, PATH, token, rate, seconds).await?;
+        drained(api).await;
+        let (floors, ours) = (floors.value_at_quantile(0.99), ours.value_at_quantile(0.99));
+        ratios.push(ours as f64 / floors as f64);
+        base.push(floors as f64);
+    }
+    report.row(
+        "p99 in open loop at 60 % of the floor's rate, against the floor's own",
+        "≤ 1.25",
+        spread(&ratios),
+        format!("{:.0} µs at {rate:.0} req/s", median(base)),
+    );
+    Ok(())
+}

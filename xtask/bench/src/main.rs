@@ -1,0 +1,88 @@
+//! The measurements of `cargo xtask bench`: every figure is a ratio against a baseline of the same
+//! run, because absolute figures drift from machine to machine and from hour to hour.
+
+mod engine;
+mod forward_auth;
+mod load;
+mod open_loop;
+mod process;
+mod report;
+mod servers;
+mod settler;
+mod synchronous;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use report::Report;
+use tollkeeper_testkit::Stack;
+
+/// Why a measurement could not be taken.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Option<Task>,
+    /// How many interleaved pairs of each comparison
+    #[arg(long, default_value_t = 5)]
+    pairs: usize,
+    /// Seconds of each run, at most 10
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=10))]
+    seconds: u32,
+    /// Only the measurements whose name holds this
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+/// The baselines run as processes of their own, so that their CPU time can be told apart.
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// A bare handler that only hashes the header
+    ServeFloor { address: SocketAddr },
+    /// The design that writes inside the request
+    ServeSynchronous {
+        address: SocketAddr,
+        database: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.task {
+        Some(Task::ServeFloor { address }) => servers::floor(*address).await,
+        Some(Task::ServeSynchronous { address, database }) => {
+            synchronous::serve(*address, database).await
+        }
+        None => measure(&arguments).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::say(&format!("bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(arguments: &Arguments) -> Result<(), Failure> {
+    let mut report = Report::begin();
+    let wanted = |name: &str| name.contains(&arguments.only);
+    if wanted("engine") {
+        engine::measure(&mut report)?;
+    }
+    let mut stack = Stack::as_in_production().await;
+    if wanted("forward-auth") {
+        forward_auth::measure(&mut stack, arguments, &mut report).await?;
+    }
+    if wanted("synchronous") {
+        synchronous::measure(&mut stack, arguments, &mut report).await?;
+    }
+    // Last, because it empties the usage tables.
+    if wanted("settler") {
+        settler::measure(&stack.database.url, &mut report)?;
+    }
+    report.finish()
+}
