@@ -20,8 +20,10 @@ const GROUP_EVENTS: usize = 20_000;
 const GROUP_BYTES: usize = 16 << 20;
 /// How many messages the broker may send ahead.
 const AHEAD: usize = 256;
-/// How long a group waits for more to arrive.
-const GATHER: Duration = Duration::from_millis(5);
+/// A pause this long ends a group.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How long a group may take to gather when messages trickle in without a pause.
+const GATHER: Duration = Duration::from_millis(50);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
@@ -111,13 +113,17 @@ impl Consumer {
                 }
                 None => return,
             };
-            while !group.is_full() {
-                match tokio::time::timeout(GATHER, messages.next()).await {
-                    Ok(Some(Ok(message))) => group.push(message),
-                    // An error comes up again, or is over, at the next fetch.
-                    Ok(Some(Err(_)) | None) | Err(_) => break,
+            let gather = async {
+                while !group.is_full() {
+                    match tokio::time::timeout(PAUSE, messages.next()).await {
+                        Ok(Some(Ok(message))) => group.push(message),
+                        // An error comes up again, or is over, at the next fetch.
+                        Ok(Some(Err(_)) | None) | Err(_) => break,
+                    }
                 }
-            }
+            };
+            // Over time means that there are enough for now.
+            let _ = tokio::time::timeout(GATHER, gather).await;
             match self.settle(&group, stop).await {
                 Ok(()) => group.acknowledge().await,
                 Err(Stopped) => {

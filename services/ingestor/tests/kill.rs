@@ -7,34 +7,59 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::{Expected, Pipeline, assert_counted, clock, event, open_spool, settled};
 use tollkeeper_testkit::wait_for;
+use tollkeeper_usage::Spool;
 
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// Appends until told to stop and returns what it appended.
-fn load(
-    spool: std::sync::Arc<tollkeeper_usage::Spool>,
-    stop: std::sync::Arc<AtomicBool>,
-) -> std::thread::JoinHandle<Expected> {
-    std::thread::spawn(move || {
-        let mut expected = Expected::default();
-        let mut number = 0;
-        while !stop.load(Ordering::Relaxed) {
-            // About 20,000 events a second, so that the ingestor has backlog when it is killed.
-            for _ in 0..200 {
-                let event = event(number, clock().wall_micros());
-                spool.append(&event).unwrap();
-                expected.add(&event);
-                number += 1;
+/// Appends in the background as many events as it is allowed to.
+struct Load {
+    allowed: Arc<AtomicU64>,
+    writer: JoinHandle<Expected>,
+}
+
+/// What each round of a test adds: several transactions' worth of batches.
+const ROUND: u64 = 30_000;
+const OVER: u64 = u64::MAX;
+
+impl Load {
+    fn start(spool: Arc<Spool>) -> Self {
+        let allowed = Arc::new(AtomicU64::new(0));
+        let limit = Arc::clone(&allowed);
+        let writer = std::thread::spawn(move || {
+            let mut expected = Expected::default();
+            let mut number = 0;
+            loop {
+                match limit.load(Ordering::Relaxed) {
+                    OVER => return expected,
+                    allowed if number < allowed => {
+                        let event = event(number, clock().wall_micros());
+                        spool.append(&event).unwrap();
+                        expected.add(&event);
+                        number += 1;
+                    }
+                    _ => std::thread::yield_now(),
+                }
             }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        expected
-    })
+        });
+        Self { allowed, writer }
+    }
+
+    fn allow_more(&self) {
+        self.allowed.fetch_add(ROUND, Ordering::Relaxed);
+    }
+
+    /// Ends it and returns what it appended.
+    fn stop(self) -> Expected {
+        self.allowed.store(OVER, Ordering::Relaxed);
+        self.writer.join().unwrap()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,10 +68,10 @@ async fn the_ingestor_killed_again_and_again_counts_exactly() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open_spool(folder.path(), 1);
     let publisher = pipeline.publisher(&spool);
-    let stop = std::sync::Arc::new(AtomicBool::new(false));
-    let writer = load(spool.clone(), stop.clone());
+    let load = Load::start(Arc::clone(&spool));
     let mut seen = 0;
     for _ in 0..6 {
+        load.allow_more();
         // Two at once: they compete for the same source.
         let (first, second) = (pipeline.ingestor(), pipeline.ingestor());
         wait_for("progress", || async {
@@ -57,8 +82,7 @@ async fn the_ingestor_killed_again_and_again_counts_exactly() {
         second.kill();
         seen = settled(pipeline.pool(), "counted").await;
     }
-    stop.store(true, Ordering::Relaxed);
-    let expected = writer.join().unwrap();
+    let expected = load.stop();
     // A killed ingestor's messages come again after the acknowledgement wait; what it committed
     // without acknowledging is recognised then.
     let ingestor = pipeline.ingestor();
@@ -82,9 +106,9 @@ async fn the_broker_killed_under_load_costs_nothing() {
     let spool = open_spool(folder.path(), 1);
     let publisher = pipeline.publisher(&spool);
     let ingestor = pipeline.ingestor();
-    let stop = std::sync::Arc::new(AtomicBool::new(false));
-    let writer = load(spool.clone(), stop.clone());
+    let load = Load::start(Arc::clone(&spool));
     for _ in 0..3 {
+        load.allow_more();
         let seen = settled(pipeline.pool(), "counted").await;
         wait_for("progress", || async {
             settled(pipeline.pool(), "counted").await > seen
@@ -93,8 +117,7 @@ async fn the_broker_killed_under_load_costs_nothing() {
         pipeline.nats.kill().await;
         pipeline.nats.restart().await;
     }
-    stop.store(true, Ordering::Relaxed);
-    let expected = writer.join().unwrap();
+    let expected = load.stop();
     pipeline.settled("counted", expected.events()).await;
     assert_counted(pipeline.pool(), &expected).await;
     assert!(publisher.shutdown(DRAIN).await.complete);

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr_iter;
+use memchr::memchr2_iter;
 
 /// What stands in a token's place.
 pub const REDACTED: &str = "[redacted]";
@@ -37,13 +37,13 @@ pub fn path(target: &str) -> &str {
     }
 }
 
-/// Replaces everything shaped like a token of ours (`<brand>_live_<base62>`, `<brand>_test_…`) by
-/// [`REDACTED`]. Allocates only if there was one.
+/// Replaces everything shaped like a token of ours (`<brand>_live_<base62>`, `<brand>_test_…`, its
+/// underscores percent-encoded or not) by [`REDACTED`]. Allocates only if there was one.
 #[must_use]
 pub fn scrub(text: &str) -> Cow<'_, str> {
     let mut clean: Option<String> = None;
     let mut kept = 0;
-    for underscore in memchr_iter(b'_', text.as_bytes()) {
+    for underscore in memchr2_iter(b'_', b'%', text.as_bytes()) {
         // Inside what was just taken out.
         if underscore < kept {
             continue;
@@ -73,8 +73,20 @@ pub fn scrub(text: &str) -> Cow<'_, str> {
 
 /// Where the secret would begin if `_live_` or `_test_` stands at `at`.
 fn environment_end(text: &[u8], at: usize) -> Option<usize> {
-    let word = text.get(at..at + 6)?;
-    (word == b"_live_" || word == b"_test_").then_some(at + 6)
+    let word = underscore_end(text, at)?;
+    let name = text.get(word..word + 4)?;
+    (name == b"live" || name == b"test")
+        .then(|| underscore_end(text, word + 4))
+        .flatten()
+}
+
+/// Where the underscore at `at` ends, if there is one.
+fn underscore_end(text: &[u8], at: usize) -> Option<usize> {
+    if text.get(at) == Some(&b'_') {
+        return Some(at + 1);
+    }
+    let encoded = text.get(at..at + 3)?;
+    encoded.eq_ignore_ascii_case(b"%5f").then_some(at + 3)
 }
 
 fn base62_run(text: &[u8]) -> usize {
@@ -125,6 +137,17 @@ mod tests {
             scrub(&format!("{TOKEN}_live_{}", "a".repeat(20))),
             "[redacted][redacted]"
         );
+    }
+
+    #[test]
+    fn percent_encoded_underscores_hide_nothing() {
+        let secret = "a".repeat(38);
+        assert_eq!(scrub(&format!("/k/tk%5Flive%5f{secret}")), "/k/[redacted]");
+        assert_eq!(
+            scrub(&format!("/k/tk_test%5F{secret}/x")),
+            "/k/[redacted]/x"
+        );
+        assert_eq!(scrub("/100%/a%5"), "/100%/a%5");
     }
 
     #[test]

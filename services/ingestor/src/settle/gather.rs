@@ -29,9 +29,9 @@ impl Bounds {
     }
 
     /// The time an event counts at, and whether its own was replaced.
-    fn time_of(&self, event: &UsageEvent<'_>) -> (i64, bool) {
-        if (self.earliest..=self.latest).contains(&event.at_micros) {
-            (event.at_micros, false)
+    fn time_of(&self, at_micros: i64) -> (i64, bool) {
+        if (self.earliest..=self.latest).contains(&at_micros) {
+            (at_micros, false)
         } else {
             (self.now.timestamp_micros(), true)
         }
@@ -46,8 +46,8 @@ pub(super) fn days(group: &[Delivery], bounds: &Bounds) -> BTreeSet<NaiveDate> {
         let Content::Events(batch) = &delivery.content else {
             continue;
         };
-        let events = batch.records().filter_map(|(_, _, event)| event.ok());
-        days.extend(events.map(|event| bounds.time_of(&event).0.div_euclid(DAY_MICROS)));
+        let times = batch.times();
+        days.extend(times.map(|at| bounds.time_of(at).0.div_euclid(DAY_MICROS)));
     }
     let starts = days.into_iter();
     starts
@@ -234,7 +234,7 @@ fn countable<'a>(event: UsageEvent<'a>, bounds: &Bounds) -> Result<Countable<'a>
         .map_err(|_| format!("token version {} is out of range", event.token_version))?;
     let status = i16::try_from(event.status)
         .map_err(|_| format!("status {} is out of range", event.status))?;
-    let (at_micros, replaced) = bounds.time_of(&event);
+    let (at_micros, replaced) = bounds.time_of(event.at_micros);
     Ok(Countable {
         endpoint: fold(event.endpoint),
         event,

@@ -22,7 +22,7 @@ use thiserror::Error;
 use tollkeeper_domain::usage::UsageEvent;
 use uuid::Uuid;
 
-use super::record::{MAX_RECORD_BYTES, RecordError, decode};
+use super::record::{MAX_RECORD_BYTES, RecordError, at_micros, decode};
 
 const MAGIC: [u8; 4] = *b"TKUB";
 const VERSION: u16 = 1;
@@ -125,15 +125,22 @@ impl Batch {
     pub fn records(
         &self,
     ) -> impl Iterator<Item = (u64, &[u8], Result<UsageEvent<'_>, RecordError>)> {
+        let numbered = (self.header.first..).zip(self.raw());
+        numbered.map(|(number, record)| (number, record, decode(record)))
+    }
+
+    /// The time of each record that has one, without decoding the rest.
+    pub fn times(&self) -> impl Iterator<Item = i64> {
+        self.raw().filter_map(at_micros)
+    }
+
+    fn raw(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = &self.body[..];
-        let mut number = self.header.first;
         std::iter::from_fn(move || {
             let (len, tail) = rest.split_first_chunk()?;
             let (record, tail) = tail.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
             rest = tail;
-            let this = number;
-            number += 1;
-            Some((this, record, decode(record)))
+            Some(record)
         })
     }
 }
