@@ -1,0 +1,98 @@
+//! `tollkeeper up`, whole: with the real servers and the real services.
+
+#![allow(clippy::unwrap_used)]
+
+mod running;
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use running::{Place, Running};
+use rustix::process::Signal;
+use tollkeeper_testkit::wait_for;
+
+#[tokio::test]
+async fn a_first_request_passes_and_a_second_start_finds_the_data() {
+    let place = Place::new();
+    let mut first = Running::start(&place).await;
+    assert_eq!(first.ask_whether_it_may_pass().await, 200);
+    assert_eq!(place.mode_of("secrets.json"), 0o600);
+    assert_eq!(place.mode_of("first-token"), 0o600);
+    let token = first.token();
+    assert!(first.stop(Signal::TERM).await.success());
+    assert!(place.is_quiet());
+
+    let mut second = Running::start(&place).await;
+    assert_eq!(second.token(), token);
+    assert_eq!(second.ask_whether_it_may_pass().await, 200);
+    assert!(second.stop(Signal::INT).await.success());
+}
+
+#[tokio::test]
+async fn a_second_one_in_the_same_folder_is_refused() {
+    let place = Place::new();
+    let mut running = Running::start(&place).await;
+    let refused = place.command().output().unwrap();
+    assert!(!refused.status.success());
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        text.contains("another `tollkeeper up` is running"),
+        "{text}"
+    );
+    assert_eq!(running.ask_whether_it_may_pass().await, 200);
+    assert!(running.stop(Signal::TERM).await.success());
+}
+
+#[tokio::test]
+async fn a_service_that_dies_brings_everything_down() {
+    let place = Place::new();
+    let mut running = Running::start(&place).await;
+    running.kill_child("tollkeeper-inge");
+    assert!(!running.ended().await.success());
+    let text = running.text();
+    assert!(text.contains("tollkeeper-ingestor ended"), "{text}");
+    assert!(place.is_quiet());
+}
+
+#[tokio::test]
+async fn a_killed_one_leaves_nothing_behind() {
+    let place = Place::new();
+    let mut killed = Running::start(&place).await;
+    let token = killed.token();
+    killed.stop(Signal::KILL).await;
+    wait_for("the children to be gone", || async { place.is_quiet() }).await;
+
+    let mut again = Running::start(&place).await;
+    assert_eq!(again.token(), token);
+    assert_eq!(again.ask_whether_it_may_pass().await, 200);
+    assert!(again.stop(Signal::TERM).await.success());
+}
+
+#[test]
+fn a_taken_port_is_named_by_its_setting() {
+    let place = Place::new();
+    let _taken = TcpListener::bind(("127.0.0.1", place.port)).unwrap();
+    let refused = place.command().output().unwrap();
+    assert!(!refused.status.success());
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(text.contains("set TOLLKEEPER_LISTEN to another"), "{text}");
+}
+
+#[test]
+fn servers_of_ones_own_are_not_silently_ignored() {
+    let place = Place::new();
+    let mut command: Command = place.command();
+    command.env("TOLLKEEPER_DATABASE_URL", "postgres://localhost/mine");
+    let refused = command.output().unwrap();
+    assert!(!refused.status.success());
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(text.contains("TOLLKEEPER_DATABASE_URL is set"), "{text}");
+}
+
+#[tokio::test]
+async fn it_runs_as_an_ordinary_user() {
+    let place = Place::of_an_ordinary_user();
+    let mut running = Running::start(&place).await;
+    assert_eq!(running.ask_whether_it_may_pass().await, 200);
+    assert!(running.stop(Signal::TERM).await.success());
+}
