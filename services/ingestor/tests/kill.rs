@@ -12,8 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use common::{Expected, Pipeline, assert_counted, clock, event, open_spool, settled};
-use tollkeeper_testkit::wait_for;
+use common::{
+    Expected, Ingestor, Pipeline, apply, assert_counted, clock, event, open_spool, publisher,
+    settled,
+};
+use sqlx::PgPool;
+use tollkeeper_embedded::postgres::Durability;
+use tollkeeper_testkit::{PrivatePostgres, TestNats, wait_for};
 use tollkeeper_usage::Spool;
 
 const DRAIN: Duration = Duration::from_secs(30);
@@ -120,6 +125,43 @@ async fn the_broker_killed_under_load_costs_nothing() {
     let expected = load.stop();
     pipeline.settled("counted", expected.events()).await;
     assert_counted(pipeline.pool(), &expected).await;
+    assert!(publisher.shutdown(DRAIN).await.complete);
+    assert!(ingestor.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_killed_under_load_costs_nothing() {
+    let nats = TestNats::start().await;
+    let client = nats.client().await;
+    apply(&client).await;
+    let mut postgres = PrivatePostgres::start(Durability::Full).await;
+    let pool = PgPool::connect_lazy(&postgres.url()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open_spool(folder.path(), 1);
+    let publisher = publisher(&spool, &client, &pool);
+    let ingestor = Ingestor::start(&postgres.url(), &nats.url());
+    let load = Load::start(Arc::clone(&spool));
+    for _ in 0..3 {
+        load.allow_more();
+        let seen = settled(&pool, "counted").await;
+        wait_for("progress", || async {
+            settled(&pool, "counted").await > seen
+        })
+        .await;
+        postgres.kill().await;
+        postgres.restart().await;
+        // The test's own connections went with the server.
+        wait_for("the database to answer", || async {
+            sqlx::query("select 1").execute(&pool).await.is_ok()
+        })
+        .await;
+    }
+    let expected = load.stop();
+    wait_for("everything to be counted", || async {
+        settled(&pool, "counted").await >= expected.events()
+    })
+    .await;
+    assert_counted(&pool, &expected).await;
     assert!(publisher.shutdown(DRAIN).await.complete);
     assert!(ingestor.stop().await);
 }

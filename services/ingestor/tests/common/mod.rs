@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::PgPool;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
@@ -52,17 +53,8 @@ impl Pipeline {
         Ingestor::start(&self.database.url, &self.nats.url())
     }
 
-    /// A publisher of `spool` that looks at everything often.
     pub fn publisher(&self, spool: &Arc<Spool>) -> PublisherHandle {
-        let settings = PublisherSettings {
-            linger: std::time::Duration::from_millis(10),
-            ledger_every: std::time::Duration::from_millis(20),
-            ack_timeout: std::time::Duration::from_secs(2),
-            max_backoff: std::time::Duration::from_millis(200),
-            ..PublisherSettings::default()
-        };
-        let ledger = Arc::new(PostgresLedger::new(self.pool().clone()));
-        Publisher::new(Arc::clone(spool), self.client.clone(), ledger, settings).start()
+        publisher(spool, &self.client, self.pool())
     }
 
     /// Waits until this many events are settled as `outcome`.
@@ -74,6 +66,23 @@ impl Pipeline {
     }
 }
 
+/// A publisher of `spool` that looks at everything often.
+pub fn publisher(
+    spool: &Arc<Spool>,
+    client: &async_nats::Client,
+    ledger: &PgPool,
+) -> PublisherHandle {
+    let settings = PublisherSettings {
+        linger: Duration::from_millis(10),
+        ledger_every: Duration::from_millis(20),
+        ack_timeout: Duration::from_secs(2),
+        max_backoff: Duration::from_millis(200),
+        ..PublisherSettings::default()
+    };
+    let ledger = Arc::new(PostgresLedger::new(ledger.clone()));
+    Publisher::new(Arc::clone(spool), client.clone(), ledger, settings).start()
+}
+
 /// Makes the stream and its consumer from the files that are shipped. Only the wait before a killed
 /// ingestor's messages come again is shorter, as tests wait for it.
 pub async fn apply(client: &async_nats::Client) {
@@ -82,7 +91,7 @@ pub async fn apply(client: &async_nats::Client) {
     let stream: async_nats::jetstream::stream::Config = serde_json::from_str(stream).unwrap();
     let mut consumer: async_nats::jetstream::consumer::pull::Config =
         serde_json::from_str(consumer).unwrap();
-    consumer.ack_wait = std::time::Duration::from_secs(2);
+    consumer.ack_wait = Duration::from_secs(2);
     let jetstream = async_nats::jetstream::new(client.clone());
     let stream = jetstream.create_stream(stream).await.unwrap();
     stream.create_consumer(consumer).await.unwrap();

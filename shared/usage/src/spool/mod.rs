@@ -3,7 +3,7 @@
 //! [`Spool::append`] is the only part of usage on the request path. It writes into mapped memory and
 //! returns: no await, no system call, no cache line shared between cores. The kernel owns the pages,
 //! so an appended event survives `kill -9` of the process. Everything slow happens elsewhere: a
-//! thread keeps segments ready ([`prepare`]), the publisher reads behind the writers ([`tail`]) and
+//! thread keeps segments ready (`prepare`), the publisher reads behind the writers (`tail`) and
 //! deletes what the ledger covers.
 //!
 //! The spool must never block a request on the disk, and never delete what is not settled.
