@@ -1,5 +1,6 @@
 //! Developer tasks: `cargo xtask <task>`.
 
+mod bench;
 mod checked_sql;
 mod error;
 mod generate;
@@ -28,6 +29,8 @@ enum Task {
     Up(up::Arguments),
     /// Everything that must be green
     Test,
+    /// Measure against baselines of the same run; see docs/benchmarks.md
+    Bench(bench::Arguments),
     /// Write the generated documents
     Generate,
     /// Write the query data of `.sqlx` from the migrations and the code
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Up(arguments) => up::run_up(&arguments),
         Task::Test => test::run(),
+        Task::Bench(arguments) => bench::run_bench(&arguments),
         Task::Generate => generate::write(),
         Task::Sqlx => checked_sql::write(),
     };

@@ -66,7 +66,7 @@ async fn start() -> Result<Lifecycle, Box<dyn std::error::Error>> {
     let spool_ready = health.component("spool", Need::Required);
 
     let internal =
-        InternalServer::bind(settings.internal.clone(), health, recorder.clone()).await?;
+        InternalServer::bind(settings.internal, health, recorder.clone()).await?;
     let listener = TcpListener::bind(settings.listen.address)
         .await
         .map_err(|error| format!("TOLLKEEPER_LISTEN {}: {error}", settings.listen.address))?;

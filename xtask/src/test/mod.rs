@@ -2,7 +2,7 @@
 
 mod lints;
 mod suite;
-mod tools;
+pub(crate) mod tools;
 
 use crate::checked_sql;
 use crate::error::Error;

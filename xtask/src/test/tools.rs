@@ -1,4 +1,4 @@
-//! What the tests need of the machine.
+//! What the tests and the measurements need of the machine.
 
 use std::env;
 use std::path::Path;
@@ -16,6 +16,14 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<(), Error> {
     install::nats_server(&workspace.target.join("tools"), &say)?;
     if !is_installed("nginx") {
         install::packages(&["nginx"], &say)?;
+    }
+    Ok(())
+}
+
+/// Installs the load generator if it is missing, saying so.
+pub(crate) fn ensure_wrk() -> Result<(), Error> {
+    if !is_installed("wrk") {
+        install::packages(&["wrk"], &say)?;
     }
     Ok(())
 }

@@ -19,9 +19,13 @@ pub(crate) struct FieldError {
     pub(crate) detail: String,
 }
 
-/// An error on its way to the client.
+/// An error on its way to the client. Boxed, because results are moved about far more often than
+/// they are errors.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem {
+pub(crate) struct Problem(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
     status: StatusCode,
     code: &'static str,
     title: &'static str,
@@ -54,7 +58,7 @@ impl Problem {
         title: &'static str,
         detail: impl Display,
     ) -> Self {
-        Self {
+        Self(Box::new(Inner {
             status,
             code,
             title,
@@ -62,7 +66,7 @@ impl Problem {
             errors: Vec::new(),
             headers: Vec::new(),
             inside: None,
-        }
+        }))
     }
 
     /// 400: the request cannot be understood.
@@ -194,10 +198,9 @@ impl Problem {
         };
         let title = "The body cannot be accepted";
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Self {
-            errors,
-            ..Self::new(status, "INVALID_FIELDS", title, detail)
-        }
+        let mut problem = Self::new(status, "INVALID_FIELDS", title, detail);
+        problem.0.errors = errors;
+        problem
     }
 
     /// 422: one field that cannot be accepted.
@@ -218,52 +221,52 @@ impl Problem {
             "Unavailable",
             detail,
         );
-        let problem = problem.with(header::RETRY_AFTER, RETRY_AFTER);
-        Self {
-            inside: Some(inside.to_string()),
-            ..problem
-        }
+        problem
+            .with(header::RETRY_AFTER, RETRY_AFTER)
+            .because(&inside)
     }
 
     /// 500: our own fault.
     pub(crate) fn internal(inside: impl Display) -> Self {
         let detail = "something went wrong on our side; the request id helps to find out what";
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        let problem = Self::new(status, "INTERNAL", "Internal error", detail);
-        Self {
-            inside: Some(inside.to_string()),
-            ..problem
-        }
+        Self::new(status, "INTERNAL", "Internal error", detail).because(&inside)
+    }
+
+    /// Keeps the inside for the log.
+    fn because(mut self, inside: &dyn Display) -> Self {
+        self.0.inside = Some(inside.to_string());
+        self
     }
 
     /// Adds a header.
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
     /// Writes the answer, and the inside into the log.
     pub(crate) fn answer(&self, request_id: &str) -> Response {
-        let code = self.code;
-        match &self.inside {
+        let code = self.0.code;
+        match &self.0.inside {
             Some(inside) => tracing::error!(request_id, code, %inside, "a request failed"),
             None => {
-                tracing::debug!(request_id, code, detail = %self.detail, "a request was refused")
+                tracing::debug!(request_id, code, detail = %self.0.detail, "a request was refused")
             }
         }
         let document = Document {
             r#type: format!("https://tollkeeper.dev/problems/{}", code.to_lowercase()),
-            title: self.title,
-            status: self.status.as_u16(),
-            detail: &self.detail,
+            title: self.0.title,
+            status: self.0.status.as_u16(),
+            detail: &self.0.detail,
             code,
             request_id,
-            errors: &self.errors,
+            errors: &self.0.errors,
         };
-        let mut response = (self.status, Json(document)).into_response();
+        let mut response = (self.0.status, Json(document)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        for (name, value) in &self.headers {
+        for (name, value) in &self.0.headers {
             response.headers_mut().append(name, value.clone());
         }
         response
@@ -273,7 +276,7 @@ impl Problem {
 /// The body is written by the layer that knows the request's id.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
+        let mut response = self.0.status.into_response();
         response.extensions_mut().insert(self);
         response
     }

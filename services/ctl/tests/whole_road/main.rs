@@ -1,6 +1,8 @@
 //! The whole road: tokens are issued, the real nginx asks about every request, and what is counted
 //! in the end is what nginx's own access log says, exactly.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod nginx;
 
 use std::collections::BTreeMap;
