@@ -48,10 +48,18 @@ impl<'a> Presented<'a> {
             (key, bearer) => Ok(key.or(bearer)),
         }
     }
+}
 
-    /// The credential of a checked request, where `X-API-Key` wins.
-    pub(crate) fn preferred(self) -> Option<Credential<'a>> {
-        self.key.or(self.bearer)
+/// The credential of a checked request. `X-API-Key` wins, as `Authorization` may be the site's own.
+/// What cannot be read counts as none: proxies make a server error of any refusal but 401 and 403.
+pub(crate) fn preferred(headers: &HeaderMap) -> Option<Credential<'_>> {
+    match single(headers, &API_KEY) {
+        Ok(Some(key)) => Some(Credential::Key(key)),
+        Ok(None) => {
+            let value = single(headers, &header::AUTHORIZATION).ok().flatten();
+            value.and_then(|value| bearer(value).ok())
+        }
+        Err(_) => None,
     }
 }
 
@@ -123,27 +131,30 @@ mod tests {
     fn two_differing_credentials_are_refused_where_only_one_may_be() {
         let map = headers(&[(header::AUTHORIZATION, b"Bearer a"), (API_KEY, b"b")]);
         assert!(presented(&map).unwrap().only().is_err());
-        assert!(presented(&map).unwrap().preferred() == Some(Credential::Key(b"b")));
+        assert!(preferred(&map) == Some(Credential::Key(b"b")));
         let map = headers(&[(header::AUTHORIZATION, b"Bearer a"), (API_KEY, b"a")]);
         assert!(presented(&map).unwrap().only().unwrap() == Some(Credential::Key(b"a")));
         let map = headers(&[(API_KEY, b"a"), (API_KEY, b"a")]);
         assert!(presented(&map).is_err());
+        assert!(preferred(&map).is_none());
+        let map = headers(&[(header::AUTHORIZATION, b"Basic abc"), (API_KEY, b"a")]);
+        assert!(presented(&map).is_err());
+        assert!(preferred(&map) == Some(Credential::Key(b"a")));
     }
 
     #[test]
     fn garbage_is_a_credential_or_an_error_and_never_a_panic() {
         let map = headers(&[(API_KEY, b"\xff\xfe\x80")]);
-        assert!(presented(&map).unwrap().preferred() == Some(Credential::Key(b"\xff\xfe\x80")));
+        assert!(preferred(&map) == Some(Credential::Key(b"\xff\xfe\x80")));
         for bad in [
             &b"Basic abc"[..],
             b"Bearer",
             b"\xff\xff\xff\xff\xff\xff\xff\xff",
             b"",
         ] {
-            assert!(
-                presented(&headers(&[(header::AUTHORIZATION, bad)])).is_err(),
-                "{bad:?}"
-            );
+            let map = headers(&[(header::AUTHORIZATION, bad)]);
+            assert!(presented(&map).is_err(), "{bad:?}");
+            assert!(preferred(&map).is_none(), "{bad:?}");
         }
     }
 }

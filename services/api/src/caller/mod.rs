@@ -5,7 +5,8 @@ mod credential;
 mod jwt;
 mod privilege;
 
-pub(crate) use credential::{Credential, presented};
+use credential::presented;
+pub(crate) use credential::{Credential, preferred};
 pub(crate) use privilege::{AccountsRead, AccountsWrite, Allowed, TokensRead, TokensWrite, Verify};
 
 use tollkeeper_domain::account::{Identity, Role};

@@ -16,7 +16,7 @@ use tollkeeper_domain::verdict::Verdict;
 use super::options::Options;
 use super::origin::{Origin, kept};
 use crate::app::App;
-use crate::caller::{Credential, presented};
+use crate::caller::{Credential, preferred};
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
 
@@ -45,7 +45,7 @@ async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response,
     let began = app.clock.boot_time();
     let headers = &request.headers;
     let options = Options::read(request.uri.query().unwrap_or_default())?;
-    let token = match presented(headers)?.preferred() {
+    let token = match preferred(headers) {
         Some(Credential::Key(token) | Credential::Bearer(token)) => token,
         Some(Credential::Jwt(_)) => {
             return Err(Problem::bad_credential(
