@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tollkeeper_domain::authority::Authority;
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_domain::token::{Issue, Metadata, TokenIssued, TokenName, Validity};
@@ -58,6 +59,7 @@ pub(crate) async fn handle(
         not_before: body.not_before.map(cut),
         expires_at: expiry(
             &app,
+            allowed.caller.authority(),
             body.expires_at,
             body.expires_in_minutes,
             now,
@@ -114,9 +116,10 @@ pub(crate) async fn handle(
 pub(super) const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
     [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
-/// The expiry asked for, or the longest that is allowed.
+/// The expiry asked for, or the longest that this caller may ask for.
 fn expiry(
     app: &App,
+    authority: Option<&Authority>,
     at: Option<DateTime<Utc>>,
     minutes: Option<i64>,
     now: DateTime<Utc>,
@@ -139,7 +142,11 @@ fn expiry(
             }
             end
         }
-        (None, None) => app.policy.longest_lifetime.map(|longest| now + longest),
+        (None, None) => {
+            let longest = app.policy.longest_lifetime.map(|longest| now + longest);
+            let own = authority.and_then(|authority| authority.expires_at);
+            longest.into_iter().chain(own).min()
+        }
     }
 }
 
