@@ -10,6 +10,9 @@ use crate::http::problem::Problem;
 /// How far the issuer's clock may be off, in seconds.
 const LEEWAY: i64 = 30;
 
+/// As long as an account's identity may be; a longer one has no account and gets none.
+const MAX_SUBJECT_CHARACTERS: usize = 255;
+
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
@@ -43,8 +46,9 @@ pub(crate) fn check(settings: &JwtSettings, jwt: &[u8], now: i64) -> Result<Iden
     {
         return Err(refused("the JWT is not valid yet"));
     }
-    if claims.sub.is_empty() {
-        return Err(refused("the JWT names no subject"));
+    let length = claims.sub.chars().count();
+    if !(1..=MAX_SUBJECT_CHARACTERS).contains(&length) || claims.sub.chars().any(char::is_control) {
+        return Err(refused("the JWT names no subject that an account can have"));
     }
     Ok(Identity {
         issuer: settings.issuer.clone(),
@@ -111,6 +115,8 @@ mod tests {
             json!({"exp": 900}),
             json!({"nbf": 1100}),
             json!({"sub": ""}),
+            json!({"sub": "a\u{0}b"}),
+            json!({"sub": "x".repeat(256)}),
             json!({"iss": null}),
             json!({"aud": null}),
             json!({"exp": null}),

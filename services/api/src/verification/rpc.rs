@@ -61,6 +61,18 @@ pub(crate) async fn handle(
     for (index, scope) in question.scopes.iter().enumerate() {
         errors.take(format!("/scopes/{index}"), scope.parse::<Scope>());
     }
+    for (pointer, text) in [
+        ("/endpoint", &question.endpoint),
+        ("/method", &question.method),
+    ] {
+        // They could not be kept with the usage.
+        if text
+            .as_ref()
+            .is_some_and(|text| text.chars().any(char::is_control))
+        {
+            errors.add(pointer, "this holds no control characters");
+        }
+    }
     errors.check()?;
     let scopes: Vec<&str> = question.scopes.iter().map(String::as_str).collect();
     let requirement = Requirement {
