@@ -7,6 +7,7 @@ mod accounts;
 mod app;
 mod caller;
 mod commands;
+mod front;
 mod http;
 pub mod readiness;
 pub mod relay;
@@ -17,4 +18,4 @@ mod verification;
 
 pub use app::{App, Parts, Policy};
 pub use commands::Commands;
-pub use router::router;
+pub use front::{Front, Fronts};

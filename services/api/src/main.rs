@@ -1,6 +1,5 @@
 //! `tollkeeper-api`: puts the parts together and runs them until it is told to stop.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
 use tollkeeper_api::settings::ApiSettings;
-use tollkeeper_api::{App, Commands, Parts, readiness, relay, router};
+use tollkeeper_api::{App, Commands, Fronts, Parts, readiness, relay};
 use tollkeeper_authn::postgres::PostgresSource;
 use tollkeeper_authn::{Engine, hints};
 use tollkeeper_event_store::Writer;
@@ -65,8 +64,7 @@ async fn start() -> Result<Lifecycle, Box<dyn std::error::Error>> {
     let proof = health.component("proof", Need::Required);
     let spool_ready = health.component("spool", Need::Required);
 
-    let internal =
-        InternalServer::bind(settings.internal, health, recorder.clone()).await?;
+    let internal = InternalServer::bind(settings.internal, health, recorder.clone()).await?;
     let listener = TcpListener::bind(settings.listen.address)
         .await
         .map_err(|error| format!("TOLLKEEPER_LISTEN {}: {error}", settings.listen.address))?;
@@ -140,8 +138,7 @@ async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> std:
             tracing::debug!(%error, "TCP_NODELAY is not set");
         }
     });
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
+    axum::serve(listener, Fronts::new(app))
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
 }

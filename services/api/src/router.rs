@@ -1,26 +1,21 @@
-//! All routes on one page, grouped by who calls them.
+//! All routes on one page, grouped by who calls them. Those of reverse proxies, under
+//! `/v1/forward-auth`, are taken out before: see [`crate::front`].
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 use crate::http::body::MAX_BODY_BYTES;
 use crate::http::problem::Problem;
 use crate::http::request_id;
-use crate::verification::{forward_auth, rpc};
+use crate::verification::rpc;
 use crate::{accounts, tokens};
 
-/// The public listener's routes.
-pub fn router(app: App) -> Router {
-    // Reverse proxies. No layers: every request of every customer passes here.
-    let proxies = Router::new()
-        .route("/v1/forward-auth", any(forward_auth::handle))
-        .route("/v1/forward-auth/", any(forward_auth::handle))
-        .route("/v1/forward-auth/{*path}", any(forward_auth::handle));
-
+/// Everything but forward-auth.
+pub(crate) fn router(app: App) -> Router {
     // Gateways and services that ask about a token they were shown.
     let verifiers = Router::new().route("/v1/verify", post(rpc::handle));
 
@@ -53,7 +48,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/tokens/{id}/suspend", post(tokens::suspend::suspend))
         .route("/v1/tokens/{id}/resume", post(tokens::suspend::resume));
 
-    let layered = verifiers
+    verifiers
         .merge(management)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::not_found("path"))
@@ -62,9 +57,8 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(
             app.clone(),
             request_id::layer,
-        ));
-
-    proxies.merge(layered).with_state(app)
+        ))
+        .with_state(app)
 }
 
 /// A handler that panicked answers like any other fault; the panic's text stays in the log.

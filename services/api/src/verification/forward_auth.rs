@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -20,24 +20,26 @@ use crate::caller::{Credential, preferred};
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
 
-/// Where the routes of this operation begin.
-pub(crate) const PREFIX: &str = "/v1/forward-auth";
+/// Where the paths of this operation begin.
+const PREFIX: &str = "/v1/forward-auth";
 
 const TOKEN_ID: HeaderName = HeaderName::from_static("x-tollkeeper-token-id");
 const ACCOUNT_ID: HeaderName = HeaderName::from_static("x-tollkeeper-account-id");
 const SCOPES: HeaderName = HeaderName::from_static("x-tollkeeper-scopes");
 const CODE: HeaderName = HeaderName::from_static("x-tollkeeper-code");
 
+/// Whether a request for `path` is one for this operation.
+pub(crate) fn is_for(path: &str) -> bool {
+    let rest = path.strip_prefix(PREFIX);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// 200 with the identity in headers, or 401, 403, 429 or 503 by the verdict.
-pub(crate) async fn handle(
-    State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
+pub(crate) async fn handle(app: &App, peer: SocketAddr, request: Request) -> Response {
     let (request, _body) = request.into_parts();
-    match check(&app, peer, &request).await {
+    match check(app, peer, &request).await {
         Ok(response) => response,
-        Err(problem) => problem.answer(&RequestId::of(&request.headers, &app).0),
+        Err(problem) => problem.answer(&RequestId::of(&request.headers, app).0),
     }
 }
 
@@ -106,11 +108,10 @@ async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response,
 fn allowed(identity: Identity<'_>) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
-    headers.reserve(4);
+    headers.reserve(3);
     headers.insert(TOKEN_ID, id(identity.token_id().0));
     headers.insert(ACCOUNT_ID, id(identity.account_id().0));
     headers.insert(SCOPES, scopes(identity));
-    headers.insert(CODE, code(Verdict::Valid));
     response
 }
 

@@ -212,3 +212,52 @@ async fn an_api_starts_before_its_servers() {
         200
     );
 }
+
+#[tokio::test]
+async fn what_cannot_be_proven_for_too_long_is_denied_or_not_as_told() {
+    let mut stack = Stack::bare().await;
+    let proxy = FaultProxy::start(stack.database.tcp_address()).await;
+    stack.database_through(proxy.address());
+    let limit = ("TOLLKEEPER_STALE_LIMIT_SECONDS", "2");
+    let denying = stack.api(&[limit]).await;
+    let allowing = stack
+        .api(&[limit, ("TOLLKEEPER_STALE_POLICY", "allow")])
+        .await;
+    let operator = denying.operator();
+    let account = operator.account("crm-1").await;
+    let (token, ended) = (
+        operator.issue(&account, json!({})).await,
+        operator.issue(&account, json!({})).await,
+    );
+    operator.delete(&path_of(&ended)).await.expect(200);
+    let (token, ended) = (text(&token, "token"), text(&ended, "token"));
+    for node in [&denying, &allowing] {
+        assert_eq!(forward_auth(node, token, "").await.status, 200);
+        assert_eq!(forward_auth(node, ended, "").await.status, 401);
+    }
+
+    proxy.cut();
+    wait_for("the proof to be too old", async || {
+        forward_auth(&denying, token, "").await.status == 503
+    })
+    .await;
+    unsigned_problem(&forward_auth(&denying, token, "").await, 503, "UNAVAILABLE");
+    reported(&denying, "proof", false).await;
+    reported(&allowing, "postgres", false).await;
+    for node in [&denying, &allowing] {
+        let answer = forward_auth(node, ended, "").await;
+        unsigned_problem(&answer, 401, "REVOKED");
+    }
+    wait_for("the other proof to be as old", async || {
+        let told = verify(&allowing.operator(), token).await;
+        assert_eq!(told["code"], "VALID");
+        told["age_ms"].as_u64().unwrap() > 2000
+    })
+    .await;
+
+    proxy.resume();
+    wait_for("the token to pass again", async || {
+        forward_auth(&denying, token, "").await.status == 200
+    })
+    .await;
+}

@@ -2,13 +2,20 @@
 //!
 //! One program for all subjects, so that they share one Postgres server.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test panics when its ground gives way"
+)]
+
 mod accounts;
 mod availability;
 mod bad_input;
 mod callers;
 mod forward_auth;
 mod jwt;
+mod races;
 mod raw;
+mod relay;
 mod revocation;
 mod shutdown;
 mod support;
