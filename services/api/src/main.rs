@@ -22,6 +22,9 @@ use tollkeeper_usage::{PostgresLedger, Publisher, PublisherSettings, Spool};
 /// How long requests, the writer and the publisher may take to finish after a signal.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// The part of it that clients may take to send the rest of their requests: some never do.
+const FINISH_REQUESTS: Duration = Duration::from_secs(10);
+
 /// The part of it that the publisher may take: the spool keeps what is left.
 const DRAIN_SPOOL: Duration = Duration::from_secs(5);
 
@@ -138,7 +141,17 @@ async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> std:
             tracing::debug!(%error, "TCP_NODELAY is not set");
         }
     });
-    axum::serve(listener, Fronts::new(app))
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    let patience = async {
+        stop.cancelled().await;
+        tokio::time::sleep(FINISH_REQUESTS).await;
+    };
+    let serving = axum::serve(listener, Fronts::new(app))
+        .with_graceful_shutdown(stop.clone().cancelled_owned());
+    tokio::select! {
+        served = serving.into_future() => served,
+        () = patience => {
+            tracing::warn!("not waiting any longer for clients that do not finish");
+            Ok(())
+        }
+    }
 }

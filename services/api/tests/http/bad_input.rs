@@ -275,6 +275,8 @@ async fn paths_and_methods_that_are_not_there() {
         "/v1",
         "/v1/tokens/",
         "/v1/tokens/a/b/c",
+        "/v1/forward-authority",
+        "/v1/forward-auth%2Fa",
         "/readyz",
         "/metrics",
         "/livez",

@@ -50,3 +50,16 @@ async fn requests_under_way_are_answered_before_the_end() {
     let found = api.operator().get("/v1/accounts").await.expect(200);
     assert_eq!(found["items"][0]["external_id"], "at the last moment");
 }
+
+#[tokio::test]
+async fn a_client_that_never_finishes_does_not_keep_the_api_from_ending_well() {
+    let mut stack = Stack::bare().await;
+    let mut api = stack.api(&[]).await;
+    let _silent = TcpStream::connect(api.public).await.unwrap();
+    let mut half = TcpStream::connect(api.public).await.unwrap();
+    half.write_all(b"GET /v1/tok").await.unwrap();
+    // Connections are taken in order, so by this answer both are.
+    api.operator().get("/v1/tokens").await.expect(200);
+    let ended = api.stop().await;
+    assert_eq!(ended.code(), Some(0), "{}", api.log_text());
+}
