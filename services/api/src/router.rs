@@ -10,7 +10,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::http::body::MAX_BODY_BYTES;
 use crate::http::problem::Problem;
-use crate::http::request_id;
+use crate::http::{deadline, request_id};
 use crate::verification::rpc;
 use crate::{accounts, tokens};
 
@@ -54,6 +54,7 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(async || Problem::not_found("path"))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(deadline::layer))
         .layer(middleware::from_fn_with_state(
             app.clone(),
             request_id::layer,

@@ -1,7 +1,8 @@
 //! What every operation shares: bodies and queries that are read strictly, errors in one public
-//! format, request ids.
+//! format, request ids, a bound on time.
 
 pub(crate) mod body;
+pub(crate) mod deadline;
 pub(crate) mod page;
 pub(crate) mod path;
 pub(crate) mod problem;

@@ -261,3 +261,73 @@ async fn what_cannot_be_proven_for_too_long_is_denied_or_not_as_told() {
     })
     .await;
 }
+
+/// Waits until a program of the stack waits for a lock.
+async fn blocked(stack: &Stack) {
+    wait_for("a write that waits for a lock", async || {
+        let waiting = sqlx::query_scalar::<_, i64>(
+            "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        waiting.fetch_one(&stack.database.pool).await.unwrap() > 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_log_that_somebody_holds_is_waited_for_but_not_for_ever() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let token = operator.issue(&account, json!({})).await;
+
+    let mut held = stack.database.pool.begin().await.unwrap();
+    let lock = sqlx::query("select 1 from event_log_head for update");
+    lock.execute(&mut *held).await.unwrap();
+    let path = path_of(&token);
+    try_again_later(&operator.delete(&path).await);
+    operator.get(&path).await.expect(200);
+    assert_eq!(
+        forward_auth(&api, text(&token, "token"), "").await.status,
+        200
+    );
+
+    let (ended, ()) = tokio::join!(operator.delete(&path), async {
+        blocked(&stack).await;
+        held.rollback().await.unwrap();
+    });
+    assert_eq!(ended.expect(200)["state"], "revoked");
+}
+
+#[tokio::test]
+async fn a_write_that_postgres_never_answers_keeps_nobody_for_ever() {
+    let mut stack = Stack::bare().await;
+    let proxy = FaultProxy::start(stack.database.tcp_address()).await;
+    stack.database_through(proxy.address());
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let path = path_of(&operator.issue(&account, json!({})).await);
+
+    let mut held = stack.database.pool.begin().await.unwrap();
+    let lock = sqlx::query("select 1 from event_log_head for update");
+    lock.execute(&mut *held).await.unwrap();
+    let suspend = format!("{path}/suspend");
+    let (under_way, next) = tokio::join!(operator.post(&suspend, json!({})), async {
+        blocked(&stack).await;
+        proxy.pause();
+        held.rollback().await.unwrap();
+        operator.post("/v1/accounts", json!({})).await
+    });
+    try_again_later(&under_way);
+    try_again_later(&next);
+
+    proxy.resume();
+    wait_for("the write to have been made", async || {
+        let read = operator.get(&path).await;
+        read.status == 200 && read.json()["state"] == "suspended"
+    })
+    .await;
+    operator.account("crm-2").await;
+}
