@@ -55,6 +55,8 @@ pub enum Command {
         external_id: Option<Option<String>>,
         /// The new role.
         role: Option<Role>,
+        /// Whether personal data, which is kept beside the log, changes with it.
+        profile_changes: bool,
     },
     /// Deny all its tokens.
     Suspend,
@@ -98,7 +100,7 @@ pub struct AccountRegistered {
     pub role: Role,
 }
 
-/// An account is known or used in another way.
+/// An account is known or used in another way, or its personal data changed, which is not told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountChanged {
@@ -197,7 +199,14 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
         (Command::Delete, Lifecycle::Deleted) => Ok(Vec::new()),
         (_, Lifecycle::Deleted) => Err(Refusal::Deleted),
         (Command::Register(_), _) => Err(Refusal::Exists),
-        (Command::Change { external_id, role }, _) => {
+        (
+            Command::Change {
+                external_id,
+                role,
+                profile_changes,
+            },
+            _,
+        ) => {
             let changed = AccountChanged {
                 external_id: external_id
                     .clone()
@@ -208,7 +217,8 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
                 .external_id
                 .iter()
                 .try_for_each(|name| check_name(name))?;
-            if changed.external_id == account.external_id && changed.role == account.role {
+            let same = changed.external_id == account.external_id && changed.role == account.role;
+            if same && !profile_changes {
                 return Ok(Vec::new());
             }
             Ok(vec![AccountEvent::Changed(changed)])

@@ -53,6 +53,7 @@ fn names_have_a_form() {
         let change = Command::Change {
             external_id: Some(Some(bad.into())),
             role: None,
+            profile_changes: false,
         };
         assert_eq!(
             when(given(&[register("a")]).as_ref(), &change),
@@ -73,7 +74,11 @@ fn names_have_a_form() {
 #[test]
 fn a_change_that_changes_nothing_is_no_event() {
     let account = given(&[register("acme")]);
-    let change = |external_id, role| Command::Change { external_id, role };
+    let change = |external_id, role| Command::Change {
+        external_id,
+        role,
+        profile_changes: false,
+    };
     assert_eq!(
         when(account.as_ref(), &change(Some(Some("acme".into())), None)),
         Ok(vec![])
@@ -86,6 +91,22 @@ fn a_change_that_changes_nothing_is_no_event() {
     assert_eq!(
         (account.role, account.external_id.as_deref()),
         (Role::System, Some("acme"))
+    );
+}
+
+#[test]
+fn personal_data_changes_the_version_and_is_not_told() {
+    let account = given(&[register("acme")]);
+    let change = Command::Change {
+        external_id: None,
+        role: None,
+        profile_changes: true,
+    };
+    assert_eq!(when(account.as_ref(), &change), Ok(vec!["AccountChanged"]));
+    let after = given(&[register("acme"), change]).unwrap();
+    assert_eq!(
+        (after.version, after.external_id.as_deref()),
+        (2, Some("acme"))
     );
 }
 

@@ -1,5 +1,7 @@
 //! Appends events and the rows projected from them in one call to the database.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use sqlx::PgPool;
@@ -107,6 +109,10 @@ pub enum AppendError {
 /// The most events that one transaction may hold.
 pub(crate) const MAX_EVENTS: usize = 1000;
 
+/// How long one call may take. Above the function's own `lock_timeout`, so that a locked head is
+/// told by the database, and this is for a network that has gone silent.
+const PATIENCE: Duration = Duration::from_secs(6);
+
 /// Hands the database everything in one round trip that ends in the commit, and tells where the
 /// first event of each submission came to stand.
 pub(crate) async fn append_group(
@@ -114,7 +120,8 @@ pub(crate) async fn append_group(
     group: &[&Submission],
 ) -> Result<Vec<Appended>, AppendError> {
     let columns = Columns::of(group)?;
-    let row = sqlx::query!(
+    let mut connection = pool.acquire().await.map_err(classify)?;
+    let call = sqlx::query!(
         r#"select first_position as "first_position!", recorded as "recorded!"
         from append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"#,
         &columns.active_accounts,
@@ -132,9 +139,16 @@ pub(crate) async fn append_group(
         &columns.digests,
         columns.rows.into_json(),
     )
-    .fetch_one(pool)
-    .await
-    .map_err(classify)?;
+    .fetch_one(&mut *connection);
+    let row = match tokio::time::timeout(PATIENCE, call).await {
+        Ok(answer) => answer.map_err(classify)?,
+        Err(_) => {
+            // Nobody knows what else would come over this connection.
+            drop(connection.detach());
+            let why = "the database did not answer in time";
+            return Err(AppendError::Unavailable(why.to_owned()));
+        }
+    };
     let mut position = row.first_position;
     let mut appended = Vec::with_capacity(group.len());
     for submission in group {

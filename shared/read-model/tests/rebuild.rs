@@ -34,7 +34,7 @@ fn account_command() -> impl Strategy<Value = account::Command> {
         1 => Just(account::Command::Delete),
         3 => (proptest::option::of(name), any::<bool>()).prop_map(|(external_id, system)| {
             let role = if system { Role::System } else { Role::User };
-            account::Command::Change { external_id, role: Some(role) }
+            account::Command::Change { external_id, role: Some(role), profile_changes: system }
         }),
     ]
 }

@@ -47,9 +47,10 @@ pub(crate) async fn handle(
         return Err(Problem::forbidden("BEYOND_AUTHORITY", detail));
     }
     check_role(&allowed.caller, body.role.unwrap_or_default())?;
+    let known = before.profile;
     let profile = Profile {
-        name: body.name.unwrap_or(before.profile.name),
-        email: body.email.unwrap_or(before.profile.email),
+        name: body.name.unwrap_or_else(|| known.name.clone()),
+        email: body.email.unwrap_or_else(|| known.email.clone()),
     };
     let mut errors = FieldErrors::default();
     check_profile(&profile, &mut errors);
@@ -62,6 +63,7 @@ pub(crate) async fn handle(
     let command = Command::Change {
         external_id: body.external_id,
         role: body.role,
+        profile_changes: profile != known,
     };
     let target = (id.into(), allowed.reach);
     let account = app

@@ -53,7 +53,7 @@ impl Commands {
     }
 
     /// Carries out the command on the account, if it is within reach and at the `expected`
-    /// version. A `profile` is kept in the same transaction.
+    /// version. A `profile` is kept in the transaction of what follows.
     pub(crate) async fn change_account(
         &self,
         cause: &Cause,
@@ -73,10 +73,11 @@ impl Commands {
             }
             let (account, mut submission) =
                 self.decide_account(cause, id, Some(account), command)?;
+            if submission.events.is_empty() {
+                return Ok(account);
+            }
             if let Some(profile) = profile {
                 accounts::keep_profile(id, profile, &mut submission.rows);
-            } else if submission.events.is_empty() {
-                return Ok(account);
             }
             match self.commit(submission).await {
                 Ok(()) => return Ok(account),
