@@ -1,5 +1,7 @@
 //! Given what happened, when something is asked, then this follows.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use chrono::DateTime;
 use tollkeeper_domain::account::{
     Account, AccountRegistered, Command, Identity, Lifecycle, Refusal, Role, decide, evolve,

@@ -1,6 +1,8 @@
 //! Every version of every event that was ever written can still be read, and today's are written
 //! as they were. A golden file is never edited: a changed payload is a new version.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! Given what happened, when something is asked, then this follows.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use chrono::{DateTime, TimeDelta, Utc};
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{

@@ -1,5 +1,7 @@
 //! The chain of hashes shows every change to the log.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod support;
 
 use sqlx::Executor;

@@ -1,5 +1,7 @@
 //! One follower at a time, and none sets another's checkpoint back.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use std::time::Duration;
 
 use sqlx::Executor;

@@ -1,6 +1,8 @@
 //! The one order of all events: contiguous, in the order of the commits, whatever writers do to
 //! each other.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod support;
 
 use sqlx::{Executor, PgPool};

@@ -1,5 +1,7 @@
 //! What must hold across a token and its account, whoever is faster.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use chrono::{DateTime, Utc};
 use sqlx::{Executor, PgPool};
 use tokio_util::sync::{CancellationToken, DropGuard};

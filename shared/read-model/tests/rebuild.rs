@@ -1,5 +1,7 @@
 //! Whatever happens, the live tables are what a replay of the log makes of it.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
