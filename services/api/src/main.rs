@@ -28,7 +28,10 @@ const FINISH_REQUESTS: Duration = Duration::from_secs(10);
 /// The part of it that the publisher may take: the spool keeps what is left.
 const DRAIN_SPOOL: Duration = Duration::from_secs(5);
 
-/// Connections for management; look-ups of verification have their own.
+/// The writer appends one group at a time; the second connection is for when one is given up.
+const WRITER_CONNECTIONS: u32 = 2;
+
+/// Connections for the rest of management; look-ups of verification have their own.
 const MANAGEMENT_CONNECTIONS: u32 = 8;
 
 #[tokio::main]
@@ -62,17 +65,17 @@ async fn start() -> Result<Lifecycle, Box<dyn std::error::Error>> {
 
     let lifecycle = Lifecycle::new();
     let health = Health::new(lifecycle.stopping());
-    let postgres = health.component("postgres", Need::Required);
+    // Without Postgres the node goes on verifying what it knows, for as long as the proof allows.
+    let postgres = health.component("postgres", Need::Optional);
     let broker_ready = health.component("nats", Need::Optional);
     let proof = health.component("proof", Need::Required);
-    let spool_ready = health.component("spool", Need::Required);
+    let spool_ready = health.component("spool", settings.spool_need());
 
     let internal = InternalServer::bind(settings.internal, health, recorder.clone()).await?;
     let listener = TcpListener::bind(settings.listen.address)
         .await
         .map_err(|error| format!("TOLLKEEPER_LISTEN {}: {error}", settings.listen.address))?;
     let spool = Spool::open(settings.spool(), clock.clone(), entropy.clone())?;
-    spool_ready.ready();
     let shape = PoolShape::new("tollkeeper-api", MANAGEMENT_CONNECTIONS);
     let pool = database::pool(&settings.database, &shape)?;
     let broker = nats::connect(&settings.broker, "tollkeeper-api", broker_ready).await?;
@@ -82,7 +85,9 @@ async fn start() -> Result<Lifecycle, Box<dyn std::error::Error>> {
     let in_flight = u32::try_from(config.fill.in_flight)?;
     let source = Arc::new(PostgresSource::new(options, in_flight));
     let engine = Arc::new(Engine::new(config, source, clock.clone()));
-    let (writer, handle) = Writer::new(pool.clone());
+    // Changes must not wait behind lists and searches.
+    let writing = PoolShape::new("tollkeeper-api writer", WRITER_CONNECTIONS);
+    let (writer, handle) = Writer::new(database::pool(&settings.database, &writing)?);
     let commands = Commands::new(
         pool.clone(),
         handle,
@@ -122,6 +127,10 @@ async fn start() -> Result<Lifecycle, Box<dyn std::error::Error>> {
     let watched = engine.clone();
     lifecycle.spawn_support("proof watch", |stop| {
         readiness::watch_proof(watched, proof, stop)
+    });
+    let watched = app.spool.clone();
+    lifecycle.spawn_support("spool watch", |stop| {
+        readiness::watch_spool(watched, spool_ready, stop)
     });
     lifecycle.spawn_support("postgres watch", |stop| {
         readiness::watch_postgres(pool, postgres, stop)

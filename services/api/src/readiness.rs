@@ -1,5 +1,6 @@
 //! Watches what the process leans on, and tells `/readyz` and the log when that changes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -7,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tollkeeper_authn::{Engine, Freshness};
 use tollkeeper_runtime::database::{Stopped, connect_patiently};
 use tollkeeper_runtime::health::ReadinessHandle;
+use tollkeeper_usage::Spool;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -56,11 +58,7 @@ pub async fn watch_postgres(
 }
 
 /// Watches the proof that verification answers by until `stop`.
-pub async fn watch_proof(
-    engine: std::sync::Arc<Engine>,
-    readiness: ReadinessHandle,
-    stop: CancellationToken,
-) {
+pub async fn watch_proof(engine: Arc<Engine>, readiness: ReadinessHandle, stop: CancellationToken) {
     let mut last = None;
     loop {
         let freshness = engine.status().freshness;
@@ -72,6 +70,28 @@ pub async fn watch_proof(
             tracing::info!(state = freshness.as_str(), "verification changed its state");
         }
         last = Some(freshness);
+        if !wait(&stop).await {
+            return;
+        }
+    }
+}
+
+/// Watches whether usage can be kept until `stop`.
+pub async fn watch_spool(spool: Arc<Spool>, readiness: ReadinessHandle, stop: CancellationToken) {
+    let mut was_full = false;
+    loop {
+        let full = spool.stats().full;
+        match (full, was_full) {
+            (true, false) => tracing::error!("the usage spool is full"),
+            (false, true) => tracing::info!("the usage spool has room again"),
+            _ => {}
+        }
+        if full {
+            readiness.not_ready("the usage spool is full");
+        } else {
+            readiness.ready();
+        }
+        was_full = full;
         if !wait(&stop).await {
             return;
         }

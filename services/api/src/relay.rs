@@ -1,5 +1,6 @@
-//! Moves the log to the broker: every event, in order, to `lifecycle.<Type>` on the stream
-//! `LIFECYCLE`.
+//! Moves the log to the broker: every event to `lifecycle.<Type>` on the stream `LIFECYCLE`, in
+//! order as long as the broker takes them; what it did not take comes later, so whoever needs the
+//! order goes by `Tollkeeper-Position`.
 //!
 //! The log is the outbox. One process at a time holds the lease; the checkpoint moves when the
 //! broker has acknowledged, so an event may arrive twice but never not at all. `Nats-Msg-Id` is the
@@ -54,7 +55,9 @@ pub async fn run(pool: PgPool, broker: Context, stop: CancellationToken) {
                 if !failing {
                     tracing::warn!(%error, "the relay waits");
                 }
-                held = None;
+                if matches!(error, RelayError::Lease(LeaseError::Lost)) {
+                    held = None;
+                }
                 true
             }
         };

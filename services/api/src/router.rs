@@ -4,6 +4,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -53,21 +54,13 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::not_found("path"))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(|panic| {
+            Problem::panicked(panic).into_response()
+        }))
         .layer(middleware::from_fn(deadline::layer))
         .layer(middleware::from_fn_with_state(
             app.clone(),
             request_id::layer,
         ))
         .with_state(app)
-}
-
-/// A handler that panicked answers like any other fault; the panic's text stays in the log.
-fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without text");
-    axum::response::IntoResponse::into_response(Problem::internal(text))
 }

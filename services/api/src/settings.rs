@@ -5,6 +5,7 @@ use std::thread;
 use chrono::TimeDelta;
 use tollkeeper_authn::{EngineConfig, StalePolicy};
 use tollkeeper_domain::secret::{BadBrand, Brand};
+use tollkeeper_runtime::health::Need;
 use tollkeeper_runtime::settings::{
     self, Binary, BrokerSettings, DatabaseSettings, InternalListenSettings, JwtSettings,
     ListenSettings, LogSettings, OperatorSettings, SettingsError, Source, SpoolFull, TokenSettings,
@@ -99,6 +100,15 @@ impl ApiSettings {
             lanes: thread::available_parallelism().map_or(4, usize::from),
             full_policy,
             ..SpoolSettings::new(&self.spool.dir)
+        }
+    }
+
+    /// Whether the API can serve with a full spool: not if that refuses every request.
+    #[must_use]
+    pub fn spool_need(&self) -> Need {
+        match self.spool.full {
+            SpoolFull::Drop => Need::Optional,
+            SpoolFull::Refuse => Need::Required,
         }
     }
 

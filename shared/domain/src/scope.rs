@@ -55,6 +55,12 @@ impl Scope {
         &self.0
     }
 
+    /// Whether it manages Tollkeeper itself.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        self.0.starts_with(RESERVED_PREFIX)
+    }
+
     /// Whether holding this scope allows what `required` names. `required` may itself end in `*`:
     /// a wildcard is covered only by one at least as wide.
     #[must_use]

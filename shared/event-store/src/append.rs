@@ -256,6 +256,10 @@ fn classify(error: sqlx::Error) -> AppendError {
                 .and_then(|id| id.parse::<Uuid>().ok());
             AppendError::AccountNotActive(account.unwrap_or_default().into())
         }
+        // A value that a column cannot hold, or a row twice: the fault of one submission.
+        (_, constraint, Some(code)) if ["21", "22", "23"].iter().any(|it| code.starts_with(it)) => {
+            AppendError::Refused(constraint.unwrap_or(code).to_owned())
+        }
         _ => AppendError::Unavailable(error.to_string()),
     }
 }

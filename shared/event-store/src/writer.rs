@@ -142,7 +142,7 @@ impl Taken {
             && !submission
                 .changing_accounts
                 .iter()
-                .any(|id| self.active.contains(id))
+                .any(|id| self.active.contains(id) || self.changing.contains(id))
     }
 
     fn add(&mut self, submission: &Submission) {

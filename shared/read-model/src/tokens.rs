@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::PgExecutor;
-use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::{Status, Token};
 use tollkeeper_event_store::Rows;
@@ -137,12 +137,6 @@ pub async fn list(
     filter: &TokenFilter,
     now: DateTime<Utc>,
 ) -> Result<Vec<TokenRow>, sqlx::Error> {
-    let state = filter.state.map(|state| match state {
-        Status::Active => "active",
-        Status::Suspended => "suspended",
-        Status::Revoked => "revoked",
-        Status::Expired => "expired",
-    });
     sqlx::query_as!(
         TokenRow,
         r#"select t.id, t.account_id, t.name, t.environment, t.token_prefix, t.scopes, t.metadata,
@@ -166,7 +160,7 @@ pub async fn list(
         now,
         reach.account(),
         filter.before.map(|id| id.0),
-        state,
+        filter.state.map(Status::as_str),
         filter.environment.map(Environment::as_str),
         filter.scope,
         filter.prefix,
@@ -177,13 +171,33 @@ pub async fn list(
     .await
 }
 
-/// Whose token this is.
+/// What the usage side knows of a token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Requests that presented it, refused ones included.
+    pub count: i64,
+    /// When it was last let through.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// The usage of a token within reach; none at all of one that is not.
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn owner(db: impl PgExecutor<'_>, id: TokenId) -> Result<Option<AccountId>, sqlx::Error> {
-    let found = sqlx::query_scalar!("select account_id from api_tokens where id = $1", id.0)
-        .fetch_optional(db)
-        .await?;
-    Ok(found.map(AccountId))
+pub async fn usage(
+    db: impl PgExecutor<'_>,
+    reach: Reach,
+    id: TokenId,
+) -> Result<Usage, sqlx::Error> {
+    let found = sqlx::query_as!(
+        Usage,
+        "select u.usage_count as count, u.last_used_at
+        from api_token_usage_totals as u join api_tokens as t on t.id = u.token_id
+        where t.id = $1 and ($2::uuid is null or t.account_id = $2)",
+        id.0,
+        reach.account(),
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(found.unwrap_or_default())
 }

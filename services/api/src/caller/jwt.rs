@@ -3,6 +3,7 @@
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::Deserialize;
 use tollkeeper_domain::account::Identity;
+use tollkeeper_domain::scope::ScopeSet;
 use tollkeeper_runtime::settings::JwtSettings;
 
 use crate::http::problem::Problem;
@@ -18,13 +19,24 @@ struct Claims {
     sub: String,
     exp: i64,
     nbf: Option<i64>,
+    /// Scopes with spaces between them (RFC 8693, section 4.2).
+    scope: Option<String>,
+}
+
+/// Whom a JWT names, and what they were granted.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    /// Who that is to the issuer.
+    pub(crate) identity: Identity,
+    /// What the issuer grants; none if it does not say.
+    pub(crate) granted: Option<ScopeSet>,
 }
 
 /// Checks a JWT at `now`, in seconds since the Unix epoch, and tells whom it names.
 ///
 /// # Errors
 /// 401 that says which check it did not pass; nothing of the JWT is in it.
-pub(crate) fn check(settings: &JwtSettings, jwt: &[u8], now: i64) -> Result<Identity, Problem> {
+pub(crate) fn check(settings: &JwtSettings, jwt: &[u8], now: i64) -> Result<Holder, Problem> {
     let refused = |why: &str| Problem::bad_credential("INVALID_JWT", why);
     // The algorithm is pinned: what the JWT says of itself chooses nothing.
     let mut validation = Validation::new(Algorithm::HS256);
@@ -50,10 +62,18 @@ pub(crate) fn check(settings: &JwtSettings, jwt: &[u8], now: i64) -> Result<Iden
     if !(1..=MAX_SUBJECT_CHARACTERS).contains(&length) || claims.sub.chars().any(char::is_control) {
         return Err(refused("the JWT names no subject that an account can have"));
     }
-    Ok(Identity {
+    // A text that is no scope grants nothing.
+    let granted = claims.scope.map(|scopes| {
+        scopes
+            .split(' ')
+            .filter_map(|scope| scope.parse().ok())
+            .collect()
+    });
+    let identity = Identity {
         issuer: settings.issuer.clone(),
         subject: claims.sub,
-    })
+    };
+    Ok(Holder { identity, granted })
 }
 
 #[cfg(test)]
@@ -100,7 +120,7 @@ mod tests {
     #[test]
     fn a_good_one_names_issuer_and_subject() {
         let jwt = sign(Algorithm::HS256, SECRET, &claims(json!({})));
-        let identity = check(&settings(), jwt.as_bytes(), 999).unwrap();
+        let identity = check(&settings(), jwt.as_bytes(), 999).unwrap().identity;
         assert_eq!(
             (identity.issuer.as_str(), identity.subject.as_str()),
             ("https://id.example.com", "user-1")

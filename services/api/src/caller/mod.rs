@@ -12,6 +12,7 @@ pub(crate) use privilege::{AccountsRead, AccountsWrite, Allowed, TokensRead, Tok
 use tollkeeper_domain::account::{Identity, Role};
 use tollkeeper_domain::authority::Authority;
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::scope::ScopeSet;
 use tollkeeper_read_model::Reach;
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ pub(crate) enum Caller {
         account_id: AccountId,
         /// What the owner is for.
         role: Role,
+        /// What the token may be used for.
+        scopes: ScopeSet,
         /// What it may hand on.
         authority: Authority,
     },
@@ -40,6 +43,8 @@ pub(crate) enum Caller {
         identity: Identity,
         /// Their account, once they have one.
         account_id: Option<AccountId>,
+        /// What they may hand on.
+        authority: Authority,
     },
 }
 
@@ -77,8 +82,8 @@ impl Caller {
     /// What the caller may hand on; none if that has no bounds.
     pub(crate) fn authority(&self) -> Option<&Authority> {
         match self {
-            Self::Token { authority, .. } => Some(authority),
-            Self::Operator { .. } | Self::Account { .. } => None,
+            Self::Token { authority, .. } | Self::Account { authority, .. } => Some(authority),
+            Self::Operator { .. } => None,
         }
     }
 

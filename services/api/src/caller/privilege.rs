@@ -77,7 +77,7 @@ impl<P: Privilege> FromRequestParts<App> for Allowed<P> {
         let caller = identify(app, credential).await?;
         let held = match &caller {
             Caller::Operator { .. } => true,
-            Caller::Token { authority, .. } => authority.scopes.covers(P::SCOPE),
+            Caller::Token { scopes, .. } => scopes.covers(P::SCOPE),
             Caller::Account { .. } => P::FOR_ACCOUNTS,
         };
         if !held {
@@ -129,15 +129,20 @@ async fn by_token(app: &App, token: &[u8]) -> Result<Caller, Problem> {
     match (verification.verdict, verification.identity()) {
         (Verdict::Valid, Some(identity)) => {
             let facts = identity.facts();
+            // A secret in its grace must not gain a life beyond it.
+            let end = facts
+                .expires_at
+                .into_iter()
+                .chain(facts.secret_valid_until)
+                .min();
             Ok(Caller::Token {
                 id: identity.token_id(),
                 account_id: identity.account_id(),
                 role: identity.account_role(),
-                authority: Authority {
+                scopes: facts.scopes.clone(),
+                authority: Authority::Token {
                     scopes: facts.scopes.clone(),
-                    expires_at: facts
-                        .expires_at
-                        .and_then(chrono::DateTime::from_timestamp_micros),
+                    expires_at: end.and_then(chrono::DateTime::from_timestamp_micros),
                     environment: facts.environment,
                 },
             })
@@ -159,29 +164,31 @@ async fn by_jwt(app: &App, token: &[u8]) -> Result<Caller, Problem> {
             "JWTs are not accepted here",
         ));
     };
-    let identity = jwt::check(settings, token, app.now().timestamp())?;
-    let found = accounts::find_by_identity(&app.pool, &identity).await?;
-    let account_id = match found.map(|row| row.account) {
-        None => None,
-        Some(account) => match account.lifecycle {
-            Lifecycle::Active => Some(account.id),
-            Lifecycle::Suspended => {
-                return Err(Problem::forbidden(
-                    "ACCOUNT_SUSPENDED",
-                    "the account is suspended",
-                ));
-            }
-            // The same as an identity that was never known, but it is not born again.
-            Lifecycle::Deleted => {
-                return Err(Problem::forbidden(
-                    "ACCOUNT_DELETED",
-                    "the account is deleted",
-                ));
-            }
-        },
-    };
+    let holder = jwt::check(settings, token, app.now().timestamp())?;
+    let found = accounts::find_by_identity(&app.pool, &holder.identity).await?;
+    let account = found.map(|row| row.account);
+    match account.as_ref().map(|account| account.lifecycle) {
+        None | Some(Lifecycle::Active) => {}
+        Some(Lifecycle::Suspended) => {
+            return Err(Problem::forbidden(
+                "ACCOUNT_SUSPENDED",
+                "the account is suspended",
+            ));
+        }
+        // It is not born again.
+        Some(Lifecycle::Deleted) => {
+            return Err(Problem::forbidden(
+                "ACCOUNT_DELETED",
+                "the account is deleted",
+            ));
+        }
+    }
     Ok(Caller::Account {
-        identity,
-        account_id,
+        account_id: account.as_ref().map(|account| account.id),
+        authority: Authority::Account {
+            granted: holder.granted,
+            role: account.map(|account| account.role).unwrap_or_default(),
+        },
+        identity: holder.identity,
     })
 }

@@ -110,6 +110,9 @@ impl From<CommandError> for Problem {
                 token::Refusal::Validity(token::BadField::NeverValid) => {
                     Self::bad_field("/not_before", text)
                 }
+                token::Refusal::Validity(token::BadField::OutOfCalendar(field)) => {
+                    Self::bad_field(&format!("/{field}"), text)
+                }
                 token::Refusal::Validity(_) => Self::bad_field("/expires_at", text),
             },
             CommandError::Account(refusal) => match refusal {

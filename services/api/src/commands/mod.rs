@@ -64,11 +64,19 @@ impl Commands {
     }
 
     /// Appends, then tells the verifiers, so that the caller's next request already sees it.
+    /// A task of its own, because what is committed must be told even if the caller has gone away.
     async fn commit(&self, submission: Submission) -> Result<(), CommandError> {
         let announced = announce::prepare(&submission)?;
-        let appended = self.writer.append(submission).await?;
-        announce::tell(&self.engine, self.broker.as_ref(), announced, appended).await;
-        Ok(())
+        let this = self.clone();
+        let committed = tokio::spawn(async move {
+            let appended = this.writer.append(submission).await?;
+            announce::tell(&this.engine, this.broker.as_ref(), announced, appended).await;
+            Ok(())
+        });
+        match committed.await {
+            Ok(outcome) => outcome,
+            Err(died) => Err(CommandError::Internal(died.to_string())),
+        }
     }
 
     /// Envelopes for the events that follow version `version` of a stream.

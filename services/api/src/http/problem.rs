@@ -3,12 +3,14 @@
 //!
 //! A server fault says nothing about its inside; that is logged once, where the answer is made.
 
+use std::any::Any;
 use std::fmt::Display;
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tollkeeper_usage::text::scrub;
 
 /// One field that cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,6 +19,16 @@ pub(crate) struct FieldError {
     pub(crate) pointer: String,
     /// What is wrong with it.
     pub(crate) detail: String,
+}
+
+impl FieldError {
+    /// Without anything shaped like a token.
+    fn scrubbed(&self) -> Self {
+        Self {
+            pointer: scrub(&self.pointer).into_owned(),
+            detail: scrub(&self.detail).into_owned(),
+        }
+    }
 }
 
 /// An error on its way to the client. Boxed, because results are moved about far more often than
@@ -226,11 +238,28 @@ impl Problem {
             .because(&inside)
     }
 
+    /// 503 by a state that is told elsewhere, once, when it begins and ends: the hot path would
+    /// repeat it for every request.
+    pub(crate) fn known_unavailable() -> Self {
+        let mut problem = Self::unavailable("");
+        problem.0.inside = None;
+        problem
+    }
+
     /// 500: our own fault.
     pub(crate) fn internal(inside: impl Display) -> Self {
         let detail = "something went wrong on our side; the request id helps to find out what";
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Self::new(status, "INTERNAL", "Internal error", detail).because(&inside)
+    }
+
+    /// 500: a handler panicked. The panic's text stays in the log.
+    pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Self {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
+        Self::internal(text.unwrap_or("a panic without text"))
     }
 
     /// Keeps the inside for the log.
@@ -251,17 +280,20 @@ impl Problem {
         match &self.0.inside {
             Some(inside) => tracing::error!(request_id, code, %inside, "a request failed"),
             None => {
-                tracing::debug!(request_id, code, detail = %self.0.detail, "a request was refused")
+                tracing::debug!(request_id, code, "a request was refused")
             }
         }
+        // A caller may have put a token where none belongs; readers of JSON repeat what they read.
+        let detail = scrub(&self.0.detail);
+        let errors: Vec<FieldError> = self.0.errors.iter().map(FieldError::scrubbed).collect();
         let document = Document {
             r#type: format!("https://tollkeeper.dev/problems/{}", code.to_lowercase()),
             title: self.0.title,
             status: self.0.status.as_u16(),
-            detail: &self.0.detail,
+            detail: &detail,
             code,
             request_id,
-            errors: &self.0.errors,
+            errors: &errors,
         };
         let mut response = (self.0.status, Json(document)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");

@@ -1,5 +1,6 @@
 //! The id that a request is found by: the client's own `X-Request-Id` where it has a plain form,
-//! else a new one. It is in every answer, every event and every line of the log.
+//! else a new one. It is in every answer but
+//! forward-auth's 200, in every event and in the log.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -30,6 +31,13 @@ impl RequestId {
             .filter(plain);
         Self(own.map_or_else(|| app.new_id().to_string(), str::to_owned))
     }
+
+    /// Writes the id into an answer.
+    pub(crate) fn mark(&self, response: &mut Response) {
+        if let Ok(value) = HeaderValue::from_str(&self.0) {
+            response.headers_mut().insert(HEADER, value);
+        }
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for RequestId {
@@ -49,8 +57,6 @@ pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Ne
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = problem.answer(&id.0);
     }
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert(HEADER, value);
-    }
+    id.mark(&mut response);
     response
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tollkeeper_domain::token::{Change, Command, Metadata, TokenName, Validity};
+use tollkeeper_read_model::tokens;
 
 use super::fields::{cut, scopes};
 use super::view::TokenView;
@@ -62,6 +63,8 @@ pub(crate) async fn handle(
     };
     let authority = allowed.caller.authority();
     let target = (id.into(), allowed.reach);
+    // Read before: a fault after the commit must not hide what has happened.
+    let usage = tokens::usage(&app.pool, allowed.reach, id.into()).await?;
     let changed = app
         .commands
         .change(&cause, target, expected, Needs::Nothing, |token, _| {
@@ -77,6 +80,6 @@ pub(crate) async fn handle(
             }
             Ok(Command::Change(Box::new(change.clone())))
         });
-    let view = TokenView::read(&app, &changed.await?).await?;
+    let view = TokenView::new(changed.await?, usage, app.now());
     Ok((etag(view.version()), Json(view)))
 }

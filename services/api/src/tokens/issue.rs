@@ -11,6 +11,7 @@ use tollkeeper_domain::authority::Authority;
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_domain::token::{Issue, Metadata, TokenIssued, TokenName, Validity};
+use tollkeeper_read_model::tokens::Usage;
 use tollkeeper_read_model::{Reach, accounts};
 use uuid::Uuid;
 
@@ -103,7 +104,7 @@ pub(crate) async fn handle(
         Err(CommandError::AccountNotActive(id)) => return Err(not_active(&app, id).await?),
         Err(error) => return Err(error.into()),
     };
-    let view = TokenView::unused(token);
+    let view = TokenView::new(token, Usage::default(), now);
     let tag = etag(view.version());
     let body = Json(SecretView {
         token: secret.expose(),
@@ -143,8 +144,9 @@ fn expiry(
             end
         }
         (None, None) => {
-            let longest = app.policy.longest_lifetime.map(|longest| now + longest);
-            let own = authority.and_then(|authority| authority.expires_at);
+            let longest = app.policy.longest_lifetime;
+            let longest = longest.and_then(|longest| now.checked_add_signed(longest));
+            let own = authority.and_then(Authority::latest_expiry);
             longest.into_iter().chain(own).min()
         }
     }
@@ -167,6 +169,7 @@ async fn account(
         Caller::Account {
             account_id: None,
             identity,
+            ..
         } => {
             if asked.is_some() {
                 return Err(no_account());

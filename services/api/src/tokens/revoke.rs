@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use tollkeeper_domain::token::{Command, RevocationReason};
+use tollkeeper_read_model::tokens;
 
 use super::view::TokenView;
 use crate::app::App;
@@ -37,11 +38,13 @@ pub(crate) async fn handle(
         request_id,
     };
     let target = (id.into(), allowed.reach);
+    // Read before: a fault after the commit must not hide what has happened.
+    let usage = tokens::usage(&app.pool, allowed.reach, id.into()).await?;
     let choose = |_: &_, _| Ok(Command::Revoke(query.reason));
     let token = app
         .commands
         .change(&cause, target, expected, Needs::Nothing, choose)
         .await?;
-    let view = TokenView::read(&app, &token).await?;
+    let view = TokenView::new(token, usage, app.now());
     Ok((etag(view.version()), Json(view)))
 }

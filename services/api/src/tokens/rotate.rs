@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 use tollkeeper_domain::secret::TokenSecret;
 use tollkeeper_domain::token::{Command, Refusal, Rotate};
+use tollkeeper_read_model::tokens;
 
 use super::issue::NO_STORE;
 use super::view::{SecretView, TokenView};
@@ -44,6 +45,8 @@ pub(crate) async fn handle(
     };
     let authority = allowed.caller.authority();
     let target = (id.into(), allowed.reach);
+    // Read before: a fault after the commit must not hide what has happened.
+    let usage = tokens::usage(&app.pool, allowed.reach, id.into()).await?;
     // The secret names the token's environment, which is known only once the token is loaded.
     let made = Mutex::new(None);
     let changed = app.commands.change(
@@ -71,7 +74,7 @@ pub(crate) async fn handle(
     let secret = made
         .into_inner()
         .ok_or_else(|| Problem::internal("no secret was made"))?;
-    let view = TokenView::read(&app, &token).await?;
+    let view = TokenView::new(token, usage, app.now());
     let tag = etag(view.version());
     Ok((
         tag,

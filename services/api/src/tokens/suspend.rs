@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use tollkeeper_domain::token::Command;
+use tollkeeper_read_model::tokens;
 
 use super::view::TokenView;
 use crate::app::App;
@@ -27,12 +28,14 @@ pub(crate) async fn suspend(
         request_id,
     };
     let target = (id.into(), allowed.reach);
+    // Read before: a fault after the commit must not hide what has happened.
+    let usage = tokens::usage(&app.pool, allowed.reach, id.into()).await?;
     let choose = |_: &_, _| Ok(Command::Suspend);
     let token = app
         .commands
         .change(&cause, target, expected, Needs::Nothing, choose)
         .await?;
-    let view = TokenView::read(&app, &token).await?;
+    let view = TokenView::new(token, usage, app.now());
     Ok((etag(view.version()), Json(view)))
 }
 
@@ -51,6 +54,8 @@ pub(crate) async fn resume(
     };
     let authority = allowed.caller.authority();
     let target = (id.into(), allowed.reach);
+    // Read before: a fault after the commit must not hide what has happened.
+    let usage = tokens::usage(&app.pool, allowed.reach, id.into()).await?;
     let resumed = app.commands.change(
         &cause,
         target,
@@ -63,6 +68,6 @@ pub(crate) async fn resume(
             Ok(Command::Resume)
         },
     );
-    let view = TokenView::read(&app, &resumed.await?).await?;
+    let view = TokenView::new(resumed.await?, usage, app.now());
     Ok((etag(view.version()), Json(view)))
 }

@@ -3,18 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
-use tollkeeper_domain::token::Token;
-use tollkeeper_read_model::Reach;
-use tollkeeper_read_model::tokens::{self, TokenRow};
-use uuid::Uuid;
-
-use crate::app::App;
-use crate::http::problem::Problem;
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::token::{Status, Token};
+use tollkeeper_read_model::tokens::{TokenRow, Usage};
 
 #[derive(Debug, Serialize)]
 pub(super) struct TokenView {
-    id: Uuid,
-    account_id: Uuid,
+    id: TokenId,
+    account_id: AccountId,
     name: String,
     environment: String,
     token_prefix: String,
@@ -26,10 +22,10 @@ pub(super) struct TokenView {
     is_active: bool,
     revocation_reason: Option<String>,
     revoked_at: Option<DateTime<Utc>>,
-    issued_by: Option<Uuid>,
+    issued_by: Option<TokenId>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
-    version: i64,
+    version: u64,
     usage_count: i64,
     last_used_at: Option<DateTime<Utc>>,
     last_accessed: Option<DateTime<Utc>>,
@@ -45,11 +41,12 @@ pub(super) struct SecretView<'a> {
 }
 
 impl TokenView {
-    /// A token that was issued just now and so has never been used.
-    pub(super) fn unused(token: Token) -> Self {
-        Self::from(TokenRow {
-            id: token.id.0,
-            account_id: token.account_id.0,
+    /// A token as its events have made it, with its usage.
+    pub(super) fn new(token: Token, usage: Usage, now: DateTime<Utc>) -> Self {
+        let status = token.status(now);
+        Self {
+            id: token.id,
+            account_id: token.account_id,
             name: token.name.as_str().to_owned(),
             environment: token.environment.as_str().to_owned(),
             token_prefix: token.token_prefix,
@@ -57,37 +54,32 @@ impl TokenView {
             metadata: Value::Object(token.metadata.as_map().clone()),
             not_before: token.validity.not_before,
             expires_at: token.validity.expires_at,
-            state: "active".to_owned(),
-            revocation_reason: None,
-            revoked_at: None,
-            issued_by: token.issued_by.map(|id| id.0),
+            state: status.as_str().to_owned(),
+            is_active: status == Status::Active,
+            revocation_reason: token
+                .revocation_reason
+                .map(|reason| reason.as_str().to_owned()),
+            revoked_at: token.revoked_at,
+            issued_by: token.issued_by,
             created_at: token.created_at,
             updated_at: token.updated_at,
-            version: i64::try_from(token.version).unwrap_or(i64::MAX),
-            usage_count: 0,
-            last_used_at: None,
-        })
-    }
-
-    /// A token that is there already, with its usage.
-    pub(super) async fn read(app: &App, token: &Token) -> Result<Self, Problem> {
-        let reach = Reach::Account(token.account_id);
-        let found = tokens::find(&app.pool, reach, token.id, app.now()).await?;
-        found
-            .map(Self::from)
-            .ok_or_else(|| Problem::not_found("token"))
+            version: token.version,
+            usage_count: usage.count,
+            last_used_at: usage.last_used_at,
+            last_accessed: usage.last_used_at,
+        }
     }
 
     pub(super) const fn version(&self) -> u64 {
-        self.version.unsigned_abs()
+        self.version
     }
 }
 
 impl From<TokenRow> for TokenView {
     fn from(row: TokenRow) -> Self {
         Self {
-            id: row.id,
-            account_id: row.account_id,
+            id: row.id.into(),
+            account_id: row.account_id.into(),
             name: row.name,
             environment: row.environment,
             token_prefix: row.token_prefix,
@@ -99,10 +91,10 @@ impl From<TokenRow> for TokenView {
             state: row.state,
             revocation_reason: row.revocation_reason,
             revoked_at: row.revoked_at,
-            issued_by: row.issued_by,
+            issued_by: row.issued_by.map(Into::into),
             created_at: row.created_at,
             updated_at: row.updated_at,
-            version: row.version,
+            version: row.version.unsigned_abs(),
             usage_count: row.usage_count,
             last_used_at: row.last_used_at,
             last_accessed: row.last_used_at,

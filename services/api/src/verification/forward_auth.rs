@@ -3,12 +3,14 @@
 //! This is the hot path. On a hit nothing is awaited and nothing is looked up outside memory.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use futures::FutureExt;
 use tollkeeper_authn::{Identity, Requirement, Verification};
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
@@ -34,13 +36,23 @@ pub(crate) fn is_for(path: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// 200 with the identity in headers, or 401, 403, 429 or 503 by the verdict.
+/// 200 with the identity in headers, or 401, 403, 429 or 503 by the verdict. A refusal carries the
+/// request's id.
 pub(crate) async fn handle(app: &App, peer: SocketAddr, request: Request) -> Response {
     let (request, _body) = request.into_parts();
-    match check(app, peer, &request).await {
-        Ok(response) => response,
-        Err(problem) => problem.answer(&RequestId::of(&request.headers, app).0),
-    }
+    // No layer catches a panic here, and a connection that ends without an answer tells nobody why.
+    let checked = AssertUnwindSafe(check(app, peer, &request))
+        .catch_unwind()
+        .await;
+    let problem = match checked {
+        Ok(Ok(response)) => return response,
+        Ok(Err(problem)) => problem,
+        Err(panic) => Problem::panicked(panic),
+    };
+    let id = RequestId::of(&request.headers, app);
+    let mut response = problem.answer(&id.0);
+    id.mark(&mut response);
+    response
 }
 
 async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response, Problem> {
@@ -97,7 +109,7 @@ async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response,
         };
         app.spool
             .append(&event)
-            .map_err(|full| Problem::unavailable(full).with(CODE, code(Verdict::Unavailable)))?;
+            .map_err(|_full| Problem::known_unavailable().with(CODE, code(Verdict::Unavailable)))?;
         if verdict == Verdict::Valid {
             return Ok(allowed(identity));
         }
@@ -149,7 +161,7 @@ fn refused(verification: &Verification, status: u16, options: &Options<'_>) -> P
         Ok(StatusCode::FORBIDDEN) => {
             Problem::forbidden(verdict.code(), "the token may not do this")
         }
-        _ => Problem::unavailable("the token cannot be checked now")
+        _ => Problem::known_unavailable()
             .with(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     };
     problem.with(CODE, code(verdict))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -11,6 +11,10 @@ const MAX_NAME_CHARACTERS: usize = 100;
 
 /// The most that metadata may take as JSON, in bytes.
 const MAX_METADATA_BYTES: usize = 2048;
+
+/// The calendar: what JSON, PostgreSQL and people all write in the same way.
+const FIRST_YEAR: i32 = 1970;
+const LAST_YEAR: i32 = 9999;
 
 /// Why a field is refused. The text is fit for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +34,9 @@ pub enum BadField {
     /// Holds a whole number that JSON readers do not agree on (RFC 8259, section 6).
     #[error("whole numbers in metadata lie within 2^53 - 1 of zero")]
     MetadataNumber,
+    /// Outside the calendar that every part of the system can write.
+    #[error("`{0}` lies in the years {FIRST_YEAR} to {LAST_YEAR}")]
+    OutOfCalendar(&'static str),
     /// The expiry is not ahead.
     #[error("the expiry must lie in the future")]
     ExpiryPast,
@@ -140,8 +147,17 @@ impl Validity {
     /// Checks what is asked for at `now`, where at most `longest` ahead may be asked for.
     ///
     /// # Errors
-    /// [`BadField::ExpiryPast`], [`BadField::ExpiryTooFar`] or [`BadField::NeverValid`].
+    /// [`BadField::OutOfCalendar`], [`BadField::ExpiryPast`], [`BadField::ExpiryTooFar`] or
+    /// [`BadField::NeverValid`].
     pub fn check(&self, now: DateTime<Utc>, longest: Option<TimeDelta>) -> Result<(), BadField> {
+        for (name, time) in [
+            ("not_before", self.not_before),
+            ("expires_at", self.expires_at),
+        ] {
+            if time.is_some_and(|time| !(FIRST_YEAR..=LAST_YEAR).contains(&time.year())) {
+                return Err(BadField::OutOfCalendar(name));
+            }
+        }
         let Some(expires_at) = self.expires_at else {
             return match longest {
                 Some(longest) => Err(BadField::ExpiryTooFar(longest.num_days())),
@@ -222,5 +238,25 @@ mod tests {
         assert_eq!(check(None, None), Err(BadField::ExpiryTooFar(365)));
         assert_eq!(check(at(5), at(5)), Err(BadField::NeverValid));
         assert_eq!(Validity::default().check(now, None), Ok(()));
+        for odd in [
+            "0000-01-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "+10000-01-01T00:00:00Z",
+        ] {
+            let odd = odd.parse().ok();
+            assert!(odd.is_some());
+            assert_eq!(
+                check(odd, at(1)),
+                Err(BadField::OutOfCalendar("not_before"))
+            );
+            let expiring = Validity {
+                not_before: None,
+                expires_at: odd,
+            };
+            assert_eq!(
+                expiring.check(now, None),
+                Err(BadField::OutOfCalendar("expires_at"))
+            );
+        }
     }
 }

@@ -35,6 +35,19 @@ pub enum Status {
     Expired,
 }
 
+impl Status {
+    /// The state as it stands in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 /// One secret by which a token can be presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {
