@@ -7,7 +7,7 @@ use tollkeeper_testkit::Stack;
 use tollkeeper_testkit::stack::{Answer, Person};
 
 use crate::raw::exchange;
-use crate::support::{bad_fields, challenged, problem, text, with_header};
+use crate::support::{bad_fields, challenged, problem, text, unissued, with_header};
 
 /// A body as it is, said to be JSON.
 async fn post(person: &Person, path: &str, body: impl Into<reqwest::Body>) -> Answer {
@@ -237,6 +237,11 @@ async fn every_answer_has_the_requests_id() {
         ),
         "r-1"
     );
+    let header = ("x-request-id", "proxy-7");
+    let path = "/v1/forward-auth";
+    let refused = with_header(&api.nobody(), Method::GET, path, header, None).await;
+    assert_eq!(refused.header("x-request-id"), Some("proxy-7"));
+    assert_eq!(text(&refused.json(), "request_id"), "proxy-7");
     let long = "x".repeat(129);
     for odd in ["two words", "<script>", long.as_str()] {
         let answer = problem(&ask(unknown, odd).await, 404, "NOT_FOUND");
@@ -301,4 +306,25 @@ async fn paths_and_methods_that_are_not_there() {
     let challenge = api.nobody().get("/v1/tokens").await;
     problem(&challenge, 401, "UNAUTHENTICATED");
     challenged(&challenge, None);
+}
+
+#[tokio::test]
+async fn a_token_in_the_wrong_place_is_not_repeated() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[("TOLLKEEPER_LOG", "debug")]).await;
+    let operator = api.operator();
+    let token = unissued();
+    for body in [
+        json!(token),
+        json!({ "token": { "a": token } }),
+        json!({ &token: 1 }),
+    ] {
+        let answer = operator.post("/v1/verify", body).await;
+        problem(&answer, 422, "INVALID_FIELDS");
+        assert!(!answer.text.contains(&token), "{}", answer.text);
+    }
+    let answer = operator.get(&format!("/v1/tokens?state={token}")).await;
+    problem(&answer, 400, "INVALID_QUERY");
+    assert!(!answer.text.contains(&token), "{}", answer.text);
+    assert!(!api.log_text().contains(&token));
 }

@@ -221,3 +221,50 @@ async fn a_jwt_proves_all_that_is_asked_or_nothing() {
     }
     assert_eq!(accounts(&stack).await, 0);
 }
+
+#[tokio::test]
+async fn holders_hand_on_what_holders_have_and_their_issuer_grants() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&SETTINGS).await;
+    let issue = async |jwt: &str, scopes: Value| {
+        let body = json!({ "name": "mine", "scopes": scopes });
+        api.bearer(jwt).post("/v1/tokens", body).await
+    };
+    let plain = of("user-1");
+    for scope in [
+        "tollkeeper:verify",
+        "tollkeeper:accounts.write",
+        "tollkeeper:usage.write",
+    ] {
+        problem(
+            &issue(&plain, json!([scope])).await,
+            403,
+            "BEYOND_AUTHORITY",
+        );
+    }
+    let _ = issue(&plain, json!(["orders:*", "tollkeeper:tokens.write"]))
+        .await
+        .expect(201);
+
+    let claims = json!({ "sub": "user-2", "scope": "orders:* reports:read" });
+    let granted = signed(Algorithm::HS256, SECRET, &claims);
+    let _ = issue(&granted, json!(["orders:read", "reports:read"]))
+        .await
+        .expect(201);
+    problem(
+        &issue(&granted, json!(["admin"])).await,
+        403,
+        "BEYOND_AUTHORITY",
+    );
+
+    // A stronger token that an operator gave the account is not the holder's to renew.
+    let operator = api.operator();
+    let accounts = operator.get("/v1/accounts").await.expect(200);
+    let account = text(&accounts["items"][0], "id");
+    let strong = operator
+        .issue(account, json!({ "scopes": ["tollkeeper:verify"] }))
+        .await;
+    let rotate = format!("{}/rotate", path_of(&strong));
+    let taken = api.bearer(&granted).post(&rotate, json!({})).await;
+    problem(&taken, 403, "BEYOND_AUTHORITY");
+}

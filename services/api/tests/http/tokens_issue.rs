@@ -253,3 +253,29 @@ async fn a_token_is_issued_for_an_account_within_reach() {
         .await;
     problem(&answer, 403, "INSUFFICIENT_SCOPE");
 }
+
+#[tokio::test]
+async fn a_time_outside_the_calendar_is_refused_and_hurts_nobody_else() {
+    let mut stack = Stack::bare().await;
+    let api = stack
+        .api(&[("TOLLKEEPER_MAX_TOKEN_LIFETIME_DAYS", "0")])
+        .await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    for (field, time) in [
+        ("not_before", "0000-01-01T00:00:00Z"),
+        ("not_before", "-0001-01-01T00:00:00Z"),
+        ("expires_at", "+10000-01-01T00:00:00Z"),
+    ] {
+        let body = json!({ "account_id": account, "name": "odd", field: time });
+        let (odd, even) = tokio::join!(
+            operator.post("/v1/tokens", body),
+            operator.post(
+                "/v1/tokens",
+                json!({ "account_id": account, "name": "even" })
+            ),
+        );
+        bad_fields(&odd, &[&format!("/{field}")]);
+        let _ = even.expect(201);
+    }
+}

@@ -4,8 +4,8 @@ use serde_json::json;
 use tollkeeper_testkit::{Stack, wait_for};
 
 use crate::support::{
-    bad_fields, forward_auth, in_seconds, path_of, problem, text, unsigned_problem, verified_as,
-    verify,
+    bad_fields, forward_auth, in_seconds, manager, path_of, problem, text, unsigned_problem,
+    verified_as, verify,
 };
 
 #[tokio::test]
@@ -116,4 +116,34 @@ async fn what_cannot_be_rotated_is_refused() {
     .await;
     let answer = operator.post(&format!("{path}/rotate"), json!({})).await;
     problem(&answer, 409, "TOKEN_EXPIRED");
+}
+
+#[tokio::test]
+async fn a_secret_in_its_grace_gains_no_life_beyond_it() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let made = manager(&operator, &account, &[]).await;
+    let rotate = format!("{}/rotate", path_of(&made));
+    let _ = operator
+        .post(&rotate, json!({ "grace_seconds": 3600 }))
+        .await
+        .expect(200);
+
+    // Whoever stole the old secret may use it until its end, and no longer by any way.
+    let thief = api.bearer(text(&made, "token"));
+    let _ = thief.get(&path_of(&made)).await.expect(200);
+    let grabbed = thief.post(&rotate, json!({})).await;
+    problem(&grabbed, 403, "BEYOND_AUTHORITY");
+    let longer = json!({ "name": "sibling", "expires_at": in_seconds(7200) });
+    problem(
+        &thief.post("/v1/tokens", longer).await,
+        403,
+        "BEYOND_AUTHORITY",
+    );
+    let prolonged = thief
+        .patch(&path_of(&made), json!({ "name": "mine" }))
+        .await;
+    problem(&prolonged, 403, "BEYOND_AUTHORITY");
 }
