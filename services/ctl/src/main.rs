@@ -1,5 +1,6 @@
 //! `tollkeeper`: the command an operator types.
 
+mod audit;
 mod migrate;
 mod nats;
 mod out;
@@ -29,6 +30,12 @@ enum Command {
     /// Look after the broker's streams and consumers
     #[command(subcommand)]
     Nats(nats::Command),
+    /// Prove that the log is whole
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Prove that the tables are what the log says
+    #[command(subcommand)]
+    Projections(audit::Projections),
 }
 
 #[tokio::main]
@@ -37,6 +44,8 @@ async fn main() -> ExitCode {
         Command::Up(arguments) => up::run(&arguments).await.map_err(report),
         Command::Migrate(arguments) => migrate::run(&arguments).await.map_err(report),
         Command::Nats(command) => nats::run(&command).await.map_err(report),
+        Command::Audit(command) => audit::audit(&command).await.map_err(report),
+        Command::Projections(command) => audit::projections(&command).await.map_err(report),
     };
     done.unwrap_or(ExitCode::FAILURE)
 }

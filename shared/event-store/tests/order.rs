@@ -185,6 +185,39 @@ async fn each_member_of_a_failing_group_gets_its_own_answer() {
 }
 
 #[tokio::test]
+async fn a_row_that_no_column_can_hold_is_refused_alone() {
+    let database = TestDatabase::create().await;
+    let (writer, _stop) = writer(&database.pool);
+    let mut blocker = database.pool.begin().await.unwrap();
+    blocker
+        .execute("select * from event_log_head for update")
+        .await
+        .unwrap();
+    let mut odd = submission(2, 1);
+    let row =
+        serde_json::json!({ "id": event(2, 1).event_id, "created_at": "0000-01-01T00:00:00Z" });
+    odd.rows.push("accounts", row);
+    let append = |submission| {
+        let writer = writer.clone();
+        tokio::spawn(async move { writer.append(submission).await })
+    };
+    let first = append(submission(1, 1));
+    wait_for("the writer to wait", async || {
+        waiting(&database.pool).await == 1
+    })
+    .await;
+    let (odd, even) = (append(odd), append(submission(3, 1)));
+    blocker.rollback().await.unwrap();
+    assert!(first.await.unwrap().is_ok());
+    let refused = odd.await.unwrap();
+    assert!(
+        matches!(refused, Err(AppendError::Refused(_))),
+        "{refused:?}"
+    );
+    assert!(even.await.unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn a_follower_misses_nothing_under_concurrent_writers() {
     const WRITERS: u128 = 4;
     const EACH: u64 = 100;

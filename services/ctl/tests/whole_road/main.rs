@@ -84,6 +84,21 @@ async fn what_nginx_served_is_what_was_counted() {
         }
     }
     nothing_else_was_counted(&stack, &log, &clients).await;
+    for (command, word) in [
+        ("audit", "the chain is whole"),
+        ("projections", "the log says"),
+    ] {
+        let told = std::process::Command::new(env!("CARGO_BIN_EXE_tollkeeper"))
+            .args([command, "verify"])
+            .env("TOLLKEEPER_DATABASE_URL", &stack.database.url)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&told.stdout);
+        assert!(
+            told.status.success() && text.contains(word),
+            "{command}: {told:?}"
+        );
+    }
     let printed = api.log_text();
     for client in clients.iter().filter(|it| it.id.is_some()) {
         assert!(
