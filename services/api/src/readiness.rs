@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-use tollkeeper_authn::{Engine, Freshness};
+use tollkeeper_authn::{Engine, EngineStatus, Freshness};
 use tollkeeper_runtime::database::{Stopped, connect_patiently};
 use tollkeeper_runtime::health::ReadinessHandle;
+use tollkeeper_telemetry::verification;
 use tollkeeper_usage::Spool;
 
 /// Between two looks.
@@ -61,7 +62,9 @@ pub async fn watch_postgres(
 pub async fn watch_proof(engine: Arc<Engine>, readiness: ReadinessHandle, stop: CancellationToken) {
     let mut last = None;
     loop {
-        let freshness = engine.status().freshness;
+        let status = engine.status();
+        tell(&status);
+        let freshness = status.freshness;
         match freshness {
             Freshness::Live | Freshness::Stale => readiness.ready(),
             Freshness::Unavailable => readiness.not_ready("what is in memory is not proven"),
@@ -74,6 +77,34 @@ pub async fn watch_proof(engine: Arc<Engine>, readiness: ReadinessHandle, stop: 
             return;
         }
     }
+}
+
+/// Brings the metrics up to date. The engine counts beside its own data; the metrics are told now
+/// and then instead of at each check.
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "gauges are floating-point numbers"
+)]
+fn tell(status: &EngineStatus) {
+    let counts = &status.counts;
+    for (source, count) in [
+        ("hit", counts.hits),
+        ("negative_hit", counts.negative_hits),
+        ("miss", counts.misses),
+        ("malformed", counts.malformed),
+    ] {
+        verification::CHECKS.with(source).absolute(count);
+    }
+    verification::UNAVAILABLE
+        .handle()
+        .absolute(counts.unavailable);
+    let age = status.proof_age.unwrap_or_default();
+    verification::PROOF_AGE.handle().set(age.as_secs_f64());
+    let applied = status.applied_position.unwrap_or_default();
+    verification::APPLIED_POSITION.handle().set(applied as f64);
+    verification::CACHE_BYTES
+        .handle()
+        .set(status.memory.bytes as f64);
 }
 
 /// Watches whether usage can be kept until `stop`.

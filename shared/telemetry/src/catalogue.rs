@@ -3,7 +3,7 @@
 use metrics::Unit;
 
 use crate::kinds::{Gauge, Label, Metric};
-use crate::usage;
+use crate::{usage, verification};
 
 /// Whether the component named by the label is ready (1) or not (0), as `/readyz` says.
 pub const COMPONENT_READY: Gauge = Gauge {
@@ -19,6 +19,11 @@ pub const COMPONENT_READY: Gauge = Gauge {
 /// All metrics, in the order of the documentation.
 pub const ALL: &[Metric] = &[
     Metric::Gauge(&COMPONENT_READY),
+    Metric::Counter(&verification::CHECKS),
+    Metric::Counter(&verification::UNAVAILABLE),
+    Metric::Gauge(&verification::PROOF_AGE),
+    Metric::Gauge(&verification::APPLIED_POSITION),
+    Metric::Gauge(&verification::CACHE_BYTES),
     Metric::Gauge(&usage::SPOOL_BYTES),
     Metric::Gauge(&usage::SPOOL_OLDEST),
     Metric::Gauge(&usage::SPOOL_SOURCES),

@@ -11,6 +11,7 @@ pub mod catalogue;
 mod kinds;
 mod register;
 pub mod usage;
+pub mod verification;
 
 pub use kinds::{Counter, Gauge, Histogram, Label, Metric, NO_LABEL};
 pub use metrics::Unit;

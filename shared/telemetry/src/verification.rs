@@ -1,0 +1,49 @@
+//! The metrics of the verification engine.
+
+use metrics::Unit;
+
+use crate::kinds::{Counter, Gauge, Label, NO_LABEL};
+
+/// Checks by where their answer came from.
+pub const CHECKS: Counter = Counter {
+    name: "tollkeeper_verification_checks_total",
+    unit: Unit::Count,
+    description: "Checks of tokens: from memory (hit), known to be unknown (negative_hit), read \
+                  from the primary (miss), or refused by their shape (malformed)",
+    label: Label {
+        name: "source",
+        values: &["hit", "negative_hit", "miss", "malformed"],
+    },
+};
+
+/// Checks that came to no answer.
+pub const UNAVAILABLE: Counter = Counter {
+    name: "tollkeeper_verification_unavailable_total",
+    unit: Unit::Count,
+    description: "Checks answered UNAVAILABLE, because the node could not know",
+    label: NO_LABEL,
+};
+
+/// How long ago everything in memory was last proven.
+pub const PROOF_AGE: Gauge = Gauge {
+    name: "tollkeeper_verification_proof_age_seconds",
+    unit: Unit::Seconds,
+    description: "Time since what is in memory was last proven, 0 before the first proof",
+    label: NO_LABEL,
+};
+
+/// How far the log has been applied.
+pub const APPLIED_POSITION: Gauge = Gauge {
+    name: "tollkeeper_verification_applied_position",
+    unit: Unit::Count,
+    description: "Position up to which the event log has been applied",
+    label: NO_LABEL,
+};
+
+/// Memory that known tokens take.
+pub const CACHE_BYTES: Gauge = Gauge {
+    name: "tollkeeper_verification_cache_bytes",
+    unit: Unit::Bytes,
+    description: "Memory that known tokens take",
+    label: NO_LABEL,
+};
