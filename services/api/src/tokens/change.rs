@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tollkeeper_domain::token::{Change, Command, Metadata, TokenName, Validity};
 use tollkeeper_read_model::tokens;
 
-use super::fields::{cut, scopes};
+use super::fields::{cut, scopes, within};
 use super::view::TokenView;
 use crate::app::App;
 use crate::caller::{Allowed, TokensWrite};
@@ -70,7 +70,7 @@ pub(crate) async fn handle(
         .change(&cause, target, expected, Needs::Nothing, |token, _| {
             if let Some(authority) = authority {
                 // What it is and what it would become must both lie within the caller's reach.
-                authority.reaches(&token.scopes, &token.validity, token.environment)?;
+                within(Some(authority), token)?;
                 let after = Validity {
                     not_before: change.not_before.unwrap_or(token.validity.not_before),
                     expires_at: change.expires_at.unwrap_or(token.validity.expires_at),

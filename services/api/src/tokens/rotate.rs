@@ -10,6 +10,7 @@ use tollkeeper_domain::secret::TokenSecret;
 use tollkeeper_domain::token::{Command, Refusal, Rotate};
 use tollkeeper_read_model::tokens;
 
+use super::fields::within;
 use super::issue::NO_STORE;
 use super::view::{SecretView, TokenView};
 use crate::app::App;
@@ -55,9 +56,7 @@ pub(crate) async fn handle(
         expected,
         Needs::ActiveAccount,
         |token, _| {
-            if let Some(authority) = authority {
-                authority.reaches(&token.scopes, &token.validity, token.environment)?;
-            }
+            within(authority, token)?;
             let grace = TimeDelta::try_seconds(body.grace_seconds).ok_or(Refusal::Grace)?;
             let fill = |bytes: &mut [u8]| app.entropy.fill(bytes);
             let secret = TokenSecret::generate(&app.policy.brand, token.environment, fill);

@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use tollkeeper_domain::token::Command;
 use tollkeeper_read_model::tokens;
 
+use super::fields::within;
 use super::view::TokenView;
 use crate::app::App;
 use crate::caller::{Allowed, TokensWrite};
@@ -62,9 +63,7 @@ pub(crate) async fn resume(
         expected,
         Needs::ActiveAccount,
         |token, _| {
-            if let Some(authority) = authority {
-                authority.reaches(&token.scopes, &token.validity, token.environment)?;
-            }
+            within(authority, token)?;
             Ok(Command::Resume)
         },
     );
