@@ -1,0 +1,174 @@
+//! Each constraint of the log and of the projected tables refuses what it is there to refuse.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use sqlx::{AssertSqlSafe, Executor, PgPool};
+use tollkeeper_testkit::TestDatabase;
+
+const ACCOUNT: &str = "insert into accounts values ('00000000-0000-0000-0000-000000000001', 'acme',
+    'iss', 'sub', 'user', 'active', 'epoch', 'epoch', 1)";
+
+const TOKEN: &str = "insert into api_tokens values ('00000000-0000-0000-0000-00000000000a',
+    '00000000-0000-0000-0000-000000000001', 'ci', 'live', 'tk_live_aaaa', '{}', '{}', null, null,
+    'active', null, null, null, 'epoch', 'epoch', 1)";
+
+const SECRET: &str = "insert into api_token_secrets values (sha256('a'),
+    '00000000-0000-0000-0000-00000000000a', null)";
+
+const EVENT: &str = "insert into events values (1, '00000000-0000-0000-0000-0000000000e1', 'token',
+    '00000000-0000-0000-0000-00000000000a', 1, 'TokenIssued', 1, '{}', 'a', 'r', 'epoch', 'epoch',
+    sha256('e'))";
+
+/// Whether the database refuses the statement for a constraint, and for which.
+async fn refused_by(pool: &PgPool, statement: &str) -> String {
+    let outcome = pool.execute(AssertSqlSafe(statement.to_owned())).await;
+    let Err(error) = outcome else {
+        return format!("nothing: {statement}");
+    };
+    let error = error.into_database_error().unwrap();
+    match error.constraint() {
+        Some(constraint) => constraint.to_owned(),
+        None => format!("{:?}", error.code()),
+    }
+}
+
+#[tokio::test]
+async fn each_constraint_refuses() {
+    let database = TestDatabase::create().await;
+    let pool = &database.pool;
+    for row in [ACCOUNT, TOKEN, SECRET, EVENT] {
+        pool.execute(row).await.unwrap();
+    }
+    let again = |row: &str, from: &str, to: &str| {
+        assert!(row.contains(from), "{from}");
+        row.replace(from, to)
+    };
+    let account = |from, to| {
+        let other = again(ACCOUNT, "000000000001'", "000000000002'");
+        let other = other
+            .replace("'acme'", "'other'")
+            .replace("'sub'", "'other'");
+        again(&other, from, to)
+    };
+    let token = |from, to| again(&again(TOKEN, "00000000000a'", "00000000000b'"), from, to);
+    let event = |from, to| {
+        let other = again(EVENT, "(1, ", "(2, ").replace("0000000000e1", "0000000000e2");
+        again(&other.replace("00a', 1", "00a', 2"), from, to)
+    };
+    for (statement, constraint) in [
+        (again(ACCOUNT, "'acme'", "'b'"), "accounts_pkey"),
+        (
+            account("'other',\n", "'acme',\n"),
+            "accounts_external_id_key",
+        ),
+        (
+            account("'iss', 'other'", "'iss', 'sub'"),
+            "accounts_identity_key",
+        ),
+        (
+            account("'iss', 'other'", "'iss', null"),
+            "accounts_identity_whole",
+        ),
+        (account("'user'", "'root'"), "accounts_role_check"),
+        (account("'active'", "'gone'"), "accounts_state_check"),
+        (
+            account("'epoch', 1)", "'epoch', 0)"),
+            "accounts_version_check",
+        ),
+        (again(TOKEN, "'ci'", "'cd'"), "api_tokens_pkey"),
+        (token("'ci'", "''"), "api_tokens_name_check"),
+        (token("'live'", "'prod'"), "api_tokens_environment_check"),
+        (
+            token("'{}', '{}'", "'{}', '[]'"),
+            "api_tokens_metadata_check",
+        ),
+        (token("'active'", "'expired'"), "api_tokens_state_check"),
+        (
+            token("'active', null", "'active', 'why'"),
+            "api_tokens_revocation_whole",
+        ),
+        (
+            token("'active', null, null", "'revoked', null, null"),
+            "api_tokens_revocation_whole",
+        ),
+        (
+            token("'epoch', 1)", "'epoch', 0)"),
+            "api_tokens_version_check",
+        ),
+        (
+            token("000000000001'", "000000000009'"),
+            "api_tokens_account_id_fkey",
+        ),
+        (SECRET.to_owned(), "api_token_secrets_pkey"),
+        (
+            again(SECRET, "sha256('a')", "'short'"),
+            "api_token_secrets_secret_hash_check",
+        ),
+        (
+            again(SECRET, "sha256('a')", "sha256('b')"),
+            "api_token_secrets_one_current",
+        ),
+        (
+            again(
+                &again(SECRET, "sha256('a')", "sha256('b')"),
+                "00000000000a'",
+                "00000000000c'",
+            ),
+            "api_token_secrets_token_id_fkey",
+        ),
+        (again(EVENT, "0000000000e1", "0000000000e2"), "events_pkey"),
+        (event("0000000000e2", "0000000000e1"), "events_event_id_key"),
+        (event("00a', 2", "00a', 1"), "events_stream_version_key"),
+        (event("(2, ", "(0, "), "events_position_check"),
+        (event("'token'", "'other'"), "events_stream_type_check"),
+        (event("00a', 2", "00a', 0"), "events_stream_version_check"),
+        (
+            event("'TokenIssued', 1", "'TokenIssued', 0"),
+            "events_schema_version_check",
+        ),
+        (event("sha256('e')", "'short'"), "events_hash_check"),
+        (
+            "insert into event_log_head values (true, 1, sha256(''), 'epoch')".into(),
+            "event_log_head_pkey",
+        ),
+        (
+            "insert into event_log_head values (false, 1, sha256(''), 'epoch')".into(),
+            "event_log_head_singleton_check",
+        ),
+        (
+            "update event_log_head set position = -1".into(),
+            "event_log_head_position_check",
+        ),
+        (
+            "update event_log_head set hash = ''".into(),
+            "event_log_head_hash_check",
+        ),
+        (
+            "insert into checkpoints values ('a', -1)".into(),
+            "checkpoints_position_check",
+        ),
+        (
+            "insert into account_profiles values ('00000000-0000-0000-0000-000000000009')".into(),
+            "account_profiles_account_id_fkey",
+        ),
+    ] {
+        assert_eq!(
+            refused_by(pool, &statement).await,
+            constraint,
+            "{statement}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_hash_never_moves_to_another_token() {
+    let database = TestDatabase::create().await;
+    let pool = &database.pool;
+    let other = TOKEN.replace("00000000000a'", "00000000000b'");
+    for row in [ACCOUNT, TOKEN, SECRET, &other] {
+        pool.execute(AssertSqlSafe(row.to_owned())).await.unwrap();
+    }
+    let taken = "select project_api_token_secrets(jsonb_build_array(jsonb_build_object(
+        'secret_hash', sha256('a')::text, 'token_id', '00000000-0000-0000-0000-00000000000b')))";
+    assert_eq!(refused_by(pool, taken).await, "api_token_secrets_pkey");
+}
