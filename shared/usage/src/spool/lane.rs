@@ -28,7 +28,8 @@ pub(super) struct Lane {
 
 #[derive(Debug)]
 struct Head {
-    writer: Writer,
+    /// Where records go; nowhere yet if there was no room for a segment so far.
+    writer: Option<Writer>,
     next: u64,
 }
 
@@ -100,13 +101,13 @@ pub(super) enum NoRoom {
 }
 
 impl Lane {
-    /// A lane with its first segment begun. `None` if none was prepared.
-    pub(super) fn begin(shared: Arc<LaneShared>) -> Option<Self> {
-        let writer = shared.begin(1)?;
-        Some(Self {
+    /// A lane with its first segment begun, if one was prepared.
+    pub(super) fn begin(shared: Arc<LaneShared>) -> Self {
+        let writer = shared.begin(1);
+        Self {
             head: Mutex::new(Head { writer, next: 1 }),
             shared,
-        })
+        }
     }
 
     /// Appends a record of `len` bytes that `fill` writes. Returns whether a new segment was begun.
@@ -114,11 +115,18 @@ impl Lane {
     pub(super) fn append(&self, len: usize, fill: impl Fn(&mut [u8])) -> Result<bool, NoRoom> {
         let mut head = self.head.lock();
         let mut turned = false;
-        if !head.writer.append(len, &fill) {
-            let next = self.shared.begin(head.next).ok_or(NoRoom::Segment)?;
-            std::mem::replace(&mut head.writer, next).seal();
+        if !head
+            .writer
+            .as_mut()
+            .is_some_and(|writer| writer.append(len, &fill))
+        {
+            let mut next = self.shared.begin(head.next).ok_or(NoRoom::Segment)?;
             turned = true;
-            if !head.writer.append(len, &fill) {
+            let fits = next.append(len, &fill);
+            if let Some(full) = head.writer.replace(next) {
+                full.seal();
+            }
+            if !fits {
                 return Err(NoRoom::Segment);
             }
         }

@@ -48,7 +48,7 @@ pub struct Spool {
     counters: Counters,
     clock: SharedClock,
     /// Lanes of earlier runs, until the publisher takes them over.
-    recovered: parking_lot::Mutex<Vec<Tail>>,
+    recovered: parking_lot::Mutex<Option<Vec<Tail>>>,
     _preparer: Preparer,
     folder: Folder,
 }
@@ -66,7 +66,8 @@ impl Spool {
     /// for each lane.
     ///
     /// # Errors
-    /// If the settings are impossible, another process holds the folder, or the disk refuses.
+    /// If the settings are impossible, another process holds the folder, or the disk refuses. A
+    /// full one does not: the spool opens, and its policy holds until the ledger makes room.
     pub fn open(
         settings: SpoolSettings,
         clock: SharedClock,
@@ -79,13 +80,9 @@ impl Spool {
         let mut lanes = Vec::with_capacity(settings.lanes);
         for _ in 0..settings.lanes {
             let source = entropy.uuid_v7(clock.now());
-            let path = folder.lane(source);
-            std::fs::create_dir(&path)
-                .map_err(SpoolError::io("cannot create the lane folder", &path))?;
-            let shared = LaneShared::new(source, path);
+            let shared = LaneShared::new(source, folder.lane(source));
             workshop.add_lane(&shared)?;
-            let lane = Lane::begin(shared).ok_or(SpoolError::NoRoom(settings.dir.clone()))?;
-            lanes.push(Padded(lane));
+            lanes.push(Padded(Lane::begin(shared)));
         }
         let preparer = workshop
             .start()
@@ -96,7 +93,7 @@ impl Spool {
             full_policy: settings.full_policy,
             workshop,
             clock,
-            recovered: parking_lot::Mutex::new(recovered),
+            recovered: parking_lot::Mutex::new(Some(recovered)),
             _preparer: preparer,
             folder,
         }))
@@ -179,10 +176,10 @@ impl Spool {
     /// The reading ends of all lanes, those of earlier runs first. There is one set: the first
     /// caller gets it, any other gets nothing.
     pub(crate) fn take_tails(&self) -> Vec<Tail> {
-        let mut tails = std::mem::take(&mut *self.recovered.lock());
-        for lane in &self.lanes {
-            tails.extend(Tail::live(&lane.0.shared));
-        }
+        let Some(mut tails) = self.recovered.lock().take() else {
+            return Vec::new();
+        };
+        tails.extend(self.lanes.iter().map(|lane| Tail::live(&lane.0.shared)));
         tails
     }
 

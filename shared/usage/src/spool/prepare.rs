@@ -54,11 +54,13 @@ impl Workshop {
         }
     }
 
-    /// Takes a lane into care and makes its first segment.
+    /// Takes a lane into care and makes its first segment, if there is room. A spool that is full
+    /// of earlier runs must open all the same: only the publisher can empty it.
     pub(super) fn add_lane(&self, lane: &Arc<LaneShared>) -> Result<(), SpoolError> {
         match self.make(lane, 1) {
             Ok(Made::Enough | Made::More) => {}
-            Ok(Made::NoRoom) => return Err(SpoolError::NoRoom(self.dir.clone())),
+            Ok(Made::NoRoom) => self.note_no_room(None),
+            Err(error) if is_full_disk(&error) => self.note_no_room(Some(&error)),
             Err(error) => {
                 return Err(SpoolError::io("cannot make a segment in", &lane.folder)(
                     error,
@@ -119,15 +121,19 @@ impl Workshop {
             Ok(Made::NoRoom) => None,
             Err(error) => Some(error),
         };
+        self.note_no_room(reason.as_ref());
+        false
+    }
+
+    fn note_no_room(&self, reason: Option<&io::Error>) {
         if !self.budget.is_exhausted() {
             tracing::warn!(
                 dir = %self.dir.display(),
-                error = reason.as_ref().map(tracing::field::display),
+                error = reason.map(tracing::field::display),
                 "the usage spool has no room for another segment"
             );
         }
         self.budget.set_exhausted(true);
-        false
     }
 
     /// Makes segments until the lane has `wanted` unused ones.
@@ -139,7 +145,9 @@ impl Workshop {
             if !self.budget.take(bytes) {
                 return Ok(Made::NoRoom);
             }
-            match Segment::create(&lane.folder, *next_index, self.segment_bytes) {
+            let made_now = std::fs::create_dir_all(&lane.folder)
+                .and_then(|()| Segment::create(&lane.folder, *next_index, self.segment_bytes));
+            match made_now {
                 Ok(segment) => lane.add_prepared(segment),
                 Err(error) => {
                     self.budget.give_back(bytes);
@@ -187,6 +195,11 @@ impl Workshop {
     pub(super) fn is_exhausted(&self) -> bool {
         self.budget.is_exhausted()
     }
+}
+
+fn is_full_disk(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 /// The running thread; dropping it ends the thread.

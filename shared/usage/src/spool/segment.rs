@@ -81,6 +81,10 @@ impl Segment {
             // The header is written and the file complete before the first record: none is in it.
             return Ok(None);
         }
+        if !file.metadata()?.len().is_multiple_of(8) {
+            // Still being written when its process ended, so no record is in it.
+            return Ok(None);
+        }
         let region = Region::map(&file)?;
         if region.first_sequence() == 0 {
             return Ok(None);

@@ -93,9 +93,6 @@ pub enum SpoolError {
         #[source]
         source: io::Error,
     },
-    /// The folder's disk, or the spool's own bound, has no room for the first segments.
-    #[error("the spool folder {} has no room for its first segments", .0.display())]
-    NoRoom(PathBuf),
 }
 
 impl SpoolError {

@@ -83,21 +83,12 @@ impl OpenSegment {
 
 impl Tail {
     /// The tail of a lane that is being written.
-    pub(super) fn live(lane: &Arc<LaneShared>) -> Option<Self> {
-        // The first segment is begun before a lane exists; without it the tail was taken before.
-        let mut tail = Self {
+    pub(super) fn live(lane: &Arc<LaneShared>) -> Self {
+        Self {
             source: lane.source,
             live: Some(Arc::clone(lane)),
             segments: VecDeque::new(),
             next: 1,
-        };
-        match tail.take_begun() {
-            Ok(true) => Some(tail),
-            Ok(false) => None,
-            Err(error) => {
-                tracing::error!(%error, source = %lane.source, "cannot read a lane of the spool");
-                None
-            }
         }
     }
 
@@ -178,15 +169,17 @@ impl Tail {
     /// Takes the finished segments out that the ledger covers.
     pub(crate) fn settle(&mut self, ledger: &RangeSet) -> Settled {
         let mut settled = Settled::default();
-        self.segments.retain(|segment| {
-            let empty = segment.next == segment.first;
-            let covered = empty || ledger.covers(segment.first, segment.next - 1);
-            let done = segment.finished && covered;
-            if done {
-                settled.segments.push(Arc::clone(&segment.segment));
+        // In order, so that what is left always holds the highest number: a later start takes the
+        // final number from it.
+        while let Some(oldest) = self.segments.front() {
+            let empty = oldest.next == oldest.first;
+            if !oldest.finished || !(empty || ledger.covers(oldest.first, oldest.next - 1)) {
+                break;
             }
-            !done
-        });
+            settled
+                .segments
+                .extend(self.segments.pop_front().map(|it| it.segment));
+        }
         settled.lane_is_done = self.live.is_none() && self.segments.is_empty();
         settled
     }

@@ -56,6 +56,60 @@ fn set_to_drop_it_counts_what_it_drops_and_keeps_the_numbers_whole() {
 }
 
 #[test]
+fn a_full_spool_opens_again_and_empties_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = try_open(tight(folder.path(), FullPolicy::Refuse)).unwrap();
+    let mut accepted = 0;
+    while spool.append(&event(accepted, "/a")) != Err(SpoolFull) {
+        accepted += 1;
+    }
+    drop(spool);
+
+    let spool = try_open(tight(folder.path(), FullPolicy::Refuse)).unwrap();
+    assert!(spool.stats().full);
+    assert_eq!(spool.append(&event(0, "/b")), Err(SpoolFull));
+    let mut tails = spool.take_tails();
+    let batches = cut_all(&mut tails);
+    assert_eq!(all_numbers(&batches), (0..accepted).collect::<Vec<_>>());
+    for tail in &mut tails {
+        let last = batches
+            .iter()
+            .filter(|it| it.source == tail.source())
+            .map(|it| it.last)
+            .max();
+        let ledger: RangeSet = last.map(|last| (1, last)).into_iter().collect();
+        let settled = tail.settle(&ledger);
+        spool.delete(tail.source(), settled);
+    }
+    for number in 0..100 {
+        spool.append(&event(number, "/b")).unwrap();
+    }
+    assert_eq!(
+        all_numbers(&cut_all(&mut tails)),
+        (0..100).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_segment_that_was_still_being_made_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let lane = folder.path().join("01890a5d-ac96-774b-bcce-b302099a8057");
+    std::fs::create_dir_all(&lane).unwrap();
+    drop(try_open(settings(folder.path(), 1)).unwrap());
+    let made = std::fs::read_dir(folder.path()).unwrap().find_map(|entry| {
+        let path = entry.unwrap().path();
+        let segment = path.join("0000000000.seg");
+        segment.exists().then_some(segment)
+    });
+    // The same header, cut off at an odd length.
+    let header = std::fs::read(made.unwrap()).unwrap();
+    std::fs::create_dir_all(&lane).unwrap();
+    std::fs::write(lane.join("0000000000.seg"), &header[..4097]).unwrap();
+    assert!(try_open(settings(folder.path(), 1)).is_ok());
+    assert!(!lane.exists());
+}
+
+#[test]
 fn impossible_settings_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for wrong in [
