@@ -13,6 +13,7 @@ mod endpoints;
 mod fault;
 mod fold;
 mod partitions;
+mod patience;
 mod settings;
 mod settle;
 mod store;

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use parking_lot::Mutex;
 use sqlx::PgPool;
 
+use crate::patience::in_time;
 use crate::store::partitions;
 
 /// The days known to have a partition. Upkeep makes them ahead; a day that an old event needs is
@@ -36,7 +37,10 @@ impl Partitions {
             days.difference(&known).copied().collect()
         };
         for day in missing {
-            if partitions::create(&self.pool, day).await? {
+            let mut connection = self.pool.acquire().await?;
+            let made: Result<bool, sqlx::Error> =
+                in_time!(connection, partitions::create(&mut connection, day));
+            if made? {
                 tracing::info!(%day, "made a partition of raw usage");
             }
             self.known.lock().insert(day);
@@ -49,11 +53,17 @@ impl Partitions {
     /// # Errors
     /// When the database is away or busy. Days dropped so far stay dropped.
     pub async fn drop_before(&self, day: NaiveDate) -> Result<(), sqlx::Error> {
-        for old in partitions::list(&self.pool).await? {
+        let mut connection = self.pool.acquire().await?;
+        let days: Result<Vec<NaiveDate>, sqlx::Error> =
+            in_time!(connection, partitions::list(&mut connection));
+        for old in days? {
             if old < day {
                 // Forgotten first: a write that still needs it then makes it again.
                 self.known.lock().remove(&old);
-                if partitions::drop(&self.pool, old).await? {
+                let mut connection = self.pool.acquire().await?;
+                let dropped: Result<bool, sqlx::Error> =
+                    in_time!(connection, partitions::drop(&mut connection, old));
+                if dropped? {
                     tracing::info!(day = %old, "dropped a day of raw usage");
                 }
             }

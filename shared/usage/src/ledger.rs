@@ -1,6 +1,7 @@
 //! Reading the ledger: which events have been counted, and so need not be kept any more.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqlx::PgPool;
@@ -23,6 +24,9 @@ pub trait LedgerReader: Send + Sync + 'static {
     fn covered(&self, sources: Vec<Uuid>) -> BoxFuture<'_, Result<Coverage, LedgerError>>;
 }
 
+/// An answer that takes longer is none: the host may have died without a word.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The ledger in Postgres. It must be the primary: a replica may lag, which is safe but keeps
 /// segments longer.
 #[derive(Debug, Clone)]
@@ -41,13 +45,21 @@ impl PostgresLedger {
 impl LedgerReader for PostgresLedger {
     fn covered(&self, sources: Vec<Uuid>) -> BoxFuture<'_, Result<Coverage, LedgerError>> {
         Box::pin(async move {
-            let rows = sqlx::query!(
+            let failed = |error: sqlx::Error| LedgerError(error.into());
+            let mut connection = self.pool.acquire().await.map_err(failed)?;
+            let query = sqlx::query!(
                 "select source, first, last from usage_ledger where source = any($1)",
                 &sources,
             )
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| LedgerError(error.into()))?;
+            .fetch_all(&mut *connection);
+            let rows = match tokio::time::timeout(PATIENCE, query).await {
+                Ok(rows) => rows.map_err(failed)?,
+                Err(late) => {
+                    // Nobody knows what else would come over this connection.
+                    drop(connection.detach());
+                    return Err(LedgerError(late.into()));
+                }
+            };
             let mut coverage = Coverage::new();
             for row in rows {
                 // The table's constraints keep the numbers positive.

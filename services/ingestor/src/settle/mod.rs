@@ -10,7 +10,7 @@ mod write;
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection, PgPool};
 use tollkeeper_ambient::SharedClock;
 use tollkeeper_telemetry::usage::{
     DEAD_LETTERS, INGEST_LAG, INGEST_SECONDS, INGESTED_BATCHES, INGESTED_EVENTS,
@@ -24,6 +24,7 @@ use crate::delivery::{Content, Delivery};
 use crate::endpoints::Endpoints;
 use crate::fault::Fault;
 use crate::partitions::Partitions;
+use crate::patience::in_time;
 use crate::store::dead_letters::{self, DeadLetter, Reason};
 use crate::store::ledger::{self, LedgerRange, Settlement};
 use crate::store::sources;
@@ -126,7 +127,11 @@ impl Settler {
         self.partitions
             .ensure(&gather::days(group, &bounds))
             .await?;
-        let settled = self.transaction(group, &bounds).await;
+        let mut connection = self.pool.acquire().await?;
+        let settled = in_time!(
+            connection,
+            self.transaction(&mut connection, group, &bounds)
+        );
         if matches!(settled, Err(Fault::NoPartition)) {
             self.partitions.forget();
         }
@@ -143,6 +148,7 @@ impl Settler {
 
     async fn transaction(
         &self,
+        connection: &mut PgConnection,
         group: &[Delivery],
         bounds: &Bounds,
     ) -> Result<(Summary, Vec<DeadLetter>, Option<i64>), Fault> {
@@ -150,7 +156,7 @@ impl Settler {
         sources.sort_unstable();
         sources.dedup();
 
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = connection.begin().await?;
         write::limit_waits(&mut transaction).await?;
         sources::lock(&mut transaction, &sources).await?;
         let before = ledger::read(&mut transaction, &sources).await?;
@@ -197,10 +203,12 @@ impl Settler {
             subject: message.subject.clone(),
             payload: message.payload.clone(),
         };
-        let mut transaction = self.pool.begin().await?;
         let letters = [letter];
-        dead_letters::insert(&mut transaction, &letters, self.clock.now()).await?;
-        transaction.commit().await?;
+        let mut connection = self.pool.acquire().await?;
+        let kept: Result<(), Fault> = in_time!(connection, async {
+            Ok(dead_letters::insert(&mut connection, &letters, self.clock.now()).await?)
+        });
+        kept?;
         let refused = Summary {
             refused: 1,
             ..Summary::default()

@@ -2,19 +2,22 @@
 //! upkeep gives way to traffic and tries again later.
 
 use chrono::NaiveDate;
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection};
 
 /// The days that have a partition.
-pub(crate) async fn list(pool: &PgPool) -> Result<Vec<NaiveDate>, sqlx::Error> {
+pub(crate) async fn list(connection: &mut PgConnection) -> Result<Vec<NaiveDate>, sqlx::Error> {
     let days = sqlx::query_scalar!(r#"select day as "day!" from usage_partitions order by day"#)
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await?;
     Ok(days)
 }
 
 /// Makes the partition of one day. Returns whether it was missing.
-pub(crate) async fn create(pool: &PgPool, day: NaiveDate) -> Result<bool, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+pub(crate) async fn create(
+    connection: &mut PgConnection,
+    day: NaiveDate,
+) -> Result<bool, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
     limit_lock_wait(&mut transaction).await?;
     let made = sqlx::query_scalar!(r#"select usage_partition_create($1) as "made!""#, day)
         .fetch_one(&mut *transaction)
@@ -24,8 +27,11 @@ pub(crate) async fn create(pool: &PgPool, day: NaiveDate) -> Result<bool, sqlx::
 }
 
 /// Drops the partition of one day. Returns whether it was there.
-pub(crate) async fn drop(pool: &PgPool, day: NaiveDate) -> Result<bool, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+pub(crate) async fn drop(
+    connection: &mut PgConnection,
+    day: NaiveDate,
+) -> Result<bool, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
     limit_lock_wait(&mut transaction).await?;
     let dropped = sqlx::query_scalar!(r#"select usage_partition_drop($1) as "dropped!""#, day)
         .fetch_one(&mut *transaction)
@@ -34,7 +40,7 @@ pub(crate) async fn drop(pool: &PgPool, day: NaiveDate) -> Result<bool, sqlx::Er
     Ok(dropped)
 }
 
-async fn limit_lock_wait(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+async fn limit_lock_wait(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query!("select set_config('lock_timeout', '2s', true)")
         .fetch_one(connection)
         .await?;

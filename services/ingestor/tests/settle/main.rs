@@ -13,6 +13,7 @@ mod dead_letters;
 mod ledger;
 mod limits;
 mod races;
+mod silence;
 
 use std::sync::Arc;
 
