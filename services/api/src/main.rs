@@ -16,6 +16,7 @@ use tollkeeper_event_store::Writer;
 use tollkeeper_runtime::database::{self, PoolShape};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
 use tollkeeper_runtime::lifecycle::Lifecycle;
+use tollkeeper_runtime::logging::LogGuard;
 use tollkeeper_runtime::{logging, metrics, nats};
 use tollkeeper_usage::{PostgresLedger, Publisher, PublisherSettings, Spool};
 
@@ -37,7 +38,7 @@ const MANAGEMENT_CONNECTIONS: u32 = 8;
 #[tokio::main]
 async fn main() -> ExitCode {
     match start().await {
-        Ok(lifecycle) => lifecycle.run_until_stopped(GRACE).await,
+        Ok((lifecycle, _log)) => lifecycle.run_until_stopped(GRACE).await,
         Err(error) => {
             tracing::error!(%error, "cannot start");
             // The log may not be set up yet, or be filtered.
@@ -55,9 +56,9 @@ fn complain(why: &str) {
     eprintln!("tollkeeper-api cannot start: {why}");
 }
 
-async fn start() -> Result<Lifecycle, Box<dyn std::error::Error>> {
+async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let settings = ApiSettings::from_process()?;
-    logging::init(&settings.log)?;
+    let log = logging::init(&settings.log)?;
     let recorder = metrics::install()?;
     let brand = settings.brand()?;
     let clock: SharedClock = Arc::new(SystemClock);
@@ -139,7 +140,7 @@ async fn start() -> Result<Lifecycle, Box<dyn std::error::Error>> {
     lifecycle.spawn("relay", |stop| relay::run(relayed.0, relayed.1, stop));
     lifecycle.spawn("hints", |stop| hints::listen(broker, engine, stop));
     lifecycle.spawn("public listener", |stop| serve(listener, app, stop));
-    Ok(lifecycle)
+    Ok((lifecycle, log))
 }
 
 async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> std::io::Result<()> {

@@ -37,6 +37,8 @@ enum RelayError {
     Log(#[from] FollowError),
     #[error(transparent)]
     Lease(#[from] LeaseError),
+    #[error("neither log nor broker answered in time")]
+    Late,
     #[error("an event cannot be written: {0}")]
     Encode(#[from] serde_json::Error),
     #[error("the broker did not take an event: {0}")]
@@ -48,7 +50,7 @@ pub async fn run(pool: PgPool, broker: Context, stop: CancellationToken) {
     let mut held: Option<Lease> = None;
     let mut failing = false;
     while !stop.is_cancelled() {
-        let outcome = step(&pool, &broker, &mut held).await;
+        let outcome = bounded(step(&pool, &broker, &mut held)).await;
         let pause = match &outcome {
             Ok(caught_up) => *caught_up,
             Err(error) => {
@@ -78,6 +80,14 @@ pub async fn run(pool: PgPool, broker: Context, stop: CancellationToken) {
         if let Err(error) = returned {
             tracing::debug!(%error, "the relay's lease runs out by itself");
         }
+    }
+}
+
+/// A page that takes longer than the lease is somebody else's by then.
+async fn bounded(page: impl Future<Output = Result<bool, RelayError>>) -> Result<bool, RelayError> {
+    match tokio::time::timeout(LEASE, page).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(RelayError::Late),
     }
 }
 

@@ -9,6 +9,7 @@ use tollkeeper_ingestor::{Consumer, IngestorSettings, Partitions, Settler, keep_
 use tollkeeper_runtime::database::{PoolShape, connect_patiently, pool};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
 use tollkeeper_runtime::lifecycle::Lifecycle;
+use tollkeeper_runtime::logging::LogGuard;
 use tollkeeper_runtime::settings::{Binary, Source};
 use tollkeeper_runtime::{logging, metrics, nats};
 
@@ -20,7 +21,7 @@ type StartError = Box<dyn std::error::Error + Send + Sync>;
 #[tokio::main]
 async fn main() -> ExitCode {
     match start().await {
-        Ok(lifecycle) => lifecycle.run_until_stopped(GRACE).await,
+        Ok((lifecycle, _log)) => lifecycle.run_until_stopped(GRACE).await,
         #[expect(clippy::print_stderr, reason = "the log may not be set up yet")]
         Err(error) => {
             eprintln!("tollkeeper-ingestor: {error}");
@@ -29,9 +30,9 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn start() -> Result<Lifecycle, StartError> {
+async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
     let settings = IngestorSettings::read(&Source::from_process(Binary::Ingestor)?)?;
-    logging::init(&settings.log)?;
+    let log = logging::init(&settings.log)?;
     let recorder = metrics::install()?;
     let lifecycle = Lifecycle::new();
     let health = Health::new(lifecycle.stopping());
@@ -72,5 +73,5 @@ async fn start() -> Result<Lifecycle, StartError> {
             .await;
         Ok(())
     });
-    Ok(lifecycle)
+    Ok((lifecycle, log))
 }

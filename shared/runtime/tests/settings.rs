@@ -109,7 +109,17 @@ fn several_operator_keys_work_side_by_side_and_stay_unseen() {
 
 #[test]
 fn a_weak_operator_key_is_refused_without_being_repeated() {
-    for value in ["short:hunter2", "hunter2", "Bad Name:hunter2", "a:hunter2"] {
+    let swapped = format!("{}hunter2:ops", "a".repeat(32));
+    let twice = format!("hunter2:{0},hunter2:{0}", "k".repeat(32));
+    for value in [
+        "short:hunter2",
+        "hunter2",
+        "Bad Name:hunter2",
+        "a:hunter2",
+        "hunter2 hunter2:a",
+        &swapped,
+        &twice,
+    ] {
         let source = source(&[("TOLLKEEPER_OPERATOR_KEY", value)]);
         let message = refused(OperatorSettings::read(&source));
         assert!(message.starts_with("TOLLKEEPER_OPERATOR_KEY"), "{message}");

@@ -70,7 +70,7 @@ fn from_environment(
 fn from_dotenv(path: &Path) -> Result<Values, SettingsError> {
     let invalid = |reason: dotenvy::Error| SettingsError::Format {
         path: path.to_owned(),
-        reason: reason.to_string(),
+        reason: without_content(&reason),
     };
     let entries = match dotenvy::from_path_iter(path) {
         Ok(entries) => entries,
@@ -86,6 +86,16 @@ fn from_dotenv(path: &Path) -> Result<Values, SettingsError> {
         }
     }
     Ok(values)
+}
+
+/// What is wrong with the file, without the line: it may hold a secret.
+fn without_content(reason: &dotenvy::Error) -> String {
+    match reason {
+        dotenvy::Error::LineParse(..) => {
+            "each line is NAME=value, with quotes around a value that holds spaces".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 /// The file uses the same names; the prefix may be left out and lower case is welcome.
@@ -122,4 +132,24 @@ fn from_toml(path: &Path) -> Result<Values, SettingsError> {
         values.insert(name, Raw { text, origin });
     }
     Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_line_of_a_dotenv_file_is_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        for line in [
+            "TOLLKEEPER_OPERATOR_KEY=ops:hunter2 hunter2",
+            "hunter2 hunter2",
+        ] {
+            fs::write(&path, line).unwrap();
+            let message = from_dotenv(&path).unwrap_err().to_string();
+            assert!(message.contains("NAME=value"), "{message}");
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
 }

@@ -59,14 +59,14 @@ struct KeyList(Vec<OperatorKey>);
 
 #[derive(Debug, thiserror::Error)]
 enum KeyListError {
-    #[error("expected name:key, separated by commas")]
-    Form,
-    #[error("the name {0:?} must be 1 to 50 of a-z, 0-9, '-', '_' and '.'")]
-    Name(String),
-    #[error("the name {0:?} is there twice")]
-    Twice(String),
-    #[error("the key {0:?} must have at least {KEY_MIN_CHARS} characters")]
-    Short(String),
+    #[error("key {0} is not of the form name:key; keys are separated by commas")]
+    Form(usize),
+    #[error("the name of key {0} must be 1 to 50 of a-z, 0-9, '-', '_' and '.'")]
+    Name(usize),
+    #[error("the name of key {0} is there twice")]
+    Twice(usize),
+    #[error("key {0} must have at least {KEY_MIN_CHARS} characters")]
+    Short(usize),
 }
 
 impl FromStr for KeyList {
@@ -74,18 +74,19 @@ impl FromStr for KeyList {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut keys: Vec<OperatorKey> = Vec::new();
-        for part in text.split(',') {
-            // A part without a colon may be a bare key: the message must not repeat it.
-            let (name, key) = part.trim().split_once(':').ok_or(KeyListError::Form)?;
+        // Keys are told by their number alone: whoever swapped name and key put the key first.
+        for (number, part) in (1..).zip(text.split(',')) {
+            let split = part.trim().split_once(':');
+            let (name, key) = split.ok_or(KeyListError::Form(number))?;
             let name = name.to_owned();
             if !well_named(&name) {
-                return Err(KeyListError::Name(name));
+                return Err(KeyListError::Name(number));
             }
             if keys.iter().any(|known| known.name == name) {
-                return Err(KeyListError::Twice(name));
+                return Err(KeyListError::Twice(number));
             }
             if key.chars().count() < KEY_MIN_CHARS {
-                return Err(KeyListError::Short(name));
+                return Err(KeyListError::Short(number));
             }
             let key = Secret::new(key);
             keys.push(OperatorKey { name, key });

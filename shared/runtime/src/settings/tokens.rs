@@ -29,6 +29,9 @@ pub struct TokenSettings {
     pub max_lifetime_days: Option<u32>,
 }
 
+/// A hundred years: beyond it dates leave the calendar that databases and people share.
+const LONGEST_DAYS: u32 = 36_500;
+
 impl TokenSettings {
     /// # Errors
     /// When the brand is out of form or the lifetime not a number.
@@ -40,6 +43,10 @@ impl TokenSettings {
             return Err(source.invalid(&TOKEN_BRAND, reason));
         }
         let days: u32 = source.required(&MAX_TOKEN_LIFETIME_DAYS)?;
+        if days > LONGEST_DAYS {
+            let reason = format!("it is at most {LONGEST_DAYS}, or 0 for no limit");
+            return Err(source.invalid(&MAX_TOKEN_LIFETIME_DAYS, reason));
+        }
         Ok(Self {
             brand,
             max_lifetime_days: Some(days).filter(|days| *days > 0),
