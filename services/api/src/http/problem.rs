@@ -287,7 +287,7 @@ impl Problem {
         let detail = scrub(&self.0.detail);
         let errors: Vec<FieldError> = self.0.errors.iter().map(FieldError::scrubbed).collect();
         let document = Document {
-            r#type: format!("https://tollkeeper.dev/problems/{}", code.to_lowercase()),
+            r#type: format!("urn:tollkeeper:problem:{}", code.to_lowercase()),
             title: self.0.title,
             status: self.0.status.as_u16(),
             detail: &detail,

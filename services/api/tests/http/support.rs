@@ -26,7 +26,7 @@ pub(crate) fn unsigned_problem(answer: &Answer, status: u16, code: &str) -> Valu
     );
     assert_eq!(body["code"], code, "{body}");
     assert_eq!(body["status"], status, "{body}");
-    let kind = format!("https://tollkeeper.dev/problems/{}", code.to_lowercase());
+    let kind = format!("urn:tollkeeper:problem:{}", code.to_lowercase());
     assert_eq!(body["type"], kind, "{body}");
     for member in ["title", "detail", "request_id"] {
         let text = body[member].as_str().unwrap_or_default();
