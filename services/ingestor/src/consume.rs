@@ -24,6 +24,12 @@ const AHEAD: usize = 256;
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long a group may take to gather when messages trickle in without a pause.
 const GATHER: Duration = Duration::from_millis(50);
+/// How long the transaction under way may still take once a stop was asked for. Below the time the
+/// process has to stop, and enough for any database that answers.
+const LAST_TRANSACTION: Duration = Duration::from_secs(10);
+/// How long the broker may take to hear what became of its messages. What it does not hear, it
+/// delivers again.
+const ANSWERING: Duration = Duration::from_secs(5);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
@@ -101,7 +107,7 @@ impl Consumer {
     async fn consume(&self, mut messages: Stream, stop: &CancellationToken) {
         loop {
             let first = tokio::select! {
-                () = stop.cancelled() => return give_back(messages).await,
+                () = stop.cancelled() => return answering(give_back(messages)).await,
                 first = messages.next() => first,
             };
             let mut group = match first {
@@ -125,16 +131,25 @@ impl Consumer {
             // Over time means that there are enough for now.
             let _ = tokio::time::timeout(GATHER, gather).await;
             match self.settle(&group, stop).await {
-                Ok(()) => group.acknowledge().await,
+                Ok(()) => answering(self.acknowledge(group)).await,
                 Err(Stopped) => {
-                    give_back_all(group.messages).await;
-                    return give_back(messages).await;
+                    let give_back = async {
+                        give_back_all(group.messages).await;
+                        give_back(messages).await;
+                    };
+                    return answering(give_back).await;
                 }
             }
-            // An acknowledgement that is still in this process when it ends is a redelivery.
-            if let Err(error) = self.client.flush().await {
-                tracing::debug!(%error, "acknowledgements may be lost, the ledger knows better");
-            }
+        }
+    }
+
+    async fn acknowledge(&self, group: Group) {
+        for message in &group.messages {
+            answer(message, AckKind::Ack).await;
+        }
+        // An acknowledgement that is still in this process when it ends is a redelivery.
+        if let Err(error) = self.client.flush().await {
+            tracing::debug!(%error, "acknowledgements may be lost, the ledger knows better");
         }
     }
 
@@ -142,7 +157,12 @@ impl Consumer {
     async fn settle(&self, group: &Group, stop: &CancellationToken) -> Result<(), Stopped> {
         let mut backoff = Backoff::default();
         loop {
-            let fault = match self.settler.settle(&group.deliveries).await {
+            let settled = tokio::select! {
+                settled = self.settler.settle(&group.deliveries) => settled,
+                // Nothing is lost: what was not committed is delivered again.
+                () = long_after(stop) => return Err(Stopped),
+            };
+            let fault = match settled {
                 Ok(_) => {
                     if !backoff.is_first() {
                         tracing::info!("usage is written again");
@@ -168,7 +188,7 @@ impl Consumer {
                 () = stop.cancelled() => return Err(Stopped),
                 () = tokio::time::sleep(backoff.next()) => {}
             }
-            group.keep().await;
+            answering(group.keep()).await;
         }
     }
 }
@@ -211,11 +231,18 @@ impl Group {
             answer(message, AckKind::Progress).await;
         }
     }
+}
 
-    async fn acknowledge(self) {
-        for message in &self.messages {
-            answer(message, AckKind::Ack).await;
-        }
+/// Returns when a transaction that was under way at the stop has had its time.
+async fn long_after(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LAST_TRANSACTION).await;
+}
+
+/// Talks to the broker, but not for ever: it may have died without a word.
+async fn answering(talk: impl Future<Output = ()>) {
+    if tokio::time::timeout(ANSWERING, talk).await.is_err() {
+        tracing::debug!("the broker does not take answers, it will deliver again");
     }
 }
 

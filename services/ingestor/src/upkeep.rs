@@ -48,7 +48,12 @@ pub async fn keep_partitions(
     stop: CancellationToken,
 ) {
     loop {
-        let wait = match upkeep_once(&partitions, clock.now(), retention_days).await {
+        let done = tokio::select! {
+            // Each step is a transaction of its own: what is cut off did not happen.
+            () = stop.cancelled() => return,
+            done = upkeep_once(&partitions, clock.now(), retention_days) => done,
+        };
+        let wait = match done {
             Ok(()) => EVERY,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "will try again");

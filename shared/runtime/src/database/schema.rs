@@ -1,13 +1,17 @@
 //! The schema a binary was built for.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 
 /// All migrations, compiled in. They take a session lock while they run: point
 /// `tollkeeper migrate` at Postgres itself, not at a transaction-pooling PgBouncer.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
+
+/// An answer that takes longer is none: the host may have died without a word.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why the schema does not fit.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +41,17 @@ impl SchemaError {
 /// rolling update migrates first, while the older binaries are still serving.
 ///
 /// # Errors
-/// When the schema does not fit or cannot be read.
+/// When the schema does not fit or cannot be read in time.
 pub async fn check_schema(pool: &PgPool) -> Result<(), SchemaError> {
-    let applied = applied(pool).await?;
+    let mut connection = pool.acquire().await?;
+    let applied = match tokio::time::timeout(PATIENCE, applied(&mut connection)).await {
+        Ok(applied) => applied?,
+        Err(late) => {
+            // Nobody knows what else would come over this connection.
+            drop(connection.detach());
+            return Err(sqlx::Error::Io(late.into()).into());
+        }
+    };
     for migration in MIGRATOR.iter() {
         if migration.migration_type.is_down_migration() {
             continue;
@@ -57,17 +69,19 @@ pub async fn check_schema(pool: &PgPool) -> Result<(), SchemaError> {
     Ok(())
 }
 
-async fn applied(pool: &PgPool) -> Result<HashMap<i64, (bool, Vec<u8>)>, sqlx::Error> {
+async fn applied(
+    connection: &mut PgConnection,
+) -> Result<HashMap<i64, (bool, Vec<u8>)>, sqlx::Error> {
     // The table is the migrator's own and missing in an empty database, so the statement cannot
     // be one of those that are checked at compile time.
     let exists: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-        .fetch_one(pool)
+        .fetch_one(&mut *connection)
         .await?;
     if !exists {
         return Ok(HashMap::new());
     }
     let rows = sqlx::query("SELECT version, success, checksum FROM _sqlx_migrations")
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await?;
     rows.into_iter()
         .map(|row| {
