@@ -7,10 +7,14 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Expected, Pipeline, assert_counted, clock, event, open_spool, settled};
-use tollkeeper_testkit::wait_for;
+use common::{Expected, Pipeline, assert_counted, clock, event, open_spool, publisher, settled};
+use tollkeeper_ambient::SystemEntropy;
+use tollkeeper_testkit::stack::Node;
+use tollkeeper_testkit::{FaultProxy, Stack, wait_for};
+use tollkeeper_usage::{FullPolicy, Spool, SpoolSettings};
 
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -124,22 +128,123 @@ async fn a_message_delivered_again_counts_nothing() {
     assert!(ingestor.stop().await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn broker_and_database_may_come_late() {
-    let mut pipeline = Pipeline::start().await;
-    pipeline.nats.stop().await;
-    let folder = tempfile::tempdir().unwrap();
-    let spool = open_spool(folder.path(), 1);
-    let publisher = pipeline.publisher(&spool);
-    let ingestor = pipeline.ingestor();
+/// Waits until `/readyz` says this of the component, with a reason that holds `reason`.
+async fn reported(node: &Node, component: &str, ready: bool, reason: &str) {
+    wait_for(&format!("{component} to be ready: {ready}"), async || {
+        let said = node.about_itself("/readyz").await.json();
+        let said = &said["components"][component];
+        said["ready"] == ready && said["reason"].as_str().unwrap_or_default().contains(reason)
+    })
+    .await;
+}
+
+/// Appends events and returns what is to be counted.
+fn append(spool: &Spool, count: u64) -> Expected {
     let mut expected = Expected::default();
-    for number in 0..5_000 {
+    for number in 0..count {
         let event = event(number, clock().wall_micros());
         spool.append(&event).unwrap();
         expected.add(&event);
     }
-    assert_eq!(settled(pipeline.pool(), "counted").await, 0);
-    pipeline.nats.restart().await;
+    expected
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broker_and_database_may_come_late() {
+    let mut stack = Stack::bare().await;
+    let database = FaultProxy::start(stack.database.tcp_address()).await;
+    let broker = FaultProxy::start(stack.nats.address()).await;
+    stack.database_through(database.address());
+    stack.nats_through(broker.address());
+    let client = stack.nats.client().await;
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open_spool(folder.path(), 1);
+    let publisher = publisher(&spool, &client, &stack.database.pool);
+    let expected = append(&spool, 5_000);
+
+    database.refuse();
+    broker.refuse();
+    let mut ingestor = stack.starting_ingestor(&[]);
+    reported(&ingestor, "postgres", false, "Postgres is away").await;
+    reported(&ingestor, "nats", false, "").await;
+    assert_eq!(ingestor.about_itself("/readyz").await.status, 503);
+    assert_eq!(ingestor.about_itself("/livez").await.status, 200);
+    broker.resume();
+    reported(&ingestor, "postgres", false, "Postgres is away").await;
+    assert_eq!(settled(&stack.database.pool, "counted").await, 0);
+
+    database.resume();
+    ingestor.ready().await;
+    wait_for("everything to be counted", || async {
+        settled(&stack.database.pool, "counted").await >= expected.events()
+    })
+    .await;
+    assert_counted(&stack.database.pool, &expected).await;
+    assert!(publisher.shutdown(DRAIN).await.complete);
+    assert!(ingestor.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_database_is_named_and_does_not_hold_up_the_end() {
+    let mut stack = Stack::bare().await;
+    let database = FaultProxy::start(stack.database.tcp_address()).await;
+    stack.database_through(database.address());
+    let client = stack.nats.client().await;
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open_spool(folder.path(), 1);
+    let publisher = publisher(&spool, &client, &stack.database.pool);
+    let mut ingestor = stack.ingestor(&[]).await;
+
+    database.pause();
+    let expected = append(&spool, 2_000);
+    reported(&ingestor, "postgres", false, "usage cannot be written").await;
+    assert_eq!(ingestor.about_itself("/readyz").await.status, 503);
+    assert!(ingestor.stop().await.success(), "{}", ingestor.log_text());
+    assert_eq!(settled(&stack.database.pool, "counted").await, 0);
+
+    database.resume();
+    ingestor.restart();
+    ingestor.ready().await;
+    wait_for("everything to be counted", || async {
+        settled(&stack.database.pool, "counted").await >= expected.events()
+    })
+    .await;
+    assert_counted(&stack.database.pool, &expected).await;
+    assert!(publisher.shutdown(DRAIN).await.complete);
+    assert!(ingestor.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_opens_again_and_is_emptied_by_its_publisher() {
+    let pipeline = Pipeline::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let settings = SpoolSettings {
+        max_bytes: 256 << 10,
+        lanes: 1,
+        full_policy: FullPolicy::Refuse,
+        ..SpoolSettings::new(folder.path())
+    };
+    let open = || Spool::open(settings.clone(), clock(), Arc::new(SystemEntropy)).unwrap();
+    let spool = open();
+    let mut expected = Expected::default();
+    let mut number = 0;
+    let mut append = |spool: &Spool| {
+        let event = event(number, clock().wall_micros());
+        number += 1;
+        let accepted = spool.append(&event).is_ok();
+        if accepted {
+            expected.add(&event);
+        }
+        accepted
+    };
+    while append(&spool) {}
+    drop(spool);
+
+    let spool = open();
+    assert!(!append(&spool), "there is no room yet");
+    let publisher = pipeline.publisher(&spool);
+    let ingestor = pipeline.ingestor();
+    wait_for("room again", || std::future::ready(append(&spool))).await;
     pipeline.settled("counted", expected.events()).await;
     assert_counted(pipeline.pool(), &expected).await;
     assert!(publisher.shutdown(DRAIN).await.complete);

@@ -112,10 +112,18 @@ impl Stack {
     /// # Panics
     /// When it does not become ready.
     pub async fn ingestor(&mut self, settings: &[(&str, &str)]) -> Node {
-        self.nodes += 1;
-        let node = self.start("tollkeeper-ingestor", Vec::new(), settings);
+        let node = self.starting_ingestor(settings);
         node.ready().await;
         node
+    }
+
+    /// Starts an ingestor without waiting for it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn starting_ingestor(&mut self, settings: &[(&str, &str)]) -> Node {
+        self.nodes += 1;
+        self.start("tollkeeper-ingestor", Vec::new(), settings)
     }
 
     fn start(
