@@ -60,7 +60,7 @@ impl Folder {
         Ok(lanes)
     }
 
-    /// The indexes of the segments of one lane, in order.
+    /// The indexes of the segments of one lane.
     pub(super) fn segments(&self, source: Uuid) -> Result<Vec<u32>, SpoolError> {
         let path = self.lane(source);
         let failed = || SpoolError::io("cannot list the lane folder", &path);
@@ -68,7 +68,6 @@ impl Folder {
         for entry in fs::read_dir(&path).map_err(failed())? {
             indexes.extend(index_of(&entry.map_err(failed())?.path()));
         }
-        indexes.sort_unstable();
         Ok(indexes)
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -38,8 +38,11 @@ struct Head {
 pub(crate) struct LaneShared {
     pub(super) source: Uuid,
     pub(super) folder: PathBuf,
-    /// Held while a segment is made: its value is the next segment's index.
-    pub(super) next_index: Mutex<u32>,
+    /// The next segment's index. It names the files and says nothing about their order: two may be
+    /// made at once, and the first to be ready is begun first.
+    next_index: AtomicU32,
+    /// Held while a request makes a segment for itself, so that each lane has one such at a time.
+    pub(super) making_now: Mutex<()>,
     segments: Mutex<Segments>,
     /// The number of the last record appended. Written by the lane's thread for each record.
     appended: Padded<AtomicU64>,
@@ -59,7 +62,8 @@ impl LaneShared {
         Arc::new(Self {
             source,
             folder,
-            next_index: Mutex::new(0),
+            next_index: AtomicU32::new(0),
+            making_now: Mutex::default(),
             segments: Mutex::default(),
             appended: Padded(AtomicU64::new(0)),
         })
@@ -68,6 +72,10 @@ impl LaneShared {
     /// The number of the last record appended; zero if there is none.
     pub(crate) fn appended(&self) -> u64 {
         self.appended.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn take_index(&self) -> u32 {
+        self.next_index.fetch_add(1, Ordering::Relaxed)
     }
 
     /// How many segments wait for the writer.

@@ -6,7 +6,12 @@
 //! thread keeps segments ready (`prepare`), the publisher reads behind the writers (`tail`) and
 //! deletes what the ledger covers.
 //!
-//! The spool must never block a request on the disk, and never delete what is not settled.
+//! One exception: a lane that has used up the segments made ahead before the thread could make more
+//! has one request make a small one (`prepare::SMALL_BYTES`), as dropping events while there is room
+//! would be worse. That takes some system calls, and as long as the disk takes to accept so many
+//! zeroes.
+//!
+//! The spool must never wait for the disk to be flushed, and never delete what is not settled.
 
 mod budget;
 mod cuts;
@@ -119,8 +124,8 @@ impl Spool {
         let fill = |slot: &mut [u8]| wire::encode(&event, slot);
         let outcome = loop {
             match lane.append(len, fill) {
-                // Only when segments were used up faster than they are made ahead. Another thread of
-                // this lane may fill the new one first, hence again.
+                // Only when segments were used up faster than they are made ahead: see above. Another
+                // thread of this lane may fill the new one first, hence again.
                 Err(NoRoom::Segment) if self.workshop.make_now(&lane.shared) => {}
                 outcome => break outcome,
             }

@@ -1,4 +1,8 @@
 //! Keeps two segments ready for each lane, so that the request path finds the next one made.
+//!
+//! A lane that fills both before the thread has made another gets a small one on the spot, on the
+//! time of the request that needs it. Dropping events while the disk has room would be worse, and
+//! so would waiting for the thread, which may have many lanes to serve.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +20,9 @@ use super::settings::{SpoolError, SpoolSettings};
 
 /// How many unused segments each lane has waiting.
 const AHEAD: usize = 2;
+/// The size of a segment that a request makes for itself: room for about a thousand events at the
+/// cost of writing this many zeroes into the page cache.
+const SMALL_BYTES: u64 = 256 << 10;
 /// How soon a full disk is tried again, if nothing was deleted meanwhile.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -100,19 +107,29 @@ impl Workshop {
                 if self.stopped.load(Ordering::Acquire) {
                     return;
                 }
-                self.make_and_note(lane, wanted);
+                self.noted(self.make(lane, wanted));
             }
         }
     }
 
-    /// Makes one segment at once if the lane has none, unless the disk is known to be full. Returns
-    /// whether the lane has one now.
+    /// Makes a small segment at once if the lane has none, unless the disk is known to be full.
+    /// Returns whether the lane has one now.
     pub(super) fn make_now(&self, lane: &LaneShared) -> bool {
-        lane.prepared() > 0 || (!self.budget.is_exhausted() && self.make_and_note(lane, 1))
+        let _alone = lane.making_now.lock();
+        if lane.prepared() > 0 {
+            return true;
+        }
+        if self.budget.is_exhausted() {
+            return false;
+        }
+        // It has fallen behind, or was not told yet.
+        self.wake();
+        self.noted(self.make_one(lane, self.segment_bytes.min(SMALL_BYTES)))
     }
 
-    fn make_and_note(&self, lane: &LaneShared, wanted: usize) -> bool {
-        let reason = match self.make(lane, wanted) {
+    /// Keeps in mind whether there was room. Returns whether the lane has what was wanted.
+    fn noted(&self, made: io::Result<Made>) -> bool {
+        let reason = match made {
             Ok(Made::Enough) => return true,
             Ok(Made::More) => {
                 self.budget.set_exhausted(false);
@@ -138,26 +155,33 @@ impl Workshop {
 
     /// Makes segments until the lane has `wanted` unused ones.
     fn make(&self, lane: &LaneShared, wanted: usize) -> io::Result<Made> {
-        let mut next_index = lane.next_index.lock();
         let mut made = Made::Enough;
         while lane.prepared() < wanted {
-            let bytes = disk_bytes(self.segment_bytes);
-            if !self.budget.take(bytes) {
-                return Ok(Made::NoRoom);
+            made = self.make_one(lane, self.segment_bytes)?;
+            if matches!(made, Made::NoRoom) {
+                break;
             }
-            let made_now = std::fs::create_dir_all(&lane.folder)
-                .and_then(|()| Segment::create(&lane.folder, *next_index, self.segment_bytes));
-            match made_now {
-                Ok(segment) => lane.add_prepared(segment),
-                Err(error) => {
-                    self.budget.give_back(bytes);
-                    return Err(error);
-                }
-            }
-            *next_index += 1;
-            made = Made::More;
         }
         Ok(made)
+    }
+
+    fn make_one(&self, lane: &LaneShared, segment_bytes: u64) -> io::Result<Made> {
+        let bytes = disk_bytes(segment_bytes);
+        if !self.budget.take(bytes) {
+            return Ok(Made::NoRoom);
+        }
+        let made = std::fs::create_dir_all(&lane.folder)
+            .and_then(|()| Segment::create(&lane.folder, lane.take_index(), segment_bytes));
+        match made {
+            Ok(segment) => {
+                lane.add_prepared(segment);
+                Ok(Made::More)
+            }
+            Err(error) => {
+                self.budget.give_back(bytes);
+                Err(error)
+            }
+        }
     }
 
     /// Counts a segment of an earlier run.

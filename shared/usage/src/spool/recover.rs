@@ -1,6 +1,5 @@
 //! What earlier runs left in the folder.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::folder::Folder;
@@ -15,20 +14,22 @@ pub(super) fn lanes(folder: &Folder, workshop: &Workshop) -> Result<Vec<Tail>, S
     let mut tails = Vec::new();
     for source in folder.lanes()? {
         let path = folder.lane(source);
-        let mut segments = VecDeque::new();
+        let mut segments = Vec::new();
         for index in folder.segments(source)? {
             let opened = Segment::open(&path, index)
                 .map_err(SpoolError::io("cannot read a segment of", &path))?;
             match opened {
                 Some(segment) => {
                     workshop.adopt(&segment);
-                    segments.push_back(Arc::new(segment));
+                    segments.push(Arc::new(segment));
                 }
                 None => segment::delete_files(&path, index)
                     .map_err(SpoolError::io("cannot delete an unused segment of", &path))?,
             }
         }
-        let tail = Tail::recovered(source, segments)
+        // A segment that was made in haste may have been begun before one of a lower index.
+        segments.sort_by_key(|segment| segment.region.first_sequence());
+        let tail = Tail::recovered(source, segments.into())
             .map_err(SpoolError::io("cannot read the batch cuts of", &path))?;
         match tail {
             Some(tail) => tails.push(tail),

@@ -1,7 +1,11 @@
 //! What happens when there is no room.
 
+use uuid::Uuid;
+
 use super::{all_numbers, cut_all, event, settings, try_open};
 use crate::ranges::RangeSet;
+use crate::spool::lane::LaneShared;
+use crate::spool::prepare::Workshop;
 use crate::spool::{FullPolicy, SpoolError, SpoolFull, SpoolSettings};
 
 fn tight(dir: &std::path::Path, full_policy: FullPolicy) -> SpoolSettings {
@@ -88,6 +92,19 @@ fn a_full_spool_opens_again_and_empties_itself() {
         all_numbers(&cut_all(&mut tails)),
         (0..100).collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn a_request_makes_one_small_segment_and_only_when_none_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = SpoolSettings::new(folder.path());
+    let workshop = Workshop::new(&settings, settings.segment_bytes);
+    let lane = LaneShared::new(Uuid::nil(), folder.path().join("lane"));
+    for _ in 0..2 {
+        assert!(workshop.make_now(&lane));
+        assert_eq!(lane.prepared(), 1);
+        assert!(workshop.bytes() < 512 << 10, "{}", workshop.bytes());
+    }
 }
 
 #[test]

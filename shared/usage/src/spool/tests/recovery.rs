@@ -50,6 +50,57 @@ fn each_start_is_a_new_source() {
 }
 
 #[test]
+fn the_final_number_outlives_another_kill_while_earlier_events_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path(), 1);
+    for number in 0..1_200 {
+        spool.append(&event(number, "/a")).unwrap();
+    }
+    drop(spool);
+
+    // The ledger lacks only the first event.
+    let ledger: RangeSet = [(2, 1_200)].into_iter().collect();
+    for _ in 0..2 {
+        let spool = open(folder.path(), 1);
+        let mut tails = spool.take_tails();
+        cut_all(&mut tails);
+        let earlier = tails
+            .iter_mut()
+            .find(|tail| tail.final_number() == Some(1_200));
+        let earlier = earlier.expect("the final number is known");
+        let settled = earlier.settle(&ledger);
+        assert!(!settled.lane_is_done);
+        spool.delete(earlier.source(), settled);
+    }
+}
+
+#[test]
+fn segments_come_back_in_the_order_they_were_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path(), 1);
+    for number in 0..400 {
+        spool.append(&event(number, "/a")).unwrap();
+    }
+    let lane = folder
+        .path()
+        .join(spool.take_tails()[0].source().to_string());
+    drop(spool);
+    // As if the first had been made in haste while the second was being made.
+    let segment = |index: u32| lane.join(format!("{index:010}.seg"));
+    let (mut first, mut second) = (
+        std::fs::read(segment(0)).unwrap(),
+        std::fs::read(segment(1)).unwrap(),
+    );
+    first[8..12].copy_from_slice(&1_u32.to_le_bytes());
+    second[8..12].copy_from_slice(&0_u32.to_le_bytes());
+    std::fs::write(segment(1), first).unwrap();
+    std::fs::write(segment(0), second).unwrap();
+
+    let batches = cut_all(&mut open(folder.path(), 1).take_tails());
+    assert_eq!(all_numbers(&batches), (0..400).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_the_ledger_holds_is_not_cut_again() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path(), 1);
