@@ -185,9 +185,7 @@ impl Lanes {
                 continue;
             }
             let covered = coverage.remove(&source).unwrap_or_default();
-            let mut settled = lane.tail.settle(&covered);
-            // The folder of an earlier lane stays until its final number has been told.
-            settled.lane_is_done &= lane.close == Close::Done;
+            let settled = lane.tail.settle(&covered, lane.close == Close::Done);
             if lane.tail.is_live() {
                 lane.ledger = Some(RangeSet::default());
             } else {

@@ -166,12 +166,16 @@ impl Tail {
         }
     }
 
-    /// Takes the finished segments out that the ledger covers.
-    pub(crate) fn settle(&mut self, ledger: &RangeSet) -> Settled {
+    /// Takes the finished segments out that the ledger covers. The last one of an earlier run stays
+    /// until its final number `is_told`: after it nobody could tell.
+    pub(crate) fn settle(&mut self, ledger: &RangeSet, is_told: bool) -> Settled {
+        let kept = usize::from(self.live.is_none() && !is_told);
         let mut settled = Settled::default();
         // In order, so that what is left always holds the highest number: a later start takes the
         // final number from it.
-        while let Some(oldest) = self.segments.front() {
+        while self.segments.len() > kept
+            && let Some(oldest) = self.segments.front()
+        {
             let empty = oldest.next == oldest.first;
             if !oldest.finished || !(empty || ledger.covers(oldest.first, oldest.next - 1)) {
                 break;

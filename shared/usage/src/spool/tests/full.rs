@@ -36,7 +36,7 @@ fn a_full_spool_refuses_and_accepts_again_once_the_ledger_covers_something() {
     let batches = cut_all(&mut tails);
     assert_eq!(all_numbers(&batches), (0..accepted).collect::<Vec<_>>());
     let settled: RangeSet = [(1, accepted)].into_iter().collect();
-    let settled = tails[0].settle(&settled);
+    let settled = tails[0].settle(&settled, true);
     spool.delete(tails[0].source(), settled);
     for number in 0..100 {
         spool.append(&event(accepted + number, "/a")).unwrap();
@@ -82,7 +82,7 @@ fn a_full_spool_opens_again_and_empties_itself() {
             .map(|it| it.last)
             .max();
         let ledger: RangeSet = last.map(|last| (1, last)).into_iter().collect();
-        let settled = tail.settle(&ledger);
+        let settled = tail.settle(&ledger, true);
         spool.delete(tail.source(), settled);
     }
     for number in 0..100 {

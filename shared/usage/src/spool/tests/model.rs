@@ -123,7 +123,7 @@ proptest! {
         }
         for tail in &mut tails {
             let covered = ledger.remove(&tail.source()).unwrap_or_default();
-            let settled = tail.settle(&covered);
+            let settled = tail.settle(&covered, true);
             prop_assert_eq!(settled.lane_is_done, !tail.is_live());
             spool.delete(tail.source(), settled);
         }

@@ -31,7 +31,7 @@ fn an_unused_run_leaves_nothing_behind() {
     for tail in earlier {
         assert!(tail.cut(&RangeSet::default()).unwrap().is_none());
         assert_eq!(tail.final_number(), Some(0));
-        assert!(tail.settle(&RangeSet::default()).lane_is_done);
+        assert!(tail.settle(&RangeSet::default(), true).lane_is_done);
     }
 }
 
@@ -68,8 +68,23 @@ fn the_final_number_outlives_another_kill_while_earlier_events_wait() {
             .iter_mut()
             .find(|tail| tail.final_number() == Some(1_200));
         let earlier = earlier.expect("the final number is known");
-        let settled = earlier.settle(&ledger);
+        let settled = earlier.settle(&ledger, true);
         assert!(!settled.lane_is_done);
+        spool.delete(earlier.source(), settled);
+    }
+
+    // All is counted, and the process is killed again before it could tell the final number.
+    let ledger: RangeSet = [(1, 1_200)].into_iter().collect();
+    for is_told in [false, true] {
+        let spool = open(folder.path(), 1);
+        let mut tails = spool.take_tails();
+        cut_all(&mut tails);
+        let earlier = tails
+            .iter_mut()
+            .find(|tail| tail.final_number() == Some(1_200));
+        let earlier = earlier.expect("the final number is known");
+        let settled = earlier.settle(&ledger, is_told);
+        assert_eq!(settled.lane_is_done, is_told);
         spool.delete(earlier.source(), settled);
     }
 }
