@@ -1,6 +1,7 @@
 //! `api_token_usage_hourly`: the rollups.
 
 use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -48,16 +49,18 @@ pub(crate) async fn add(
     Ok(())
 }
 
-/// The endpoint templates that these token hours have.
+/// Shows `visit` each endpoint template that these token hours have. One at a time, as all of them
+/// may be more than fits in memory.
 pub(crate) async fn endpoints(
     connection: &mut PgConnection,
     hours: &[TokenHour],
-) -> Result<Vec<(TokenHour, String)>, sqlx::Error> {
+    mut visit: impl FnMut(TokenHour, &str),
+) -> Result<(), sqlx::Error> {
     let (token_ids, buckets): (Vec<Uuid>, Vec<DateTime<Utc>>) = hours
         .iter()
         .map(|&(token, hour)| (token, time(hour)))
         .unzip();
-    let rows = sqlx::query!(
+    let mut rows = sqlx::query!(
         "select distinct hourly.token_id, hourly.bucket, hourly.endpoint
          from unnest($1::uuid[], $2::timestamptz[]) as wanted (token_id, bucket)
          join api_token_usage_hourly hourly
@@ -65,10 +68,9 @@ pub(crate) async fn endpoints(
         &token_ids,
         &buckets,
     )
-    .fetch_all(connection)
-    .await?;
-    let found = rows
-        .into_iter()
-        .map(|row| ((row.token_id, row.bucket.timestamp_micros()), row.endpoint));
-    Ok(found.collect())
+    .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        visit((row.token_id, row.bucket.timestamp_micros()), &row.endpoint);
+    }
+    Ok(())
 }
