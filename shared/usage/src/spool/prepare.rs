@@ -20,9 +20,10 @@ use super::settings::{SpoolError, SpoolSettings};
 
 /// How many unused segments each lane has waiting.
 const AHEAD: usize = 2;
-/// The size of a segment that a request makes for itself: room for about a thousand events at the
-/// cost of writing this many zeroes into the page cache.
-const SMALL_BYTES: u64 = 256 << 10;
+/// The size of a segment that a request makes for itself: room for several thousand events, at the
+/// cost of writing this many zeroes into the page cache. Half of it or less is no gain: the file
+/// system then spends longer on making files than on filling them (`append_cost`).
+const SMALL_BYTES: u64 = 1 << 20;
 /// How soon a full disk is tried again, if nothing was deleted meanwhile.
 const RETRY: Duration = Duration::from_secs(1);
 

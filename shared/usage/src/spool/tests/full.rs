@@ -103,7 +103,7 @@ fn a_request_makes_one_small_segment_and_only_when_none_is_there() {
     for _ in 0..2 {
         assert!(workshop.make_now(&lane));
         assert_eq!(lane.prepared(), 1);
-        assert!(workshop.bytes() < 512 << 10, "{}", workshop.bytes());
+        assert!(workshop.bytes() < 2 << 20, "{}", workshop.bytes());
     }
 }
 
