@@ -108,6 +108,28 @@ fn several_operator_keys_work_side_by_side_and_stay_unseen() {
 }
 
 #[test]
+fn a_lifetime_beyond_the_calendar_is_refused_with_its_bound() {
+    let read = |days| TokenSettings::read(&source(&[("TOLLKEEPER_MAX_TOKEN_LIFETIME_DAYS", days)]));
+    let longest = read("36500").unwrap().max_lifetime_days;
+    assert_eq!(longest, Some(36_500));
+    assert_eq!(read("0").unwrap().max_lifetime_days, None);
+    let message = refused(read("36501"));
+    assert!(message.contains("at most 36500"), "{message}");
+}
+
+#[test]
+fn a_brand_has_two_to_eight_small_letters_or_digits() {
+    let read = |brand| TokenSettings::read(&source(&[("TOLLKEEPER_TOKEN_BRAND", brand)]));
+    for brand in ["tk", "a1b2c3d4"] {
+        assert_eq!(read(brand).unwrap().brand, brand);
+    }
+    for brand in ["t", "a1b2c3d4e", "Tk", "t_k", "tö"] {
+        let message = refused(read(brand));
+        assert!(message.contains("TOLLKEEPER_TOKEN_BRAND"), "{message}");
+    }
+}
+
+#[test]
 fn a_weak_operator_key_is_refused_without_being_repeated() {
     let swapped = format!("{}hunter2:ops", "a".repeat(32));
     let twice = format!("hunter2:{0},hunter2:{0}", "k".repeat(32));

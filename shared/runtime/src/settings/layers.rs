@@ -70,7 +70,7 @@ fn from_environment(
 fn from_dotenv(path: &Path) -> Result<Values, SettingsError> {
     let invalid = |reason: dotenvy::Error| SettingsError::Format {
         path: path.to_owned(),
-        reason: without_content(&reason),
+        reason: without_content(path, &reason),
     };
     let entries = match dotenvy::from_path_iter(path) {
         Ok(entries) => entries,
@@ -88,11 +88,19 @@ fn from_dotenv(path: &Path) -> Result<Values, SettingsError> {
     Ok(values)
 }
 
-/// What is wrong with the file, without the line: it may hold a secret.
-fn without_content(reason: &dotenvy::Error) -> String {
+/// What is wrong with the file, without the line itself: it may hold a secret.
+fn without_content(path: &Path, reason: &dotenvy::Error) -> String {
     match reason {
-        dotenvy::Error::LineParse(..) => {
-            "each line is NAME=value, with quotes around a value that holds spaces".to_owned()
+        dotenvy::Error::LineParse(line, _) => {
+            // The line or the value at its end. One in quotes may span lines; then it is where that
+            // one begins.
+            let begin = line.lines().next().unwrap_or_default().trim_end();
+            let text = fs::read_to_string(path).unwrap_or_default();
+            let mut lines = text.lines();
+            let number =
+                lines.position(|each| !begin.is_empty() && each.trim_end().ends_with(begin));
+            let place = number.map_or_else(String::new, |at| format!("line {}: ", at + 1));
+            format!("{place}each line is NAME=value, with quotes around a value that holds spaces")
         }
         other => other.to_string(),
     }
@@ -146,9 +154,12 @@ mod tests {
             "TOLLKEEPER_OPERATOR_KEY=ops:hunter2 hunter2",
             "hunter2 hunter2",
         ] {
-            fs::write(&path, line).unwrap();
+            fs::write(&path, format!("TOLLKEEPER_LOG=info\n\n{line}\n")).unwrap();
             let message = from_dotenv(&path).unwrap_err().to_string();
-            assert!(message.contains("NAME=value"), "{message}");
+            assert!(
+                message.contains("line 3: each line is NAME=value"),
+                "{message}"
+            );
             assert!(!message.contains("hunter2"), "{message}");
         }
     }
