@@ -20,7 +20,7 @@ use memmap2::{MmapOptions, MmapRaw};
 /// Bytes before the first slot.
 pub(super) const HEADER_BYTES: usize = 64;
 /// Where in the header the number of the segment's first record stands; zero until it has one.
-const FIRST_SEQUENCE_AT: usize = 16;
+pub(super) const FIRST_SEQUENCE_AT: usize = 16;
 const SLOT_HEADER_BYTES: usize = 8;
 /// Stored in place of a length: no record follows in this segment.
 const SEALED: u32 = u32::MAX;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, fallocate};
 
 use super::cuts::{CUT_BYTES, CutFile};
-use super::map::{HEADER_BYTES, Region};
+use super::map::{FIRST_SEQUENCE_AT, HEADER_BYTES, Region};
 
 const MAGIC: &[u8; 8] = b"TKSEG\0\0\x01";
 /// A cut for each 192 bytes of records: more than ever needed unless every batch is a single event.
@@ -81,14 +81,12 @@ impl Segment {
             // The header is written and the file complete before the first record: none is in it.
             return Ok(None);
         }
-        if !file.metadata()?.len().is_multiple_of(8) {
-            // Still being written when its process ended, so no record is in it.
+        if header[FIRST_SEQUENCE_AT..FIRST_SEQUENCE_AT + 8] == [0; 8] {
+            // Never begun, or still being written when its process ended: then it may have any
+            // length. One that was begun and has an impossible length is not ours to throw away.
             return Ok(None);
         }
         let region = Region::map(&file)?;
-        if region.first_sequence() == 0 {
-            return Ok(None);
-        }
         let disk_bytes = file.metadata()?.len() + fs::metadata(&cuts).map_or(0, |meta| meta.len());
         Ok(Some(Self {
             index,
