@@ -70,8 +70,10 @@ fn a_full_spool_opens_again_and_empties_itself() {
     drop(spool);
 
     let spool = try_open(tight(folder.path(), FullPolicy::Refuse)).unwrap();
-    assert!(spool.stats().full);
-    assert_eq!(spool.append(&event(0, "/b")), Err(SpoolFull));
+    // What the first run made ahead and never used is room again, and no more than that.
+    while spool.append(&event(accepted, "/a")) != Err(SpoolFull) {
+        accepted += 1;
+    }
     let mut tails = spool.take_tails();
     let batches = cut_all(&mut tails);
     assert_eq!(all_numbers(&batches), (0..accepted).collect::<Vec<_>>());
