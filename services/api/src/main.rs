@@ -17,7 +17,7 @@ use tollkeeper_runtime::database::{self, PoolShape};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
 use tollkeeper_runtime::lifecycle::Lifecycle;
 use tollkeeper_runtime::logging::LogGuard;
-use tollkeeper_runtime::{logging, metrics, nats};
+use tollkeeper_runtime::{logging, metrics, nats, tls};
 use tollkeeper_usage::{PostgresLedger, Publisher, PublisherSettings, Spool};
 
 /// How long requests, the writer and the publisher may take to finish after a signal.
@@ -57,6 +57,7 @@ fn complain(why: &str) {
 }
 
 async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
+    tls::choose_cryptography();
     let settings = ApiSettings::from_process()?;
     let log = logging::init(&settings.log)?;
     let recorder = metrics::install()?;
@@ -96,6 +97,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         Some(broker.clone()),
         clock.clone(),
         entropy.clone(),
+        settings.token_limit(),
     );
     let ledger = Arc::new(PostgresLedger::new(pool.clone()));
     let publisher = Publisher::new(

@@ -112,6 +112,12 @@ impl ApiSettings {
         }
     }
 
+    /// The most live tokens of an account without a limit of its own.
+    #[must_use]
+    pub const fn token_limit(&self) -> Option<u32> {
+        self.tokens.account_token_limit
+    }
+
     /// What the handlers need of the settings.
     #[must_use]
     pub fn policy(self, brand: Brand) -> Policy {

@@ -40,6 +40,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    tollkeeper_runtime::tls::choose_cryptography();
     let done = match Arguments::parse().command {
         Command::Up(arguments) => up::run(&arguments).await.map_err(report),
         Command::Migrate(arguments) => migrate::run(&arguments).await.map_err(report),

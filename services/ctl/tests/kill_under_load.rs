@@ -104,7 +104,7 @@ async fn what_was_answered_is_counted_once_whoever_is_killed() {
 
 /// Sends requests one after the other until told to stop.
 async fn send(url: String, token: String, seen: Arc<Seen>) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = tollkeeper_testkit::http_client();
     while !seen.stop.load(Ordering::SeqCst) {
         match http.get(&url).bearer_auth(&token).send().await {
             Ok(answer) if answer.status() == 200 => {

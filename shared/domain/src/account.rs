@@ -55,6 +55,8 @@ pub enum Command {
         external_id: Option<Option<String>>,
         /// The new role.
         role: Option<Role>,
+        /// The new limit of live tokens, or that of the installation.
+        token_limit: Option<Option<u32>>,
         /// Whether personal data, which is kept beside the log, changes with it.
         profile_changes: bool,
     },
@@ -98,6 +100,9 @@ pub struct AccountRegistered {
     pub identity: Option<Identity>,
     /// What it is for.
     pub role: Role,
+    /// How many live tokens it may have; none for the installation's own limit,
+    /// 0 for no limit.
+    pub token_limit: Option<u32>,
 }
 
 /// An account is known or used in another way, or its personal data changed, which is not told.
@@ -108,6 +113,9 @@ pub struct AccountChanged {
     pub external_id: Option<String>,
     /// What it is for.
     pub role: Role,
+    /// How many live tokens it may have; none for the installation's own limit,
+    /// 0 for no limit.
+    pub token_limit: Option<u32>,
 }
 
 /// What was decided about an account.
@@ -145,6 +153,9 @@ pub struct Account {
     pub identity: Option<Identity>,
     /// What it is for.
     pub role: Role,
+    /// How many live tokens it may have; none for the installation's own limit,
+    /// 0 for no limit.
+    pub token_limit: Option<u32>,
     /// What was decided about it.
     pub lifecycle: Lifecycle,
     /// When it came into being.
@@ -203,6 +214,7 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
             Command::Change {
                 external_id,
                 role,
+                token_limit,
                 profile_changes,
             },
             _,
@@ -212,12 +224,15 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
                     .clone()
                     .unwrap_or_else(|| account.external_id.clone()),
                 role: role.unwrap_or(account.role),
+                token_limit: token_limit.unwrap_or(account.token_limit),
             };
             changed
                 .external_id
                 .iter()
                 .try_for_each(|name| check_name(name))?;
-            let same = changed.external_id == account.external_id && changed.role == account.role;
+            let same = changed.external_id == account.external_id
+                && changed.role == account.role
+                && changed.token_limit == account.token_limit;
             if same && !profile_changes {
                 return Ok(Vec::new());
             }
@@ -256,6 +271,7 @@ pub fn evolve(
                 external_id: it.external_id.clone(),
                 identity: it.identity.clone(),
                 role: it.role,
+                token_limit: it.token_limit,
                 lifecycle: Lifecycle::Active,
                 created_at: at,
                 updated_at: at,
@@ -271,6 +287,7 @@ pub fn evolve(
         AccountEvent::Changed(it) => {
             account.external_id = it.external_id.clone();
             account.role = it.role;
+            account.token_limit = it.token_limit;
         }
         AccountEvent::Suspended(_) => account.lifecycle = Lifecycle::Suspended,
         AccountEvent::Resumed(_) => account.lifecycle = Lifecycle::Active,

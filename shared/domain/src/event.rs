@@ -80,8 +80,9 @@ pub enum Unreadable {
 
 /// Every type with the newest version of its schema. A change to a payload raises the version and
 /// adds an upcast to [`Event::read`] and a golden file; golden files are never edited.
-pub const TYPES: [(&str, u32); 14] = [
+pub const TYPES: [(&str, u32); 16] = [
     ("TokenIssued", 1),
+    ("TokenImported", 1),
     ("TokenRenamed", 1),
     ("TokenScopesChanged", 1),
     ("TokenExpiryChanged", 1),
@@ -90,8 +91,9 @@ pub const TYPES: [(&str, u32); 14] = [
     ("TokenSuspended", 1),
     ("TokenResumed", 1),
     ("TokenRevoked", 1),
-    ("AccountRegistered", 1),
-    ("AccountChanged", 1),
+    ("TokenExpiring", 1),
+    ("AccountRegistered", 2),
+    ("AccountChanged", 2),
     ("AccountSuspended", 1),
     ("AccountResumed", 1),
     ("AccountDeleted", 1),
@@ -104,6 +106,7 @@ impl Event {
         match self {
             Self::Token(event) => match event {
                 TokenEvent::Issued(_) => "TokenIssued",
+                TokenEvent::Imported(_) => "TokenImported",
                 TokenEvent::Renamed(_) => "TokenRenamed",
                 TokenEvent::ScopesChanged(_) => "TokenScopesChanged",
                 TokenEvent::ExpiryChanged(_) => "TokenExpiryChanged",
@@ -112,6 +115,7 @@ impl Event {
                 TokenEvent::Suspended(_) => "TokenSuspended",
                 TokenEvent::Resumed(_) => "TokenResumed",
                 TokenEvent::Revoked(_) => "TokenRevoked",
+                TokenEvent::Expiring(_) => "TokenExpiring",
             },
             Self::Account(event) => match event {
                 AccountEvent::Registered(_) => "AccountRegistered",
@@ -152,12 +156,14 @@ impl Event {
     /// # Errors
     /// [`Unreadable`] if the type, its version or its payload is not known.
     pub fn read(name: &str, schema_version: u32, payload: Value) -> Result<Self, Unreadable> {
-        if !TYPES.contains(&(name, schema_version)) {
+        let newest = TYPES.iter().find(|(known, _)| *known == name);
+        if !newest.is_some_and(|(_, newest)| (1..=*newest).contains(&schema_version)) {
             return Err(Unreadable::Unknown {
                 name: name.to_owned(),
                 schema_version,
             });
         }
+        let payload = upcast(name, schema_version, payload);
         let tagged = json!({ "type": name, "payload": payload });
         let event = if name.starts_with("Token") {
             serde_json::from_value(tagged).map(Self::Token)
@@ -170,4 +176,16 @@ impl Event {
             source,
         })
     }
+}
+
+/// Brings a payload of an earlier version to the form of the newest one.
+fn upcast(name: &str, schema_version: u32, mut payload: Value) -> Value {
+    // Accounts had no limit of their own.
+    if matches!(name, "AccountRegistered" | "AccountChanged")
+        && schema_version == 1
+        && let Some(fields) = payload.as_object_mut()
+    {
+        fields.insert("token_limit".to_owned(), Value::Null);
+    }
+    payload
 }

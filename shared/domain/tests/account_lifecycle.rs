@@ -17,6 +17,7 @@ fn register(external_id: &str) -> Command {
         external_id: Some(external_id.to_owned()),
         identity: None,
         role: Role::User,
+        token_limit: None,
     })
 }
 
@@ -55,6 +56,7 @@ fn names_have_a_form() {
         let change = Command::Change {
             external_id: Some(Some(bad.into())),
             role: None,
+            token_limit: None,
             profile_changes: false,
         };
         assert_eq!(
@@ -69,6 +71,7 @@ fn names_have_a_form() {
             subject: String::new(),
         }),
         role: Role::User,
+        token_limit: None,
     });
     assert_eq!(when(None, &by_jwt), Err(Refusal::Name));
 }
@@ -79,6 +82,7 @@ fn a_change_that_changes_nothing_is_no_event() {
     let change = |external_id, role| Command::Change {
         external_id,
         role,
+        token_limit: None,
         profile_changes: false,
     };
     assert_eq!(
@@ -102,6 +106,7 @@ fn personal_data_changes_the_version_and_is_not_told() {
     let change = Command::Change {
         external_id: None,
         role: None,
+        token_limit: None,
         profile_changes: true,
     };
     assert_eq!(when(account.as_ref(), &change), Ok(vec!["AccountChanged"]));
@@ -130,4 +135,19 @@ fn suspended_resumed_deleted() {
         when(deleted.as_ref(), &Command::Resume),
         Err(Refusal::Deleted)
     );
+}
+
+#[test]
+fn a_limit_of_its_own_is_set_and_taken_back() {
+    let limit = |token_limit| Command::Change {
+        external_id: None,
+        role: None,
+        token_limit: Some(token_limit),
+        profile_changes: false,
+    };
+    let account = given(&[register("acme"), limit(Some(3))]);
+    assert_eq!(account.as_ref().unwrap().token_limit, Some(3));
+    assert_eq!(when(account.as_ref(), &limit(Some(3))), Ok(vec![]));
+    let account = given(&[register("acme"), limit(Some(3)), limit(None)]).unwrap();
+    assert_eq!((account.token_limit, account.version), (None, 3));
 }

@@ -242,3 +242,64 @@ fn a_damaged_history_is_noticed() {
         Err(BrokenHistory::BegunTwice(ID.0))
     );
 }
+
+#[test]
+fn an_imported_token_is_a_token_like_any_other() {
+    let Command::Issue(inner) = issue(None) else {
+        panic!("not an issue")
+    };
+    let import = Command::Import(inner);
+    assert_eq!(when(None, 0, &import), Ok(vec!["TokenImported"]));
+    let imported = given(&[(0, import.clone())]);
+    assert_eq!(imported, given(&[(0, issue(None))]));
+    assert_eq!(when(imported.as_ref(), 1, &import), Err(Refusal::Exists));
+    assert_eq!(
+        when(imported.as_ref(), 1, &rotate(2, 0)),
+        Ok(vec!["TokenRotated"])
+    );
+}
+
+#[test]
+fn a_near_expiry_is_told_once_for_each_notice() {
+    const DAY: i64 = 86_400;
+    let tell = || Command::AnnounceExpiry;
+    let issued = given(&[(0, issue(Some(100 * DAY)))]);
+    let told =
+        |commands: &[(i64, Command)], second| when(given(commands).as_ref(), second, &tell());
+    assert_eq!(when(issued.as_ref(), 0, &tell()), Ok(vec![]));
+    let mut history = vec![(0, issue(Some(100 * DAY)))];
+    for second in [70 * DAY, 93 * DAY, 99 * DAY] {
+        assert_eq!(told(&history, second), Ok(vec!["TokenExpiring"]));
+        history.push((second, tell()));
+        assert_eq!(told(&history, second + 1), Ok(vec![]));
+    }
+    assert_eq!(told(&history, 100 * DAY), Ok(vec![]), "it has expired");
+    let later = Change {
+        expires_at: Some(Some(at(200 * DAY))),
+        ..Change::default()
+    };
+    history.push((99 * DAY, Command::Change(Box::new(later))));
+    assert_eq!(told(&history, 99 * DAY), Ok(vec![]));
+    assert_eq!(
+        told(&history, 195 * DAY),
+        Ok(vec!["TokenExpiring"]),
+        "told anew"
+    );
+    assert_eq!(told(&[(0, issue(None))], 0), Ok(vec![]), "it never expires");
+    assert_eq!(
+        told(&[(0, issue(Some(5 * DAY)))], 1),
+        Ok(vec![]),
+        "it never had a week"
+    );
+    assert_eq!(
+        told(&[(0, issue(Some(5 * DAY)))], 4 * DAY),
+        Ok(vec!["TokenExpiring"])
+    );
+    let missed = given(&[(0, issue(Some(100 * DAY))), (99 * DAY, tell())]).unwrap();
+    assert_eq!((missed.expiry_notice, missed.version), (Some(1), 2));
+    let revoke = Command::Revoke(RevocationReason::Leaked);
+    assert_eq!(
+        told(&[(0, issue(Some(100 * DAY))), (1, revoke)], 99 * DAY),
+        Ok(vec![])
+    );
+}

@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use sqlx::PgPool;
-use sqlx::error::ErrorKind;
+use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::postgres::PgDatabaseError;
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::AccountId;
 use uuid::Uuid;
@@ -19,6 +20,8 @@ pub struct NewEvent {
     pub event_id: Uuid,
     /// Whose history it belongs to.
     pub stream: Stream,
+    /// The account that the stream belongs to; the account itself for an account's own.
+    pub account_id: AccountId,
     /// Its place in that history: one more than the last that was loaded.
     pub stream_version: u64,
     /// What happened.
@@ -72,6 +75,19 @@ pub struct Submission {
     pub active_accounts: Vec<AccountId>,
     /// Accounts that this changes.
     pub changing_accounts: Vec<AccountId>,
+    /// Live tokens that this adds to accounts.
+    pub new_tokens: Vec<NewTokens>,
+}
+
+/// Live tokens that come to an account, which may have a limit to their number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewTokens {
+    /// The account.
+    pub account_id: AccountId,
+    /// How many.
+    pub count: u32,
+    /// The most that the account may have if it has no limit of its own; none for no limit.
+    pub default_limit: Option<u32>,
 }
 
 /// Where events came to stand.
@@ -92,6 +108,12 @@ pub enum AppendError {
     /// An account that must be active is not.
     #[error("account {0} is not active")]
     AccountNotActive(AccountId),
+    /// An account would have more live tokens than it may.
+    #[error("account {0} has as many tokens as it may")]
+    TooManyTokens(AccountId),
+    /// Somebody else carries out the request with this idempotency key by now.
+    #[error("the reservation of the idempotency key is lost")]
+    ReservationLost,
     /// A rule of the tables does not let the rows in.
     #[error("constraint {0} does not allow this")]
     Refused(String),
@@ -123,13 +145,18 @@ pub(crate) async fn append_group(
     let mut connection = pool.acquire().await.map_err(classify)?;
     let call = sqlx::query!(
         r#"select first_position as "first_position!", recorded as "recorded!"
-        from append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"#,
+        from append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+            $17, $18)"#,
         &columns.active_accounts,
         &columns.changing_accounts,
+        &columns.limited_accounts,
+        &columns.additions,
+        &columns.default_limits as &[Option<i32>],
         &columns.event_ids,
         &columns.stream_types as &[&str],
         &columns.stream_ids,
         &columns.stream_versions,
+        &columns.account_ids,
         &columns.names as &[&str],
         &columns.schema_versions,
         &columns.payloads,
@@ -166,10 +193,14 @@ pub(crate) async fn append_group(
 struct Columns<'a> {
     active_accounts: Vec<Uuid>,
     changing_accounts: Vec<Uuid>,
+    limited_accounts: Vec<Uuid>,
+    additions: Vec<i32>,
+    default_limits: Vec<Option<i32>>,
     event_ids: Vec<Uuid>,
     stream_types: Vec<&'a str>,
     stream_ids: Vec<Uuid>,
     stream_versions: Vec<i64>,
+    account_ids: Vec<Uuid>,
     names: Vec<&'a str>,
     schema_versions: Vec<i32>,
     payloads: Vec<Vec<u8>>,
@@ -190,6 +221,12 @@ impl<'a> Columns<'a> {
             columns
                 .changing_accounts
                 .extend(submission.changing_accounts.iter().map(|id| id.0));
+            for new in &submission.new_tokens {
+                let count = |number| i32::try_from(number).unwrap_or(i32::MAX);
+                columns.limited_accounts.push(new.account_id.0);
+                columns.additions.push(count(new.count));
+                columns.default_limits.push(new.default_limit.map(count));
+            }
             columns.rows.extend(&submission.rows);
             submission
                 .events
@@ -224,6 +261,7 @@ impl<'a> Columns<'a> {
         self.stream_ids.push(new.stream.id());
         self.stream_versions
             .push(i64::try_from(new.stream_version).unwrap_or(i64::MAX));
+        self.account_ids.push(new.account_id.0);
         self.names.push(new.event.name());
         self.schema_versions
             .push(i32::try_from(schema_version).unwrap_or(i32::MAX));
@@ -249,17 +287,22 @@ fn classify(error: sqlx::Error) -> AppendError {
             Some(constraint),
             _,
         ) => AppendError::Refused(constraint.to_owned()),
-        (_, _, Some("TK001")) => {
-            let detail = inside.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
-            let account = detail
-                .and_then(|it| it.detail())
-                .and_then(|id| id.parse::<Uuid>().ok());
-            AppendError::AccountNotActive(account.unwrap_or_default().into())
-        }
+        (_, _, Some("TK001")) => AppendError::AccountNotActive(account_in_detail(&**inside)),
+        (_, _, Some("TK002")) => AppendError::TooManyTokens(account_in_detail(&**inside)),
+        (_, _, Some("TK003")) => AppendError::ReservationLost,
         // A value that a column cannot hold, or a row twice: the fault of one submission.
         (_, constraint, Some(code)) if ["21", "22", "23"].iter().any(|it| code.starts_with(it)) => {
             AppendError::Refused(constraint.unwrap_or(code).to_owned())
         }
         _ => AppendError::Unavailable(error.to_string()),
     }
+}
+
+/// The account that our own functions name beside what they raise.
+fn account_in_detail(raised: &dyn DatabaseError) -> AccountId {
+    let raised = raised.try_downcast_ref::<PgDatabaseError>();
+    let id = raised
+        .and_then(PgDatabaseError::detail)
+        .and_then(|id| id.parse::<Uuid>().ok());
+    id.unwrap_or_default().into()
 }

@@ -1,6 +1,9 @@
 //! Walks the chain of hashes and names the first place where it is broken.
 
+use std::collections::HashMap;
+
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::canonical::{CanonicalError, Envelope, chain_hash, digest, to_canonical};
 use crate::follow::{Head, head, page};
@@ -50,6 +53,7 @@ pub async fn verify_chain(pool: &PgPool) -> Result<AuditReport, AuditError> {
         position: 0,
         hash: [0; 32],
     };
+    let mut owners = HashMap::new();
     while walked.position < target.position {
         let limit = PAGE.min(target.position - walked.position);
         let rows = page(pool, walked.position, limit).await?;
@@ -58,6 +62,7 @@ pub async fn verify_chain(pool: &PgPool) -> Result<AuditReport, AuditError> {
         }
         for row in rows {
             walked = step(walked, &row)?;
+            check_account(&row, &mut owners)?;
         }
     }
     if walked.hash == target.hash {
@@ -99,5 +104,26 @@ fn step(walked: Head, row: &EventRow) -> Result<Head, AuditError> {
         Ok(Head { position, hash })
     } else {
         Err(broken(position, "the hash does not fit"))
+    }
+}
+
+/// The account of an event is not hashed, because it follows from what is: an account's stream is
+/// its own, and a token's belongs to the account that its first event names, for good.
+fn check_account(row: &EventRow, owners: &mut HashMap<Uuid, Uuid>) -> Result<(), AuditError> {
+    let owner = if row.stream_type == "account" {
+        Some(row.stream_id)
+    } else if row.stream_version == 1 {
+        let payload = row.payload()?;
+        let named = payload["account_id"].as_str();
+        let owner = named.and_then(|id| id.parse().ok());
+        owners.extend(owner.map(|owner| (row.stream_id, owner)));
+        owner
+    } else {
+        owners.get(&row.stream_id).copied()
+    };
+    if owner == Some(row.account_id) {
+        Ok(())
+    } else {
+        Err(broken(row.position, "the account is not the stream's"))
     }
 }

@@ -81,7 +81,7 @@ pub(crate) async fn page(
     let rows = sqlx::query_as!(
         EventRow,
         "select position, event_id, stream_type, stream_id, stream_version, type, schema_version,
-            payload, actor, request_id, occurred_at, recorded_at, hash
+            payload, actor, request_id, occurred_at, recorded_at, hash, account_id
         from events where position > $1 order by position limit $2",
         position,
         limit,

@@ -13,7 +13,7 @@ mod load;
 mod stored;
 mod writer;
 
-pub use append::{AppendError, Appended, NewEvent, Rows, Submission};
+pub use append::{AppendError, Appended, NewEvent, NewTokens, Rows, Submission};
 pub use audit::{AuditError, AuditReport, verify_chain};
 pub use canonical::{CanonicalError, chain_hash, digest, to_canonical};
 pub use checkpoint::{Lease, LeaseError, lease, move_checkpoint};

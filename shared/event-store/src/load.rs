@@ -13,7 +13,7 @@ pub async fn load(db: impl PgExecutor<'_>, stream: Stream) -> Result<Vec<StoredE
     let rows = sqlx::query_as!(
         EventRow,
         "select position, event_id, stream_type, stream_id, stream_version, type, schema_version,
-            payload, actor, request_id, occurred_at, recorded_at, hash
+            payload, actor, request_id, occurred_at, recorded_at, hash, account_id
         from events where stream_id = $1 and stream_type = $2 order by stream_version",
         stream.id(),
         stream.kind(),

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tollkeeper_domain::event::{Event, Stream, Unreadable};
+use tollkeeper_domain::ids::AccountId;
 use uuid::Uuid;
 
 /// One event of the log with everything that is known of it.
@@ -14,6 +15,8 @@ pub struct StoredEvent {
     pub event_id: Uuid,
     /// Whose history it belongs to.
     pub stream: Stream,
+    /// The account that the stream belongs to.
+    pub account_id: AccountId,
     /// Its place in that history, from 1 on without gaps.
     pub stream_version: u64,
     /// What happened.
@@ -69,6 +72,7 @@ pub(crate) struct EventRow {
     pub(crate) occurred_at: DateTime<Utc>,
     pub(crate) recorded_at: DateTime<Utc>,
     pub(crate) hash: Vec<u8>,
+    pub(crate) account_id: Uuid,
 }
 
 impl EventRow {
@@ -111,6 +115,7 @@ impl EventRow {
             position,
             event_id: self.event_id,
             stream,
+            account_id: self.account_id.into(),
             stream_version: self.stream_version()?,
             event,
             hash: self.hash()?,

@@ -135,10 +135,7 @@ impl Taken {
         let mut streams = submission.events.iter().map(|event| event.stream);
         self.events + submission.events.len() <= MAX_EVENTS
             && !streams.any(|stream| self.streams.contains(&stream))
-            && !submission
-                .active_accounts
-                .iter()
-                .any(|id| self.changing.contains(id))
+            && !needed(submission).any(|id| self.changing.contains(id))
             && !submission
                 .changing_accounts
                 .iter()
@@ -149,9 +146,15 @@ impl Taken {
         self.events += submission.events.len();
         self.streams
             .extend(submission.events.iter().map(|event| event.stream));
-        self.active.extend(&submission.active_accounts);
+        self.active.extend(needed(submission));
         self.changing.extend(&submission.changing_accounts);
     }
+}
+
+/// The accounts that must not change while the submission is written.
+fn needed(submission: &Submission) -> impl Iterator<Item = &AccountId> {
+    let with_room = submission.new_tokens.iter().map(|new| &new.account_id);
+    submission.active_accounts.iter().chain(with_room)
 }
 
 async fn write(pool: &PgPool, group: Vec<Waiting>) {

@@ -33,6 +33,7 @@ pub fn project(account: &Account, rows: &mut Rows) {
             "created_at": account.created_at,
             "updated_at": account.updated_at,
             "version": account.version,
+            "token_limit": account.token_limit,
         }),
     );
 }
@@ -75,6 +76,7 @@ struct Row {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i64,
+    token_limit: Option<i32>,
     name: Option<String>,
     email: Option<String>,
 }
@@ -97,6 +99,7 @@ impl Row {
                 "deleted" => Lifecycle::Deleted,
                 _ => return Err(unknown("accounts.state")),
             },
+            token_limit: self.token_limit.map(i32::unsigned_abs),
             created_at: self.created_at,
             updated_at: self.updated_at,
             version: self.version.unsigned_abs(),
@@ -121,7 +124,7 @@ pub async fn find(
     sqlx::query_as!(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
-            a.created_at, a.updated_at, a.version, p.name as \"name?\", p.email as \"email?\"
+            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\", p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where a.id = $1 and ($2::uuid is null or a.id = $2)",
         id.0,
@@ -144,7 +147,7 @@ pub async fn find_by_identity(
     sqlx::query_as!(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
-            a.created_at, a.updated_at, a.version, p.name as \"name?\", p.email as \"email?\"
+            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\", p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where a.identity_issuer = $1 and a.identity_subject = $2",
         identity.issuer,
@@ -168,7 +171,7 @@ pub async fn list(
     let rows = sqlx::query_as!(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
-            a.created_at, a.updated_at, a.version, p.name as \"name?\", p.email as \"email?\"
+            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\", p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where ($1::uuid is null or a.id = $1)
             and ($2::text is null or a.external_id = $2)

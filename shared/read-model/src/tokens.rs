@@ -32,6 +32,7 @@ pub fn project(token: &Token, rows: &mut Rows) {
             "created_at": token.created_at,
             "updated_at": token.updated_at,
             "version": token.version,
+            "expiry_notice": token.expiry_notice,
         }),
     );
     for secret in &token.secrets {

@@ -17,7 +17,11 @@ const SECRET: &str = "insert into api_token_secrets values (sha256('a'),
 
 const EVENT: &str = "insert into events values (1, '00000000-0000-0000-0000-0000000000e1', 'token',
     '00000000-0000-0000-0000-00000000000a', 1, 'TokenIssued', 1, '{}', 'a', 'r', 'epoch', 'epoch',
-    sha256('e'))";
+    sha256('e'), '00000000-0000-0000-0000-000000000001')";
+
+const KEY: &str = "insert into idempotency_keys values ('operator:a', 'POST /v1/tokens', 'k',
+    sha256('f'), '00000000-0000-0000-0000-0000000000f1', 'epoch', null, null, null, null, null,
+    'epoch')";
 
 /// Whether the database refuses the statement for a constraint, and for which.
 async fn refused_by(pool: &PgPool, statement: &str) -> String {
@@ -36,7 +40,7 @@ async fn refused_by(pool: &PgPool, statement: &str) -> String {
 async fn each_constraint_refuses() {
     let database = TestDatabase::create().await;
     let pool = &database.pool;
-    for row in [ACCOUNT, TOKEN, SECRET, EVENT] {
+    for row in [ACCOUNT, TOKEN, SECRET, EVENT, KEY] {
         pool.execute(row).await.unwrap();
     }
     let again = |row: &str, from: &str, to: &str| {
@@ -74,6 +78,28 @@ async fn each_constraint_refuses() {
         (
             account("'epoch', 1)", "'epoch', 0)"),
             "accounts_version_check",
+        ),
+        (
+            account("'epoch', 1)", "'epoch', 1, -1)"),
+            "accounts_token_limit_check",
+        ),
+        (
+            token("'epoch', 1)", "'epoch', 1, 8)"),
+            "api_tokens_expiry_notice_check",
+        ),
+        (KEY.to_owned(), "idempotency_keys_pkey"),
+        (again(KEY, "'k'", "''"), "idempotency_keys_key_check"),
+        (
+            again(KEY, "sha256('f')", "'short'"),
+            "idempotency_keys_fingerprint_check",
+        ),
+        (
+            again(KEY, "null, null, null,", "404, '{}', '{}',"),
+            "idempotency_keys_status_check",
+        ),
+        (
+            again(KEY, "null, null, null,", "200, '{}', null,"),
+            "idempotency_keys_answer_whole",
         ),
         (again(TOKEN, "'ci'", "'cd'"), "api_tokens_pkey"),
         (token("'ci'", "''"), "api_tokens_name_check"),

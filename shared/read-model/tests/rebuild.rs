@@ -36,7 +36,7 @@ fn account_command() -> impl Strategy<Value = account::Command> {
         1 => Just(account::Command::Delete),
         3 => (proptest::option::of(name), any::<bool>()).prop_map(|(external_id, system)| {
             let role = if system { Role::System } else { Role::User };
-            account::Command::Change { external_id, role: Some(role), profile_changes: system }
+            account::Command::Change { external_id, role: Some(role), token_limit: Some(system.then_some(9)), profile_changes: system }
         }),
     ]
 }
@@ -115,6 +115,7 @@ impl History {
             external_id: None,
             identity: None,
             role: Role::User,
+            token_limit: None,
         };
         let issued = TokenIssued {
             account_id: Self::account_id(at / 2),
@@ -142,7 +143,7 @@ impl History {
         self.now += TimeDelta::microseconds(777_777);
         let now = self.now;
         let mut submission = Submission::default();
-        let (stream, version, events) = match asked {
+        let (stream, account_id, version, events) = match asked {
             Asked::Account(at, command) => {
                 let id = Self::account_id(*at);
                 let before = self.world.accounts.get(&id).cloned();
@@ -160,7 +161,7 @@ impl History {
                 self.world.accounts.insert(id, after.unwrap());
                 submission.changing_accounts.push(id);
                 let events: Vec<_> = events.into_iter().map(Event::Account).collect();
-                (Stream::Account(id), version, events)
+                (Stream::Account(id), id, version, events)
             }
             Asked::Token(at, command) => {
                 let id = Self::token_id(*at);
@@ -175,10 +176,11 @@ impl History {
                 let after = events.iter().fold(before, |it, event| {
                     Some(token::evolve(it, id, event, now).unwrap())
                 });
+                let account_id = after.as_ref().unwrap().account_id;
                 tokens::project(after.as_ref().unwrap(), &mut submission.rows);
                 self.world.tokens.insert(id, after.unwrap());
                 let events: Vec<_> = events.into_iter().map(Event::Token).collect();
-                (Stream::Token(id), version, events)
+                (Stream::Token(id), account_id, version, events)
             }
         };
         for (stream_version, event) in (version + 1..).zip(events) {
@@ -186,6 +188,7 @@ impl History {
             submission.events.push(NewEvent {
                 event_id: Uuid::from_u128(self.events),
                 stream,
+                account_id,
                 stream_version,
                 event,
                 actor: "operator:test".into(),

@@ -10,3 +10,4 @@ pub mod logging;
 pub mod metrics;
 pub mod nats;
 pub mod settings;
+pub mod tls;

@@ -13,11 +13,13 @@ mod binaries;
 mod clock;
 mod entropy;
 mod folder;
+mod http;
 mod wait;
 
 pub use binaries::binary;
 pub use clock::FixedClock;
 pub use entropy::SeededEntropy;
+pub use http::http_client;
 pub use nats::TestNats;
 pub use postgres::{PrivatePostgres, TestDatabase};
 pub use proxy::FaultProxy;

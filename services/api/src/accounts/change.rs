@@ -9,7 +9,7 @@ use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts::{self, Profile};
 
 use super::register::check_role;
-use super::view::{AccountView, check_profile};
+use super::view::{AccountView, check_profile, check_token_limit};
 use crate::app::App;
 use crate::caller::{AccountsWrite, Allowed};
 use crate::commands::Cause;
@@ -29,6 +29,8 @@ pub(crate) struct Change {
     #[serde(default, deserialize_with = "nullable")]
     email: Option<Option<String>>,
     role: Option<Role>,
+    #[serde(default, deserialize_with = "nullable")]
+    token_limit: Option<Option<u32>>,
 }
 
 /// Changes what the body names: 200, 404, 409 if another account has the external id, or 412.
@@ -42,7 +44,12 @@ pub(crate) async fn handle(
 ) -> Result<impl IntoResponse, Problem> {
     let found = accounts::find(&app.pool, allowed.reach, id.into()).await?;
     let before = found.ok_or_else(|| Problem::not_found("account"))?;
-    if (body.external_id.is_some() || body.role.is_some()) && allowed.reach != Reach::All {
+    let by_operators = [
+        body.external_id.is_some(),
+        body.role.is_some(),
+        body.token_limit.is_some(),
+    ];
+    if by_operators.contains(&true) && allowed.reach != Reach::All {
         let detail = "an account's own tokens change its name and e-mail address only";
         return Err(Problem::forbidden("BEYOND_AUTHORITY", detail));
     }
@@ -54,6 +61,7 @@ pub(crate) async fn handle(
     };
     let mut errors = FieldErrors::default();
     check_profile(&profile, &mut errors);
+    check_token_limit(body.token_limit.flatten(), &mut errors);
     errors.check()?;
 
     let cause = Cause {
@@ -63,6 +71,7 @@ pub(crate) async fn handle(
     let command = Command::Change {
         external_id: body.external_id,
         role: body.role,
+        token_limit: body.token_limit,
         profile_changes: profile != known,
     };
     let target = (id.into(), allowed.reach);

@@ -9,7 +9,7 @@ use tollkeeper_domain::account::{AccountRegistered, Role};
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts::Profile;
 
-use super::view::{AccountView, check_profile};
+use super::view::{AccountView, check_profile, check_token_limit};
 use crate::app::App;
 use crate::caller::{AccountsWrite, Allowed, Caller};
 use crate::commands::Cause;
@@ -25,6 +25,7 @@ pub(crate) struct Register {
     name: Option<String>,
     email: Option<String>,
     role: Option<Role>,
+    token_limit: Option<u32>,
 }
 
 /// Registers an account: 201, or 409 if another one has the external id.
@@ -46,6 +47,7 @@ pub(crate) async fn handle(
     };
     let mut errors = FieldErrors::default();
     check_profile(&profile, &mut errors);
+    check_token_limit(body.token_limit, &mut errors);
     errors.check()?;
 
     let cause = Cause {
@@ -56,6 +58,7 @@ pub(crate) async fn handle(
         external_id: body.external_id,
         identity: None,
         role,
+        token_limit: body.token_limit,
     };
     let account = app.commands.register(&cause, registered, &profile).await?;
     let view = AccountView::new(account, profile);

@@ -6,6 +6,8 @@ use tollkeeper_domain::account::{Account, Lifecycle, Role};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::accounts::{AccountRow, Profile};
 
+use crate::http::problem::FieldErrors;
+
 #[derive(Debug, Serialize)]
 pub(super) struct AccountView {
     id: AccountId,
@@ -13,6 +15,7 @@ pub(super) struct AccountView {
     name: Option<String>,
     email: Option<String>,
     role: Role,
+    token_limit: Option<u32>,
     state: Lifecycle,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -27,6 +30,7 @@ impl AccountView {
             name: profile.name,
             email: profile.email,
             role: account.role,
+            token_limit: account.token_limit,
             state: account.lifecycle,
             created_at: account.created_at,
             updated_at: account.updated_at,
@@ -46,7 +50,7 @@ impl From<AccountRow> for AccountView {
 }
 
 /// Checks what personal data may look like.
-pub(super) fn check_profile(profile: &Profile, errors: &mut crate::http::problem::FieldErrors) {
+pub(super) fn check_profile(profile: &Profile, errors: &mut FieldErrors) {
     let fits = |text: &String, most: usize| {
         (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control)
     };
@@ -62,5 +66,16 @@ pub(super) fn check_profile(profile: &Profile, errors: &mut crate::http::problem
     };
     if profile.email.as_ref().is_some_and(|email| !address(email)) {
         errors.add("/email", "this is not an e-mail address");
+    }
+}
+
+/// The live tokens of an account with a limit are counted at each issue, under a lock.
+const MOST_TOKENS: u32 = 100_000;
+
+/// Checks how many live tokens an account may have; 0 is unlimited.
+pub(super) fn check_token_limit(limit: Option<u32>, errors: &mut FieldErrors) {
+    if limit.is_some_and(|limit| limit > MOST_TOKENS) {
+        let detail = format!("this is at most {MOST_TOKENS}, or 0 for no limit");
+        errors.add("/token_limit", detail);
     }
 }

@@ -38,6 +38,7 @@ impl Commands {
             external_id: None,
             identity: Some(identity.clone()),
             role: Role::User,
+            token_limit: None,
         };
         match self.register(cause, registered, &Profile::default()).await {
             Ok(account) => Ok(account.id),
@@ -109,7 +110,7 @@ impl Commands {
         if !events.is_empty() {
             accounts::project(&account, &mut submission.rows);
         }
-        submission.events = self.envelopes(cause, Stream::Account(id), version, events, now);
+        submission.events = self.envelopes(cause, (Stream::Account(id), id), version, events, now);
         Ok((account, submission))
     }
 }

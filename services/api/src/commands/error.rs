@@ -29,6 +29,9 @@ pub(crate) enum CommandError {
     /// The account is suspended, deleted or not there.
     #[error("account {0} is not active")]
     AccountNotActive(AccountId),
+    /// The account has as many live tokens as it may.
+    #[error("the account has as many live tokens as it may")]
+    TooManyTokens(AccountId),
     /// Another account has this external id.
     #[error("another account has this external id")]
     ExternalIdTaken,
@@ -53,6 +56,7 @@ impl From<AppendError> for CommandError {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::AccountNotActive(id) => Self::AccountNotActive(id),
+            AppendError::TooManyTokens(id) => Self::TooManyTokens(id),
             AppendError::Refused(constraint) => match constraint.as_str() {
                 "accounts_external_id_key" => Self::ExternalIdTaken,
                 "accounts_identity_key" => Self::IdentityTaken,
@@ -60,7 +64,9 @@ impl From<AppendError> for CommandError {
             },
             AppendError::Unavailable(why) => Self::Unavailable(why),
             AppendError::Conflict => Self::Conflict,
-            AppendError::Canonical(_) | AppendError::TooLarge => Self::Internal(error.to_string()),
+            AppendError::ReservationLost | AppendError::Canonical(_) | AppendError::TooLarge => {
+                Self::Internal(error.to_string())
+            }
         }
     }
 }
@@ -125,6 +131,7 @@ impl From<CommandError> for Problem {
             CommandError::AccountNotActive(_) => {
                 Self::conflict("ACCOUNT_NOT_ACTIVE", "the account is suspended or deleted")
             }
+            CommandError::TooManyTokens(_) => Self::conflict("TOO_MANY_TOKENS", text),
             CommandError::ExternalIdTaken => Self::conflict("EXTERNAL_ID_TAKEN", text),
             CommandError::IdentityTaken => Self::conflict("IDENTITY_TAKEN", text),
             // To have lost every time means a busy stream.

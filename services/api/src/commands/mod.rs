@@ -16,6 +16,7 @@ pub(crate) use tokens::Needs;
 use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_authn::Engine;
 use tollkeeper_domain::event::{Event, Stream};
+use tollkeeper_domain::ids::AccountId;
 use tollkeeper_event_store::{NewEvent, Submission, WriterHandle};
 
 /// How often a command is decided again when others were faster.
@@ -39,11 +40,13 @@ pub struct Commands {
     broker: Option<async_nats::Client>,
     clock: SharedClock,
     entropy: SharedEntropy,
+    token_limit: Option<u32>,
 }
 
 impl Commands {
     /// Commands on the log that `writer` writes and `pool` reads. What is committed is told to
     /// `engine` at once, and by `broker`, where there is one, to the engines of other processes.
+    /// An account without a limit of its own has at most `token_limit` live tokens.
     #[must_use]
     pub fn new(
         pool: PgPool,
@@ -52,6 +55,7 @@ impl Commands {
         broker: Option<async_nats::Client>,
         clock: SharedClock,
         entropy: SharedEntropy,
+        token_limit: Option<u32>,
     ) -> Self {
         Self {
             pool,
@@ -60,6 +64,7 @@ impl Commands {
             broker,
             clock,
             entropy,
+            token_limit,
         }
     }
 
@@ -83,7 +88,7 @@ impl Commands {
     fn envelopes(
         &self,
         cause: &Cause,
-        stream: Stream,
+        (stream, account_id): (Stream, AccountId),
         version: u64,
         events: impl IntoIterator<Item = Event>,
         occurred_at: chrono::DateTime<chrono::Utc>,
@@ -93,6 +98,7 @@ impl Commands {
             .map(|(stream_version, event)| NewEvent {
                 event_id: self.entropy.uuid_v7(occurred_at),
                 stream,
+                account_id,
                 stream_version,
                 event,
                 actor: cause.actor.clone(),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::token::{self, Command, Issue, Token, decide, evolve};
-use tollkeeper_event_store::{Submission, load};
+use tollkeeper_event_store::{NewTokens, Submission, load};
 use tollkeeper_read_model::{Reach, replay, tokens};
 
 use super::{ATTEMPTS, Cause, CommandError, Commands};
@@ -80,14 +80,23 @@ impl Commands {
         active_account: Option<AccountId>,
     ) -> Result<(Token, Submission), CommandError> {
         let version = before.as_ref().map_or(0, |token| token.version);
+        let was_live = before.as_ref().is_some_and(|token| token.is_live(now));
         let after = events.iter().try_fold(before, |token, event| {
             evolve(token, id, event, now).map(Some)
         })?;
         let token = after.ok_or_else(|| CommandError::Internal("no event".to_owned()))?;
         let events = events.into_iter().map(Event::Token);
+        let account_id = token.account_id;
+        let stream = (Stream::Token(id), account_id);
+        let new_tokens = (!was_live && token.is_live(now)).then_some(NewTokens {
+            account_id,
+            count: 1,
+            default_limit: self.token_limit,
+        });
         let mut submission = Submission {
-            events: self.envelopes(cause, Stream::Token(id), version, events, now),
+            events: self.envelopes(cause, stream, version, events, now),
             active_accounts: active_account.into_iter().collect(),
+            new_tokens: new_tokens.into_iter().collect(),
             ..Submission::default()
         };
         tokens::project(&token, &mut submission.rows);

@@ -25,7 +25,7 @@ async fn requests_under_way_are_answered_before_the_end() {
     let asked = head(&mut under_way).await;
     assert!(asked.starts_with("HTTP/1.1 100 "), "{asked}");
 
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = tollkeeper_testkit::http_client();
     let readyz = format!("http://{}/readyz", api.internal);
     let public = api.public;
     let (ended, answer) = tokio::join!(api.stop(), async {

@@ -163,7 +163,9 @@ impl Running {
         let url = format!("http://127.0.0.1:{port}/v1/forward-auth");
         let curl = format!("curl -i -H 'X-API-Key: {token}' {url}");
         assert!(self.text().contains(&curl));
-        let request = reqwest::Client::new().get(url).header("X-API-Key", token);
+        let request = tollkeeper_testkit::http_client()
+            .get(url)
+            .header("X-API-Key", token);
         request.send().await.unwrap().status().as_u16()
     }
 

@@ -163,7 +163,7 @@ async fn browse(nginx: &Nginx, clients: &[Client], operator: &Person, revoked: &
             .collect(),
     );
     assert_eq!(plan.len(), 100);
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = tollkeeper_testkit::http_client();
     let mut running = tokio::task::JoinSet::new();
     for _ in 0..CLIENTS {
         let (next, plan, http, address) = (next.clone(), plan.clone(), http.clone(), nginx.address);

@@ -43,7 +43,13 @@ impl History {
         }
     }
 
-    async fn append(&self, stream: Stream, version: u64, event: Event, rows: Rows) -> FeedEvent {
+    async fn append(
+        &self,
+        (stream, account_id): (Stream, AccountId),
+        version: u64,
+        event: Event,
+        rows: Rows,
+    ) -> FeedEvent {
         let kind = match &event {
             Event::Token(event) => serde_json::to_value(event),
             Event::Account(event) => serde_json::to_value(event),
@@ -52,6 +58,7 @@ impl History {
         let new = NewEvent {
             event_id: SystemEntropy.uuid_v7(now()),
             stream,
+            account_id,
             stream_version: version,
             event,
             actor: "operator:test".to_owned(),
@@ -74,11 +81,12 @@ impl History {
             external_id: None,
             identity: None,
             role: Role::User,
+            token_limit: None,
         });
         let account = account::evolve(None, id, &event, now()).unwrap();
         let mut rows = Rows::default();
         accounts::project(&account, &mut rows);
-        self.append(Stream::Account(id), 1, Event::Account(event), rows)
+        self.append((Stream::Account(id), id), 1, Event::Account(event), rows)
             .await;
 
         let secret = TokenSecret::generate(&brand.parse().unwrap(), Environment::Live, |bytes| {
@@ -134,7 +142,8 @@ impl History {
         held.account = account::evolve(Some(account), held.account.id, &event, now()).unwrap();
         let mut rows = Rows::default();
         accounts::project(&held.account, &mut rows);
-        let stream = Stream::Account(held.account.id);
+        let id = held.account.id;
+        let stream = (Stream::Account(id), id);
         self.append(stream, held.account.version, Event::Account(event), rows)
             .await;
     }
@@ -148,7 +157,7 @@ impl History {
     async fn write_token(&self, held: &Held, event: TokenEvent) -> FeedEvent {
         let mut rows = Rows::default();
         tokens::project(&held.token, &mut rows);
-        let stream = Stream::Token(held.token.id);
+        let stream = (Stream::Token(held.token.id), held.account.id);
         self.append(stream, held.token.version, Event::Token(event), rows)
             .await
     }

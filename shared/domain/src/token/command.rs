@@ -12,6 +12,8 @@ use crate::secret::SecretHash;
 pub enum Command {
     /// Let it come into being.
     Issue(Box<Issue>),
+    /// Let it be known here, although another system issued it.
+    Import(Box<Issue>),
     /// Change what can be changed.
     Change(Box<Change>),
     /// Give it a new secret.
@@ -22,6 +24,8 @@ pub enum Command {
     Resume,
     /// End it.
     Revoke(RevocationReason),
+    /// Tell that its expiry is near, if it is and has not been told.
+    AnnounceExpiry,
 }
 
 /// Let a token come into being.

@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::command::{Change, Command, Issue, Rotate};
 use super::event::{
-    Empty, TokenEvent, TokenExpiryChanged, TokenMetadataChanged, TokenRenamed, TokenRevoked,
-    TokenRotated, TokenScopesChanged,
+    Empty, TokenEvent, TokenExpiring, TokenExpiryChanged, TokenIssued, TokenMetadataChanged,
+    TokenRenamed, TokenRevoked, TokenRotated, TokenScopesChanged,
 };
+use super::expiry::notice_at;
 use super::fields::{BadField, Validity};
 use super::state::{Lifecycle, Status, Token};
 use crate::scope::MAX_SCOPES;
@@ -50,19 +51,24 @@ pub fn decide(
     now: DateTime<Utc>,
 ) -> Result<Vec<TokenEvent>, Refusal> {
     let token = match (token, command) {
-        (None, Command::Issue(issue)) => return decide_issue(issue, now),
-        (Some(_), Command::Issue(_)) => return Err(Refusal::Exists),
+        (None, Command::Issue(issue)) => {
+            return decide_issue(issue, now).map(|token| vec![TokenEvent::Issued(token)]);
+        }
+        (None, Command::Import(issue)) => {
+            return decide_issue(issue, now).map(|token| vec![TokenEvent::Imported(token)]);
+        }
+        (Some(_), Command::Issue(_) | Command::Import(_)) => return Err(Refusal::Exists),
         (None, _) => return Err(Refusal::Unknown),
         (Some(token), _) => token,
     };
     if token.lifecycle == Lifecycle::Revoked {
         return match command {
-            Command::Revoke(_) => Ok(Vec::new()),
+            Command::Revoke(_) | Command::AnnounceExpiry => Ok(Vec::new()),
             _ => Err(Refusal::Revoked),
         };
     }
     match (command, token.lifecycle) {
-        (Command::Issue(_), _) => Err(Refusal::Exists),
+        (Command::Issue(_) | Command::Import(_), _) => Err(Refusal::Exists),
         (Command::Change(change), _) => decide_change(token, change, now),
         (Command::Rotate(rotate), _) => decide_rotate(token, rotate, now),
         (Command::Suspend, Lifecycle::Active) => Ok(vec![TokenEvent::Suspended(Empty {})]),
@@ -71,10 +77,19 @@ pub fn decide(
         (Command::Revoke(reason), _) => {
             Ok(vec![TokenEvent::Revoked(TokenRevoked { reason: *reason })])
         }
+        (Command::AnnounceExpiry, _) => Ok(decide_notice(token, now).into_iter().collect()),
     }
 }
 
-fn decide_issue(issue: &Issue, now: DateTime<Utc>) -> Result<Vec<TokenEvent>, Refusal> {
+/// Of several notices that were missed only the one that is true now is given.
+fn decide_notice(token: &Token, now: DateTime<Utc>) -> Option<TokenEvent> {
+    let expires_at = token.validity.expires_at.filter(|end| *end > now)?;
+    let days = notice_at(expires_at - now)?;
+    let news = token.expiry_notice.is_none_or(|given| days < given);
+    news.then_some(TokenEvent::Expiring(TokenExpiring { days, expires_at }))
+}
+
+fn decide_issue(issue: &Issue, now: DateTime<Utc>) -> Result<Box<TokenIssued>, Refusal> {
     let token = &issue.token;
     if token.scopes.len() > MAX_SCOPES {
         return Err(Refusal::TooManyScopes);
@@ -84,7 +99,7 @@ fn decide_issue(issue: &Issue, now: DateTime<Utc>) -> Result<Vec<TokenEvent>, Re
         expires_at: token.expires_at,
     };
     validity.check(now, issue.longest)?;
-    Ok(vec![TokenEvent::Issued(Box::new(token.clone()))])
+    Ok(Box::new(token.clone()))
 }
 
 fn decide_change(

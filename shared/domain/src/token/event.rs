@@ -16,6 +16,8 @@ use crate::secret::{Environment, SecretHash};
 pub enum TokenEvent {
     #[serde(rename = "TokenIssued")]
     Issued(Box<TokenIssued>),
+    #[serde(rename = "TokenImported")]
+    Imported(Box<TokenIssued>),
     #[serde(rename = "TokenRenamed")]
     Renamed(TokenRenamed),
     #[serde(rename = "TokenScopesChanged")]
@@ -32,6 +34,8 @@ pub enum TokenEvent {
     Resumed(Empty),
     #[serde(rename = "TokenRevoked")]
     Revoked(TokenRevoked),
+    #[serde(rename = "TokenExpiring")]
+    Expiring(TokenExpiring),
 }
 
 /// A fact that says everything by its name.
@@ -39,7 +43,7 @@ pub enum TokenEvent {
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
 
-/// A token came into being.
+/// A token came into being, or was brought here from the system that issued it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenIssued {
@@ -119,6 +123,16 @@ pub struct TokenRevoked {
     pub reason: RevocationReason,
 }
 
+/// Its expiry has come near. Told once for each of [`super::EXPIRY_NOTICES`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenExpiring {
+    /// How many days, at most, are left.
+    pub days: u16,
+    /// First moment at which it works no more.
+    pub expires_at: DateTime<Utc>,
+}
+
 /// Why a token was revoked; modelled on the reason codes of RFC 5280, section 5.3.1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -136,6 +150,8 @@ pub enum RevocationReason {
     CessationOfOperation,
     /// Its account was deleted.
     AccountDeleted,
+    /// It was found where everybody can read it.
+    Leaked,
 }
 
 impl RevocationReason {
@@ -149,6 +165,7 @@ impl RevocationReason {
             Self::Superseded => "superseded",
             Self::CessationOfOperation => "cessation_of_operation",
             Self::AccountDeleted => "account_deleted",
+            Self::Leaked => "leaked",
         }
     }
 }

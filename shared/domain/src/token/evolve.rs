@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::event::TokenEvent;
+use super::expiry::notice_at;
 use super::fields::Validity;
 use super::state::{Lifecycle, Secret, Token};
 use crate::BrokenHistory;
@@ -19,7 +20,7 @@ pub fn evolve(
     at: DateTime<Utc>,
 ) -> Result<Token, BrokenHistory> {
     let mut token = match (token, event) {
-        (None, TokenEvent::Issued(issued)) => {
+        (None, TokenEvent::Issued(issued) | TokenEvent::Imported(issued)) => {
             return Ok(Token {
                 id,
                 account_id: issued.account_id,
@@ -39,6 +40,7 @@ pub fn evolve(
                 lifecycle: Lifecycle::Active,
                 revocation_reason: None,
                 revoked_at: None,
+                expiry_notice: issued.expires_at.and_then(|end| notice_at(end - at)),
                 issued_by: issued.issued_by,
                 created_at: at,
                 updated_at: at,
@@ -46,11 +48,13 @@ pub fn evolve(
             });
         }
         (None, _) => return Err(BrokenHistory::NotBegun(id.0)),
-        (Some(_), TokenEvent::Issued(_)) => return Err(BrokenHistory::BegunTwice(id.0)),
+        (Some(_), TokenEvent::Issued(_) | TokenEvent::Imported(_)) => {
+            return Err(BrokenHistory::BegunTwice(id.0));
+        }
         (Some(token), _) => token,
     };
     match event {
-        TokenEvent::Issued(_) => {}
+        TokenEvent::Issued(_) | TokenEvent::Imported(_) => {}
         TokenEvent::Renamed(it) => token.name = it.name.clone(),
         TokenEvent::ScopesChanged(it) => token.scopes = it.scopes.clone(),
         TokenEvent::ExpiryChanged(it) => {
@@ -58,6 +62,7 @@ pub fn evolve(
                 not_before: it.not_before,
                 expires_at: it.expires_at,
             };
+            token.expiry_notice = it.expires_at.and_then(|end| notice_at(end - at));
         }
         TokenEvent::MetadataChanged(it) => token.metadata = it.metadata.clone(),
         TokenEvent::Rotated(it) => {
@@ -79,6 +84,7 @@ pub fn evolve(
             token.revocation_reason = Some(it.reason);
             token.revoked_at = Some(at);
         }
+        TokenEvent::Expiring(it) => token.expiry_notice = Some(it.days),
     }
     token.updated_at = at;
     token.version += 1;

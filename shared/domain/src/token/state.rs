@@ -84,6 +84,9 @@ pub struct Token {
     pub revocation_reason: Option<RevocationReason>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// The last notice of its expiry, in days ahead. Notices that its whole life was too short for
+    /// count as given.
+    pub expiry_notice: Option<u16>,
     /// The token that was used to issue it, if one was.
     pub issued_by: Option<TokenId>,
     /// When it came into being.
@@ -95,6 +98,12 @@ pub struct Token {
 }
 
 impl Token {
+    /// Whether it takes up one of the places that its account has for tokens.
+    #[must_use]
+    pub fn is_live(&self, now: DateTime<Utc>) -> bool {
+        matches!(self.status(now), Status::Active | Status::Suspended)
+    }
+
     /// What people see at `now`.
     #[must_use]
     pub fn status(&self, now: DateTime<Utc>) -> Status {

@@ -28,10 +28,12 @@ pub(crate) fn event(stream: u128, version: u64) -> NewEvent {
         external_id: Some(format!("stream {stream} – version {version}")),
         identity: None,
         role: Role::User,
+        token_limit: None,
     };
     NewEvent {
         event_id: Uuid::from_u128((stream << 32) | u128::from(version)),
         stream: Stream::Account(AccountId(Uuid::from_u128(stream))),
+        account_id: AccountId(Uuid::from_u128(stream)),
         stream_version: version,
         event: Event::Account(AccountEvent::Registered(registered)),
         actor: "operator:test".to_owned(),

@@ -17,6 +17,7 @@ pub const ALL: &[&Setting] = &[
     &jwt::JWT_HS256_SECRET,
     &tokens::TOKEN_BRAND,
     &tokens::MAX_TOKEN_LIFETIME_DAYS,
+    &tokens::ACCOUNT_TOKEN_LIMIT,
     &verification::CACHE_BYTES,
     &verification::STALE_POLICY,
     &verification::STALE_LIMIT_SECONDS,

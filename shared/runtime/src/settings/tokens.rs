@@ -21,13 +21,28 @@ pub(super) const MAX_TOKEN_LIFETIME_DAYS: Setting = Setting {
     example: "",
 };
 
+pub(super) const ACCOUNT_TOKEN_LIMIT: Setting = Setting {
+    name: "ACCOUNT_TOKEN_LIMIT",
+    default: DefaultValue::Same("10000"),
+    meaning: "How many live tokens an account may have that has no `token_limit` of its own; 0 is \
+              unlimited.",
+    secret: false,
+    read_by: &[Binary::Api],
+    example: "",
+};
+
 /// The rules for new tokens.
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
     pub brand: String,
     /// `None` is unlimited.
     pub max_lifetime_days: Option<u32>,
+    /// `None` is unlimited.
+    pub account_token_limit: Option<u32>,
 }
+
+/// The live tokens of an account with a limit are counted at each issue, under a lock.
+const MOST_TOKENS: u32 = 100_000;
 
 /// A hundred years: beyond it dates leave the calendar that databases and people share.
 const LONGEST_DAYS: u32 = 36_500;
@@ -47,8 +62,14 @@ impl TokenSettings {
             let reason = format!("it is at most {LONGEST_DAYS}, or 0 for no limit");
             return Err(source.invalid(&MAX_TOKEN_LIFETIME_DAYS, reason));
         }
+        let limit: u32 = source.required(&ACCOUNT_TOKEN_LIMIT)?;
+        if limit > MOST_TOKENS {
+            let reason = format!("it is at most {MOST_TOKENS}, or 0 for no limit");
+            return Err(source.invalid(&ACCOUNT_TOKEN_LIMIT, reason));
+        }
         Ok(Self {
             brand,
+            account_token_limit: Some(limit).filter(|limit| *limit > 0),
             max_lifetime_days: Some(days).filter(|days| *days > 0),
         })
     }

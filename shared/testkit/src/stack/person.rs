@@ -6,6 +6,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use crate::http::http_client;
+
 /// An answer, read whole.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -64,13 +66,8 @@ pub struct Person {
 
 impl Person {
     pub(super) fn new(at: SocketAddr, credential: Option<(&'static str, String)>) -> Self {
-        // Nothing between a test and its own server.
-        let client = Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client without TLS");
         Self {
-            client,
+            client: http_client(),
             base: format!("http://{at}"),
             credential,
         }
