@@ -13,6 +13,7 @@ use tollkeeper_usage::Spool;
 use uuid::Uuid;
 
 use crate::commands::Commands;
+use crate::seal::Sealer;
 
 /// The parts of a running API. Clones share them.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Parts {
     pub clock: SharedClock,
     /// Makes ids and secrets.
     pub entropy: SharedEntropy,
+    /// Seals secrets at rest; none if no key is configured.
+    pub sealer: Option<Sealer>,
     /// What the API was told to be.
     pub policy: Policy,
 }

@@ -12,6 +12,7 @@ mod http;
 pub mod readiness;
 pub mod relay;
 mod router;
+pub mod seal;
 pub mod settings;
 mod tokens;
 mod verification;

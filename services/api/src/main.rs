@@ -8,6 +8,7 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
+use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{App, Commands, Fronts, Parts, readiness, relay};
 use tollkeeper_authn::postgres::PostgresSource;
@@ -112,6 +113,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         engine: engine.clone(),
         spool,
         clock,
+        sealer: Sealer::new(&settings.seal.keys, entropy.clone()),
         entropy,
         policy: settings.policy(brand),
     });

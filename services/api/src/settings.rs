@@ -8,8 +8,8 @@ use tollkeeper_domain::secret::{BadBrand, Brand};
 use tollkeeper_runtime::health::Need;
 use tollkeeper_runtime::settings::{
     self, Binary, BrokerSettings, DatabaseSettings, InternalListenSettings, JwtSettings,
-    ListenSettings, LogSettings, OperatorSettings, SettingsError, Source, SpoolFull, TokenSettings,
-    UsageSettings, VerificationSettings,
+    ListenSettings, LogSettings, OperatorSettings, SealSettings, SettingsError, Source, SpoolFull,
+    TokenSettings, UsageSettings, VerificationSettings,
 };
 use tollkeeper_usage::{FullPolicy, SpoolSettings};
 
@@ -31,6 +31,8 @@ pub struct ApiSettings {
     tokens: TokenSettings,
     operators: OperatorSettings,
     jwt: Option<JwtSettings>,
+    /// What seals secrets at rest.
+    pub seal: SealSettings,
     verification: VerificationSettings,
     spool: settings::SpoolSettings,
     usage: UsageSettings,
@@ -59,6 +61,7 @@ impl ApiSettings {
             tokens: TokenSettings::read(source)?,
             operators: OperatorSettings::read(source)?,
             jwt: JwtSettings::read(source)?,
+            seal: SealSettings::read(source)?,
             verification: VerificationSettings::read(source)?,
             spool: settings::SpoolSettings::read(source)?,
             usage: UsageSettings::read(source)?,

@@ -19,7 +19,8 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tollkeeper_runtime::settings::{
-    Binary, InternalListenSettings, ListenSettings, LogSettings, OperatorSettings, Source,
+    Binary, InternalListenSettings, ListenSettings, LogSettings, OperatorSettings, SealSettings,
+    Source,
 };
 
 use crate::out::say;
@@ -63,7 +64,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 
 async fn start(folder: &Folder, addresses: Addresses) -> Result<Stack, Error> {
     ports::check(addresses)?;
-    let secrets = Secrets::load_or_make(folder)?;
+    let seal = SealSettings::read(&Source::from_process(Binary::Api)?)?;
+    let secrets = Secrets::load_or_make(folder, seal.keys)?;
     let (mut stack, secrets) = Stack::start(folder, addresses, secrets).await?;
     stack.wait_until_ready(addresses).await?;
     let token = first_token::ensure(folder, addresses.public, &secrets.operator_key).await?;

@@ -38,7 +38,9 @@ pub(super) fn start_api(around: &Surroundings<'_>) -> Result<Process, Error> {
         .env(
             "TOLLKEEPER_OPERATOR_KEY",
             around.secrets.operator_keys(others),
-        );
+        )
+        .env("TOLLKEEPER_SEAL_KEYS", around.secrets.seal_keys().expose())
+        .env_remove("TOLLKEEPER_SEAL_KEYS_FILE");
     if std::env::var_os("TOLLKEEPER_SPOOL_DIR").is_none() {
         command.env("TOLLKEEPER_SPOOL_DIR", around.folder.join("spool"));
     }

@@ -26,6 +26,7 @@ mod jwt;
 mod listen;
 mod log;
 mod operators;
+mod seal;
 mod spool;
 mod tokens;
 mod usage;
@@ -39,9 +40,18 @@ pub use listen::{InternalListenSettings, ListenSettings};
 pub use log::{LogFormat, LogSettings};
 pub use names::{Binary, DefaultValue, Setting};
 pub use operators::{OperatorKey, OperatorSettings};
+pub use seal::{SealKey, SealSettings};
 pub use source::Source;
 pub use spool::{SpoolFull, SpoolSettings};
 pub use tokens::TokenSettings;
 pub use usage::{UsageIp, UsageSettings};
 pub use values::{ByteSize, NetworkList, Secret};
 pub use verification::{StalePolicy, VerificationSettings};
+
+/// Whether a key may have this name, which logs and rows show.
+fn well_named(name: &str) -> bool {
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
+    };
+    (1..=50).contains(&name.len()) && name.bytes().all(allowed)
+}

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::names::{Binary, DefaultValue, Setting};
-use super::{NetworkList, Secret, SettingsError, Source};
+use super::{NetworkList, Secret, SettingsError, Source, well_named};
 
 /// Shorter keys could be guessed.
 const KEY_MIN_CHARS: usize = 32;
@@ -93,11 +93,4 @@ impl FromStr for KeyList {
         }
         Ok(Self(keys))
     }
-}
-
-fn well_named(name: &str) -> bool {
-    let allowed = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
-    };
-    (1..=50).contains(&name.len()) && name.bytes().all(allowed)
 }

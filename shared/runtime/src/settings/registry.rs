@@ -1,7 +1,9 @@
 //! The registry: every setting there is.
 
 use super::names::Setting;
-use super::{broker, database, jwt, listen, log, operators, spool, tokens, usage, verification};
+use super::{
+    broker, database, jwt, listen, log, operators, seal, spool, tokens, usage, verification,
+};
 
 /// All settings, in the order of the reference.
 pub const ALL: &[&Setting] = &[
@@ -15,6 +17,7 @@ pub const ALL: &[&Setting] = &[
     &jwt::JWT_ISSUER,
     &jwt::JWT_AUDIENCE,
     &jwt::JWT_HS256_SECRET,
+    &seal::SEAL_KEYS,
     &tokens::TOKEN_BRAND,
     &tokens::MAX_TOKEN_LIFETIME_DAYS,
     &tokens::ACCOUNT_TOKEN_LIMIT,
