@@ -8,10 +8,11 @@ use sqlx::PgPool;
 use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_authn::Engine;
 use tollkeeper_domain::secret::Brand;
-use tollkeeper_runtime::settings::{JwtSettings, NetworkList, OperatorKey, UsageIp};
+use tollkeeper_runtime::settings::{NetworkList, OperatorKey, UsageIp};
 use tollkeeper_usage::Spool;
 use uuid::Uuid;
 
+use crate::caller::jwt::JwtPolicy;
 use crate::commands::Commands;
 use crate::seal::Sealer;
 
@@ -49,7 +50,7 @@ pub struct Policy {
     /// Who may do everything.
     pub operators: Vec<OperatorKey>,
     /// What an account's JWT must prove; none if JWTs are off.
-    pub jwt: Option<JwtSettings>,
+    pub jwt: Option<JwtPolicy>,
     /// Whose forwarded headers are believed.
     pub trusted_proxies: NetworkList,
     /// How much of a client's address is kept.

@@ -18,5 +18,7 @@ mod tokens;
 mod verification;
 
 pub use app::{App, Parts, Policy};
+pub use caller::jwks::{BadSet, CannotLoad, Keys};
+pub use caller::jwt::{JwtPolicy, SignedBy};
 pub use commands::Commands;
 pub use front::{Front, Fronts};

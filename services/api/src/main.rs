@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
-use tollkeeper_api::{App, Commands, Fronts, Parts, readiness, relay};
+use tollkeeper_api::{App, Commands, Fronts, JwtPolicy, Parts, SignedBy, readiness, relay};
 use tollkeeper_authn::postgres::PostgresSource;
 use tollkeeper_authn::{Engine, hints};
 use tollkeeper_event_store::Writer;
@@ -78,6 +78,16 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(settings.listen.address)
         .await
         .map_err(|error| format!("TOLLKEEPER_LISTEN {}: {error}", settings.listen.address))?;
+    let jwt = settings
+        .jwt(&clock)
+        .map_err(|error| format!("TOLLKEEPER_JWT_JWKS: {error}"))?;
+    let keys = match &jwt {
+        Some(JwtPolicy {
+            signed: SignedBy::PublicKeys(keys),
+            ..
+        }) => Some(keys.clone()),
+        _ => None,
+    };
     let spool = Spool::open(settings.spool(), clock.clone(), entropy.clone())?;
     let shape = PoolShape::new("tollkeeper-api", MANAGEMENT_CONNECTIONS);
     let pool = database::pool(&settings.database, &shape)?;
@@ -115,7 +125,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         clock,
         sealer: Sealer::new(&settings.seal.keys, entropy.clone()),
         entropy,
-        policy: settings.policy(brand),
+        policy: settings.policy(brand, jwt),
     });
 
     lifecycle.spawn_support("internal listener", |stop| internal.serve(stop));
@@ -128,6 +138,9 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
             "the spool is drained as far as it goes"
         );
     });
+    if let Some(keys) = keys {
+        lifecycle.spawn_support("keys of JWTs", |stop| keys.run(stop));
+    }
     lifecycle.spawn_support("verification", |stop| engine.clone().run(stop));
     let watched = engine.clone();
     lifecycle.spawn_support("proof watch", |stop| {

@@ -1,19 +1,23 @@
 //! The settings of this process, read once at its start.
 
+use std::sync::Arc;
 use std::thread;
 
 use chrono::TimeDelta;
+use jsonwebtoken::DecodingKey;
+use tollkeeper_ambient::SharedClock;
 use tollkeeper_authn::{EngineConfig, StalePolicy};
 use tollkeeper_domain::secret::{BadBrand, Brand};
 use tollkeeper_runtime::health::Need;
 use tollkeeper_runtime::settings::{
-    self, Binary, BrokerSettings, DatabaseSettings, InternalListenSettings, JwtSettings,
+    self, Binary, BrokerSettings, DatabaseSettings, InternalListenSettings, JwtKeys, JwtSettings,
     ListenSettings, LogSettings, OperatorSettings, SealSettings, SettingsError, Source, SpoolFull,
     TokenSettings, UsageSettings, VerificationSettings,
 };
 use tollkeeper_usage::{FullPolicy, SpoolSettings};
 
 use crate::app::Policy;
+use crate::{CannotLoad, JwtPolicy, Keys, SignedBy};
 
 /// All settings of the API.
 #[derive(Debug)]
@@ -121,15 +125,38 @@ impl ApiSettings {
         self.tokens.account_token_limit
     }
 
+    /// What an account's JWT must prove; none if JWTs are off.
+    ///
+    /// # Errors
+    /// If its keys are in a file that cannot be read.
+    pub fn jwt(&self, clock: &SharedClock) -> Result<Option<JwtPolicy>, CannotLoad> {
+        let Some(jwt) = self.jwt.clone() else {
+            return Ok(None);
+        };
+        let signed = match jwt.keys {
+            JwtKeys::Hs256(secret) => {
+                SignedBy::Secret(DecodingKey::from_secret(secret.expose().as_bytes()))
+            }
+            JwtKeys::Jwks(source) => {
+                SignedBy::PublicKeys(Arc::new(Keys::new(source, clock.clone())?))
+            }
+        };
+        Ok(Some(JwtPolicy {
+            issuer: jwt.issuer,
+            audience: jwt.audience,
+            signed,
+        }))
+    }
+
     /// What the handlers need of the settings.
     #[must_use]
-    pub fn policy(self, brand: Brand) -> Policy {
+    pub fn policy(self, brand: Brand, jwt: Option<JwtPolicy>) -> Policy {
         let days = self.tokens.max_lifetime_days;
         Policy {
             brand,
             longest_lifetime: days.map(|days| TimeDelta::days(days.into())),
             operators: self.operators.keys,
-            jwt: self.jwt,
+            jwt,
             trusted_proxies: self.operators.trusted_proxies,
             usage_ip: self.usage.ip,
         }

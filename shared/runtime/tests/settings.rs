@@ -5,9 +5,9 @@
 use std::fs;
 
 use tollkeeper_runtime::settings::{
-    Binary, BrokerSettings, ByteSize, DatabaseSettings, InternalListenSettings, JwtSettings,
-    ListenSettings, LogSettings, OperatorSettings, SettingsError, Source, SpoolFull, SpoolSettings,
-    TokenSettings, UsageSettings, VerificationSettings,
+    Binary, BrokerSettings, ByteSize, DatabaseSettings, InternalListenSettings, JwksSource,
+    JwtKeys, JwtSettings, ListenSettings, LogSettings, OperatorSettings, SettingsError, Source,
+    SpoolFull, SpoolSettings, TokenSettings, UsageSettings, VerificationSettings,
 };
 
 fn source(pairs: &[(&str, &str)]) -> Source {
@@ -160,6 +160,60 @@ fn half_a_jwt_configuration_is_refused() {
         ("TOLLKEEPER_JWT_HS256_SECRET", "short"),
     ]);
     assert!(refused(JwtSettings::read(&weak)).contains("32 bytes"));
+}
+
+#[test]
+fn keys_of_jwts_are_a_secret_or_a_set() {
+    let read = |more: &[(&str, &str)]| {
+        let mut pairs = vec![
+            ("TOLLKEEPER_JWT_ISSUER", "https://login.example.com"),
+            ("TOLLKEEPER_JWT_AUDIENCE", "tollkeeper"),
+        ];
+        pairs.extend(more);
+        JwtSettings::read(&source(&pairs))
+    };
+    for (text, expected) in [
+        ("/etc/keys.json", JwksSource::File("/etc/keys.json".into())),
+        ("keys.json", JwksSource::File("keys.json".into())),
+    ] {
+        let settings = read(&[("TOLLKEEPER_JWT_JWKS", text)]).unwrap().unwrap();
+        assert!(matches!(settings.keys, JwtKeys::Jwks(found) if found == expected));
+    }
+    for url in [
+        "https://login.example.com/keys",
+        "http://localhost:8080/keys",
+        "http://127.0.0.2/keys",
+        "http://[::1]:1/keys",
+    ] {
+        let settings = read(&[("TOLLKEEPER_JWT_JWKS", url)]).unwrap().unwrap();
+        let found = matches!(settings.keys, JwtKeys::Jwks(JwksSource::Url(found)) if found == url);
+        assert!(found, "{url}");
+    }
+    for (url, why) in [
+        ("http://login.example.com/keys", "https"),
+        ("http://localhost.example.com/keys", "https"),
+        ("http://10.0.0.1/keys", "https"),
+        ("ftp://localhost/keys", "https"),
+        ("file:///etc/keys.json", "https"),
+        ("https://", "not a URL"),
+        ("https://user:hunter2@login.example.com/keys", "password"),
+    ] {
+        let message = refused(read(&[("TOLLKEEPER_JWT_JWKS", url)]));
+        assert!(message.starts_with("TOLLKEEPER_JWT_JWKS"), "{message}");
+        assert!(
+            message.contains(why) && !message.contains("hunter2"),
+            "{message}"
+        );
+    }
+    let long = "s".repeat(32);
+    let both = refused(read(&[
+        ("TOLLKEEPER_JWT_JWKS", "keys.json"),
+        ("TOLLKEEPER_JWT_HS256_SECRET", &long),
+    ]));
+    assert!(both.contains("TOLLKEEPER_JWT_JWKS"), "{both}");
+    assert!(both.contains("TOLLKEEPER_JWT_HS256_SECRET"), "{both}");
+    assert!(!both.contains(&long), "{both}");
+    assert!(refused(read(&[])).starts_with("TOLLKEEPER_JWT_HS256_SECRET"));
 }
 
 #[test]

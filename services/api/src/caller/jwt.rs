@@ -1,11 +1,15 @@
-//! JWTs of account holders (RFC 7519), signed with the shared secret (HS256).
+//! JWTs of account holders (RFC 7519), signed with the shared secret (HS256) or with one of the
+//! issuer's private keys. What a JWT says of itself chooses among the issuer's public keys and
+//! nothing else: a key is used with the algorithm that it is for.
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use std::sync::Arc;
+
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::Deserialize;
 use tollkeeper_domain::account::Identity;
 use tollkeeper_domain::scope::ScopeSet;
-use tollkeeper_runtime::settings::JwtSettings;
 
+use super::jwks::{Keys, NoKey};
 use crate::http::problem::Problem;
 
 /// How far the issuer's clock may be off, in seconds.
@@ -32,22 +36,51 @@ pub(crate) struct Holder {
     pub(crate) granted: Option<ScopeSet>,
 }
 
+/// What a JWT must prove.
+#[derive(Debug)]
+pub struct JwtPolicy {
+    /// Its `iss`.
+    pub issuer: String,
+    /// Its `aud`, or one of them.
+    pub audience: String,
+    /// By what its signature is checked.
+    pub signed: SignedBy,
+}
+
+/// By what signatures are checked: one of the two, never both.
+#[derive(Debug)]
+pub enum SignedBy {
+    /// The secret shared with the issuer.
+    Secret(DecodingKey),
+    /// The issuer's public keys.
+    PublicKeys(Arc<Keys>),
+}
+
 /// Checks a JWT at `now`, in seconds since the Unix epoch, and tells whom it names.
 ///
 /// # Errors
-/// 401 that says which check it did not pass; nothing of the JWT is in it.
-pub(crate) fn check(settings: &JwtSettings, jwt: &[u8], now: i64) -> Result<Holder, Problem> {
+/// 401 that says which check it did not pass; nothing of the JWT is in it. 503 if the issuer's keys
+/// are not known.
+pub(crate) async fn check(policy: &JwtPolicy, jwt: &[u8], now: i64) -> Result<Holder, Problem> {
     let refused = |why: &str| Problem::bad_credential("INVALID_JWT", why);
-    // The algorithm is pinned: what the JWT says of itself chooses nothing.
-    let mut validation = Validation::new(Algorithm::HS256);
-    validation.set_issuer(&[&settings.issuer]);
-    validation.set_audience(&[&settings.audience]);
+    let unproven = || refused("the JWT's signature, issuer, audience or form is not accepted");
+    let header = decode_header(jwt).map_err(|_| unproven())?;
+    // RFC 7515, section 4.1.11: what must be understood and is not.
+    if header.crit.is_some() {
+        return Err(unproven());
+    }
+    let (algorithm, key) = match &policy.signed {
+        SignedBy::Secret(key) => (Algorithm::HS256, key.clone()),
+        SignedBy::PublicKeys(keys) => chosen(keys, &header).await?.ok_or_else(unproven)?,
+    };
+    let mut validation = Validation::new(algorithm);
+    validation.set_issuer(&[&policy.issuer]);
+    validation.set_audience(&[&policy.audience]);
     validation.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);
     // Times are compared below, with the clock that was passed in.
     validation.validate_exp = false;
-    let key = DecodingKey::from_secret(settings.hs256_secret.expose().as_bytes());
     let claims = decode::<Claims>(jwt, &key, &validation)
-        .map_err(|_| refused("the JWT's signature, issuer, audience or form is not accepted"))?
+        .map_err(|_| unproven())?
         .claims;
     if claims.exp.saturating_add(LEEWAY) <= now {
         return Err(refused("the JWT has expired"));
@@ -70,27 +103,49 @@ pub(crate) fn check(settings: &JwtSettings, jwt: &[u8], now: i64) -> Result<Hold
             .collect()
     });
     let identity = Identity {
-        issuer: settings.issuer.clone(),
+        issuer: policy.issuer.clone(),
         subject: claims.sub,
     };
     Ok(Holder { identity, granted })
+}
+
+/// The public key that a JWT names, and the one algorithm it is used with; none if it names none.
+async fn chosen(keys: &Keys, header: &Header) -> Result<Option<(Algorithm, DecodingKey)>, Problem> {
+    let asymmetric = [
+        Algorithm::RS256,
+        Algorithm::PS256,
+        Algorithm::ES256,
+        Algorithm::EdDSA,
+    ];
+    // Nothing else may have the source read again.
+    let Some(kid) = header
+        .kid
+        .as_deref()
+        .filter(|_| asymmetric.contains(&header.alg))
+    else {
+        return Ok(None);
+    };
+    match keys.find(kid, header.alg).await {
+        Ok(key) => Ok(Some((header.alg, key))),
+        Err(NoKey::Unknown) => Ok(None),
+        Err(NoKey::Unavailable) => Err(Problem::known_unavailable()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use jsonwebtoken::{EncodingKey, Header, encode};
     use serde_json::{Value, json};
-    use tollkeeper_runtime::settings::Secret;
 
     use super::*;
 
     const SECRET: &str = "a shared secret of more than 32 bytes";
 
-    fn settings() -> JwtSettings {
-        JwtSettings {
+    fn policy() -> JwtPolicy {
+        JwtPolicy {
             issuer: "https://id.example.com".into(),
             audience: "tollkeeper".into(),
-            hs256_secret: Secret::new(SECRET),
+            signed: SignedBy::Secret(DecodingKey::from_secret(SECRET.as_bytes())),
         }
     }
 
@@ -117,18 +172,21 @@ mod tests {
         claims
     }
 
-    #[test]
-    fn a_good_one_names_issuer_and_subject() {
+    #[tokio::test]
+    async fn a_good_one_names_issuer_and_subject() {
         let jwt = sign(Algorithm::HS256, SECRET, &claims(json!({})));
-        let identity = check(&settings(), jwt.as_bytes(), 999).unwrap().identity;
+        let identity = check(&policy(), jwt.as_bytes(), 999)
+            .await
+            .unwrap()
+            .identity;
         assert_eq!(
             (identity.issuer.as_str(), identity.subject.as_str()),
             ("https://id.example.com", "user-1")
         );
     }
 
-    #[test]
-    fn every_claim_is_needed_and_checked() {
+    #[tokio::test]
+    async fn every_claim_is_needed_and_checked() {
         for patch in [
             json!({"iss": "https://evil.example.com"}),
             json!({"aud": "somebody else"}),
@@ -143,12 +201,15 @@ mod tests {
             json!({"sub": null}),
         ] {
             let jwt = sign(Algorithm::HS256, SECRET, &claims(patch.clone()));
-            assert!(check(&settings(), jwt.as_bytes(), 1000).is_err(), "{patch}");
+            assert!(
+                check(&policy(), jwt.as_bytes(), 1000).await.is_err(),
+                "{patch}"
+            );
         }
     }
 
-    #[test]
-    fn other_keys_and_algorithms_are_refused() {
+    #[tokio::test]
+    async fn other_keys_and_algorithms_are_refused() {
         let other = sign(
             Algorithm::HS256,
             "another secret of more than 32 bytes",
@@ -156,8 +217,14 @@ mod tests {
         );
         let stronger = sign(Algorithm::HS512, SECRET, &claims(json!({})));
         let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiJ1c2VyLTEifQ.";
-        for jwt in [other.as_str(), stronger.as_str(), none, "a.b.c", ".."] {
-            assert!(check(&settings(), jwt.as_bytes(), 1).is_err());
+        let mut critical = Header::new(Algorithm::HS256);
+        critical.crit = Some(vec!["exp".to_owned()]);
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        let critical = encode(&critical, &claims(json!({})), &key).unwrap();
+        let bad = [other, stronger, critical].map(String::into_bytes);
+        let bad = bad.iter().map(Vec::as_slice);
+        for jwt in bad.chain([none.as_bytes(), b"a.b.c", b".."]) {
+            assert!(check(&policy(), jwt, 1).await.is_err());
         }
     }
 }

@@ -2,7 +2,8 @@
 //! that it cannot be reached without.
 
 mod credential;
-mod jwt;
+pub(crate) mod jwks;
+pub(crate) mod jwt;
 mod privilege;
 
 use credential::presented;

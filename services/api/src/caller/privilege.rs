@@ -158,13 +158,13 @@ async fn by_token(app: &App, token: &[u8]) -> Result<Caller, Problem> {
 }
 
 async fn by_jwt(app: &App, token: &[u8]) -> Result<Caller, Problem> {
-    let Some(settings) = &app.policy.jwt else {
+    let Some(policy) = &app.policy.jwt else {
         return Err(Problem::bad_credential(
             "INVALID_JWT",
             "JWTs are not accepted here",
         ));
     };
-    let holder = jwt::check(settings, token, app.now().timestamp())?;
+    let holder = jwt::check(policy, token, app.now().timestamp()).await?;
     let found = accounts::find_by_identity(&app.pool, &holder.identity).await?;
     let account = found.map(|row| row.account);
     match account.as_ref().map(|account| account.lifecycle) {

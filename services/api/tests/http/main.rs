@@ -12,6 +12,7 @@ mod availability;
 mod bad_input;
 mod callers;
 mod forward_auth;
+mod jwks;
 mod jwt;
 mod races;
 mod raw;

@@ -35,7 +35,7 @@ mod verification;
 pub use broker::BrokerSettings;
 pub use database::DatabaseSettings;
 pub use error::SettingsError;
-pub use jwt::JwtSettings;
+pub use jwt::{JwksSource, JwtKeys, JwtSettings};
 pub use listen::{InternalListenSettings, ListenSettings};
 pub use log::{LogFormat, LogSettings};
 pub use names::{Binary, DefaultValue, Setting};

@@ -17,6 +17,7 @@ pub const ALL: &[&Setting] = &[
     &jwt::JWT_ISSUER,
     &jwt::JWT_AUDIENCE,
     &jwt::JWT_HS256_SECRET,
+    &jwt::JWT_JWKS,
     &seal::SEAL_KEYS,
     &tokens::TOKEN_BRAND,
     &tokens::MAX_TOKEN_LIFETIME_DAYS,
