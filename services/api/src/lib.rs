@@ -16,6 +16,7 @@ pub mod seal;
 pub mod settings;
 mod tokens;
 mod verification;
+mod whoami;
 
 pub use app::{App, Parts, Policy};
 pub use caller::jwks::{BadSet, CannotLoad, Keys};

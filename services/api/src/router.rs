@@ -1,19 +1,20 @@
 //! All routes on one page, grouped by who calls them. Those of reverse proxies, under
 //! `/v1/forward-auth`, are taken out before: see [`crate::front`].
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::caller::OwnAccount;
 use crate::http::body::MAX_BODY_BYTES;
 use crate::http::problem::Problem;
 use crate::http::{deadline, request_id};
 use crate::verification::rpc;
-use crate::{accounts, tokens};
+use crate::{accounts, tokens, whoami};
 
 /// Everything but forward-auth.
 pub(crate) fn router(app: App) -> Router {
@@ -47,10 +48,31 @@ pub(crate) fn router(app: App) -> Router {
         )
         .route("/v1/tokens/{id}/rotate", post(tokens::rotate::handle))
         .route("/v1/tokens/{id}/suspend", post(tokens::suspend::suspend))
-        .route("/v1/tokens/{id}/resume", post(tokens::suspend::resume));
+        .route("/v1/tokens/{id}/resume", post(tokens::suspend::resume))
+        .route("/v1/whoami", get(whoami::handle));
+
+    // Account holders, and programs with a token, each for their own account alone.
+    let self_service = Router::new()
+        .route(
+            "/settings/api-tokens",
+            post(tokens::issue::handle).get(tokens::list::handle),
+        )
+        .route(
+            "/settings/api-tokens/{id}",
+            get(tokens::get::handle).delete(tokens::revoke::handle),
+        )
+        .layer(Extension(OwnAccount));
+
+    // Services that issue tokens for the users they know.
+    let services = Router::new().route(
+        "/api/tokens",
+        post(tokens::service::issue::handle).get(tokens::service::list::handle),
+    );
 
     verifiers
         .merge(management)
+        .merge(self_service)
+        .merge(services)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::not_found("path"))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

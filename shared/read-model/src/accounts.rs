@@ -1,5 +1,7 @@
 //! `accounts` and `account_profiles`: the owners of tokens, and their personal data.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgExecutor;
@@ -124,7 +126,8 @@ pub async fn find(
     sqlx::query_as!(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
-            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\", p.email as \"email?\"
+            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\",
+            p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where a.id = $1 and ($2::uuid is null or a.id = $2)",
         id.0,
@@ -147,7 +150,8 @@ pub async fn find_by_identity(
     sqlx::query_as!(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
-            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\", p.email as \"email?\"
+            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\",
+            p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where a.identity_issuer = $1 and a.identity_subject = $2",
         identity.issuer,
@@ -171,7 +175,8 @@ pub async fn list(
     let rows = sqlx::query_as!(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
-            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\", p.email as \"email?\"
+            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\",
+            p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where ($1::uuid is null or a.id = $1)
             and ($2::text is null or a.external_id = $2)
@@ -186,4 +191,51 @@ pub async fn list(
     .fetch_all(db)
     .await?;
     rows.into_iter().map(Row::read).collect()
+}
+
+/// The account that the operator knows by this name, if it is within reach, whatever became of it.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn find_by_external_id(
+    db: impl PgExecutor<'_>,
+    reach: Reach,
+    external_id: &str,
+) -> Result<Option<AccountRow>, sqlx::Error> {
+    sqlx::query_as!(
+        Row,
+        "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
+            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\",
+            p.email as \"email?\"
+        from accounts as a left join account_profiles as p on p.account_id = a.id
+        where a.external_id = $1 and ($2::uuid is null or a.id = $2)",
+        external_id,
+        reach.account(),
+    )
+    .fetch_optional(db)
+    .await?
+    .map(Row::read)
+    .transpose()
+}
+
+/// By which names the operator knows those of these accounts that are within reach and have one.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn external_ids(
+    db: impl PgExecutor<'_>,
+    reach: Reach,
+    ids: &[AccountId],
+) -> Result<HashMap<AccountId, String>, sqlx::Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"select id, external_id as "external_id!" from accounts
+        where id = any ($1) and external_id is not null and ($2::uuid is null or id = $2)"#,
+        &ids,
+        reach.account(),
+    )
+    .fetch_all(db)
+    .await?;
+    let names = rows.into_iter();
+    Ok(names.map(|row| (row.id.into(), row.external_id)).collect())
 }

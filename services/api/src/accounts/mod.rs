@@ -6,3 +6,5 @@ pub(crate) mod list;
 pub(crate) mod register;
 pub(crate) mod suspend;
 mod view;
+
+pub(crate) use view::AccountView;

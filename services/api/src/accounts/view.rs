@@ -9,7 +9,7 @@ use tollkeeper_read_model::accounts::{AccountRow, Profile};
 use crate::http::problem::FieldErrors;
 
 #[derive(Debug, Serialize)]
-pub(super) struct AccountView {
+pub(crate) struct AccountView {
     id: AccountId,
     external_id: Option<String>,
     name: Option<String>,

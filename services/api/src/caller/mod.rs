@@ -4,11 +4,15 @@
 mod credential;
 pub(crate) mod jwks;
 pub(crate) mod jwt;
+mod own_account;
 mod privilege;
 
 use credential::presented;
 pub(crate) use credential::{Credential, preferred};
-pub(crate) use privilege::{AccountsRead, AccountsWrite, Allowed, TokensRead, TokensWrite, Verify};
+pub(crate) use own_account::OwnAccount;
+pub(crate) use privilege::{
+    AccountsRead, AccountsWrite, Allowed, Privilege, TokensRead, TokensWrite, Verify,
+};
 
 use tollkeeper_domain::account::{Identity, Role};
 use tollkeeper_domain::authority::Authority;
@@ -62,6 +66,24 @@ impl Caller {
             Self::Account {
                 account_id: None, ..
             } => "account:new".to_owned(),
+        }
+    }
+
+    /// Whether the caller may do what this management scope allows.
+    pub(crate) fn has(&self, scope: &str) -> bool {
+        match self {
+            Self::Operator { .. } => true,
+            Self::Token { scopes, .. } => scopes.covers(scope),
+            Self::Account { .. } => false,
+        }
+    }
+
+    /// The account that the caller belongs to, where there is one.
+    pub(crate) const fn account_id(&self) -> Option<AccountId> {
+        match self {
+            Self::Operator { .. } => None,
+            Self::Token { account_id, .. } => Some(*account_id),
+            Self::Account { account_id, .. } => *account_id,
         }
     }
 

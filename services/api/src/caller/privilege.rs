@@ -11,7 +11,7 @@ use tollkeeper_domain::authority::Authority;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_read_model::{Reach, accounts};
 
-use super::{Caller, Credential, jwt, presented};
+use super::{Caller, Credential, jwt, own_account, presented};
 use crate::app::App;
 use crate::http::problem::Problem;
 
@@ -71,10 +71,7 @@ impl<P: Privilege> FromRequestParts<App> for Allowed<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let credential = presented(&parts.headers)?
-            .only()?
-            .ok_or_else(Problem::unauthenticated)?;
-        let caller = identify(app, credential).await?;
+        let caller = <Caller as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         let held = match &caller {
             Caller::Operator { .. } => true,
             Caller::Token { scopes, .. } => scopes.covers(P::SCOPE),
@@ -84,10 +81,20 @@ impl<P: Privilege> FromRequestParts<App> for Allowed<P> {
             return Err(Problem::missing_scope(P::SCOPE));
         }
         Ok(Self {
-            reach: caller.reach(),
+            reach: own_account::reach(parts, &caller)?,
             caller,
             privilege: PhantomData,
         })
+    }
+}
+
+/// Anybody with a credential that works.
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let credential = presented(&parts.headers)?.only()?;
+        identify(app, credential.ok_or_else(Problem::unauthenticated)?).await
     }
 }
 

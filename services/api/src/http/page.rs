@@ -27,18 +27,25 @@ impl<T> Page<T> {
         id: impl Fn(&R) -> Uuid,
         view: impl Fn(R) -> T,
     ) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(0);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_cursor = rows
-            .last()
-            .filter(|_| more)
-            .map(|row| URL_SAFE_NO_PAD.encode(id(row).as_bytes()));
+        let next_cursor = next_cursor(&mut rows, limit, id);
         Self {
             items: rows.into_iter().map(view).collect(),
             next_cursor,
         }
     }
+}
+
+/// Takes what is more than `limit` from the rows and tells where they go on.
+pub(crate) fn next_cursor<R>(
+    rows: &mut Vec<R>,
+    limit: i64,
+    id: impl Fn(&R) -> Uuid,
+) -> Option<String> {
+    let limit = usize::try_from(limit).unwrap_or(0);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| more);
+    last.map(|row| URL_SAFE_NO_PAD.encode(id(row).as_bytes()))
 }
 
 /// The id that the page begins after.

@@ -262,6 +262,20 @@ impl Problem {
         Self::internal(text.unwrap_or("a panic without text"))
     }
 
+    /// The same for clients that write the names of fields in camelCase: `renamed` are those that
+    /// have another name altogether.
+    pub(crate) fn in_camel_case(mut self, renamed: &[(&str, &str)]) -> Self {
+        for error in &mut self.0.errors {
+            let other = renamed.iter().find(|(from, _)| *from == error.pointer);
+            error.pointer =
+                other.map_or_else(|| camel_case(&error.pointer), |(_, to)| (*to).into());
+        }
+        if let [only] = self.0.errors.as_slice() {
+            self.0.detail = format!("{}: {}", only.pointer, only.detail);
+        }
+        self
+    }
+
     /// Keeps the inside for the log.
     fn because(mut self, inside: &dyn Display) -> Self {
         self.0.inside = Some(inside.to_string());
@@ -354,4 +368,18 @@ impl FieldErrors {
             Err(Problem::bad_fields(self.0))
         }
     }
+}
+
+/// `/expires_in_minutes` as `/expiresInMinutes`.
+fn camel_case(pointer: &str) -> String {
+    let mut camel = String::with_capacity(pointer.len());
+    let mut characters = pointer.chars();
+    while let Some(character) = characters.next() {
+        if character == '_' {
+            camel.extend(characters.next().map(|next| next.to_ascii_uppercase()));
+        } else {
+            camel.push(character);
+        }
+    }
+    camel
 }

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tollkeeper_domain::authority::Authority;
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::scope::ScopeSet;
 use tollkeeper_domain::secret::{Environment, TokenSecret};
-use tollkeeper_domain::token::{Issue, Metadata, TokenIssued, TokenName, Validity};
+use tollkeeper_domain::token::{Issue, Metadata, Token, TokenIssued, TokenName, Validity};
 use tollkeeper_read_model::tokens::Usage;
 use tollkeeper_read_model::{Reach, accounts};
 use uuid::Uuid;
@@ -74,33 +75,18 @@ pub(crate) async fn handle(
         ));
     };
     let environment = body.environment.unwrap_or(Environment::Live);
-    if let Some(authority) = allowed.caller.authority() {
-        authority
-            .reaches(&scopes, &validity, environment)
-            .map_err(CommandError::from)?;
-    }
-    let account_id = account(&app, &allowed, body.account_id.map(AccountId), &mut cause).await?;
-
-    let fill = |bytes: &mut [u8]| app.entropy.fill(bytes);
-    let secret = TokenSecret::generate(&app.policy.brand, environment, fill);
-    let issue = Issue {
-        token: TokenIssued {
-            account_id,
-            name,
-            environment,
-            token_prefix: secret.prefix().to_owned(),
-            secret_hash: secret.hash(),
-            scopes,
-            metadata,
-            not_before: validity.not_before,
-            expires_at: validity.expires_at,
-            issued_by: allowed.caller.token_id(),
-        },
-        longest: app.policy.longest_lifetime,
+    let wanted = Wanted {
+        name,
+        environment,
+        scopes,
+        metadata,
+        validity,
     };
-    let id = TokenId(app.new_id());
-    let token = match app.commands.issue(&cause, id, issue, now).await {
-        Ok(token) => token,
+    wanted.within(&allowed.caller)?;
+    let account_id = account(&app, &allowed, body.account_id.map(AccountId), &mut cause).await?;
+    let issued = issue(&app, &allowed.caller, &cause, (account_id, wanted), now).await;
+    let (token, secret) = match issued {
+        Ok(issued) => issued,
         Err(CommandError::AccountNotActive(id)) => return Err(not_active(&app, id).await?),
         Err(error) => return Err(error.into()),
     };
@@ -113,12 +99,62 @@ pub(crate) async fn handle(
     Ok((StatusCode::CREATED, tag, NO_STORE, body).into_response())
 }
 
+/// What is asked for, in the domain's terms.
+pub(super) struct Wanted {
+    pub(super) name: TokenName,
+    pub(super) environment: Environment,
+    pub(super) scopes: ScopeSet,
+    pub(super) metadata: Metadata,
+    pub(super) validity: Validity,
+}
+
+impl Wanted {
+    /// Checks that it is the caller's to give.
+    pub(super) fn within(&self, caller: &Caller) -> Result<(), CommandError> {
+        let authority = caller.authority();
+        authority.map_or(Ok(()), |authority| {
+            authority.reaches(&self.scopes, &self.validity, self.environment)
+        })?;
+        Ok(())
+    }
+}
+
+/// Issues what is wanted to the account.
+pub(super) async fn issue(
+    app: &App,
+    caller: &Caller,
+    cause: &Cause,
+    (account_id, wanted): (AccountId, Wanted),
+    now: DateTime<Utc>,
+) -> Result<(Token, TokenSecret), CommandError> {
+    let fill = |bytes: &mut [u8]| app.entropy.fill(bytes);
+    let secret = TokenSecret::generate(&app.policy.brand, wanted.environment, fill);
+    let issue = Issue {
+        token: TokenIssued {
+            account_id,
+            name: wanted.name,
+            environment: wanted.environment,
+            token_prefix: secret.prefix().to_owned(),
+            secret_hash: secret.hash(),
+            scopes: wanted.scopes,
+            metadata: wanted.metadata,
+            not_before: wanted.validity.not_before,
+            expires_at: wanted.validity.expires_at,
+            issued_by: caller.token_id(),
+        },
+        longest: app.policy.longest_lifetime,
+    };
+    let id = TokenId(app.new_id());
+    let token = app.commands.issue(cause, id, issue, now).await?;
+    Ok((token, secret))
+}
+
 /// Answers that hold a secret are kept by nobody on the way.
 pub(super) const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
     [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
 /// The expiry asked for, or the longest that this caller may ask for.
-fn expiry(
+pub(super) fn expiry(
     app: &App,
     authority: Option<&Authority>,
     at: Option<DateTime<Utc>>,

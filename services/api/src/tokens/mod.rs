@@ -7,5 +7,8 @@ pub(crate) mod issue;
 pub(crate) mod list;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
+pub(crate) mod service;
 pub(crate) mod suspend;
 mod view;
+
+pub(crate) use view::TokenView;

@@ -8,27 +8,27 @@ use tollkeeper_domain::token::{Status, Token};
 use tollkeeper_read_model::tokens::{TokenRow, Usage};
 
 #[derive(Debug, Serialize)]
-pub(super) struct TokenView {
-    id: TokenId,
-    account_id: AccountId,
-    name: String,
-    environment: String,
-    token_prefix: String,
-    scopes: Vec<String>,
-    metadata: Value,
-    not_before: Option<DateTime<Utc>>,
-    expires_at: Option<DateTime<Utc>>,
-    state: String,
-    is_active: bool,
-    revocation_reason: Option<String>,
-    revoked_at: Option<DateTime<Utc>>,
-    issued_by: Option<TokenId>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    version: u64,
-    usage_count: i64,
-    last_used_at: Option<DateTime<Utc>>,
-    last_accessed: Option<DateTime<Utc>>,
+pub(crate) struct TokenView {
+    pub(super) id: TokenId,
+    pub(super) account_id: AccountId,
+    pub(super) name: String,
+    pub(super) environment: String,
+    pub(super) token_prefix: String,
+    pub(super) scopes: Vec<String>,
+    pub(super) metadata: Value,
+    pub(super) not_before: Option<DateTime<Utc>>,
+    pub(super) expires_at: Option<DateTime<Utc>>,
+    pub(super) state: String,
+    pub(super) is_active: bool,
+    pub(super) revocation_reason: Option<String>,
+    pub(super) revoked_at: Option<DateTime<Utc>>,
+    pub(super) issued_by: Option<TokenId>,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) updated_at: DateTime<Utc>,
+    pub(super) version: u64,
+    pub(super) usage_count: i64,
+    pub(super) last_used_at: Option<DateTime<Utc>>,
+    pub(super) last_accessed: Option<DateTime<Utc>>,
 }
 
 /// A token together with its secret, which is shown this once.

@@ -10,7 +10,7 @@ use crate::support::{bad_fields, challenged, now, path_of, problem, text, unsign
 const ISSUER: &str = "https://id.example.com";
 const SECRET: &str = "a shared secret of more than 32 bytes";
 
-const SETTINGS: [(&str, &str); 3] = [
+pub(crate) const SETTINGS: [(&str, &str); 3] = [
     ("TOLLKEEPER_JWT_ISSUER", ISSUER),
     ("TOLLKEEPER_JWT_AUDIENCE", "tollkeeper"),
     ("TOLLKEEPER_JWT_HS256_SECRET", SECRET),
@@ -31,7 +31,7 @@ fn signed(algorithm: Algorithm, secret: &str, patch: &Value) -> String {
     encode(&Header::new(algorithm), &claims, &key).unwrap()
 }
 
-fn of(subject: &str) -> String {
+pub(crate) fn of(subject: &str) -> String {
     signed(Algorithm::HS256, SECRET, &json!({ "sub": subject }))
 }
 

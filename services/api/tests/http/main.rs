@@ -18,6 +18,7 @@ mod races;
 mod raw;
 mod relay;
 mod revocation;
+mod self_service;
 mod shutdown;
 mod support;
 mod tokens_change;

@@ -1,0 +1,175 @@
+//! `POST /api/tokens`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tollkeeper_domain::account::{AccountRegistered, Lifecycle, Role};
+use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::secret::Environment;
+use tollkeeper_domain::token::{Metadata, TokenName, Validity};
+use tollkeeper_read_model::accounts::{self, Profile};
+use tollkeeper_read_model::tokens::Usage;
+
+use super::view::{ServiceSecretView, ServiceTokenView};
+use super::{across_accounts, own_names};
+use crate::app::App;
+use crate::caller::{AccountsWrite, Allowed, Caller, Privilege, TokensWrite};
+use crate::commands::{Cause, CommandError};
+use crate::http::body::Body;
+use crate::http::problem::{FieldErrors, Problem};
+use crate::http::request_id::RequestId;
+use crate::http::version::etag;
+use crate::tokens::TokenView;
+use crate::tokens::fields::{cut, scopes};
+use crate::tokens::issue::{NO_STORE, Wanted, expiry, issue};
+
+/// 365 days.
+const LONGEST_MINUTES: i64 = 525_600;
+
+/// The name of a token that was given none.
+const UNNAMED: &str = "API token";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct IssueForUser {
+    user_id: String,
+    name: Option<String>,
+    environment: Option<Environment>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+    expires_at: Option<DateTime<Utc>>,
+    expires_in_minutes: Option<i64>,
+}
+
+/// Issues a token for a user, who gets an account at the first call: 201 with the secret, this
+/// once; 403 beyond the caller's own token, 409 once the account is suspended or deleted, or has as
+/// many tokens as it may.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<TokensWrite>,
+    RequestId(request_id): RequestId,
+    Body(body): Body<IssueForUser>,
+) -> Result<Response, Problem> {
+    across_accounts(&allowed)?;
+    let now = app.now();
+    let cause = Cause {
+        actor: allowed.caller.actor(),
+        request_id,
+    };
+    let user = body.user_id.clone();
+    let wanted = wanted(&app, &allowed.caller, body, now).map_err(own_names)?;
+    wanted.within(&allowed.caller).map_err(own_names)?;
+    let account = account(&app, &allowed, &cause, &user).await?;
+    let issued = issue(&app, &allowed.caller, &cause, (account, wanted), now).await;
+    let (token, secret) = issued.map_err(own_names)?;
+    let version = token.version;
+    let view = TokenView::new(token, Usage::default(), now);
+    let body = Json(ServiceSecretView {
+        token: secret.expose(),
+        view: ServiceTokenView::new(view, Some(user)),
+    });
+    Ok((StatusCode::CREATED, etag(version), NO_STORE, body).into_response())
+}
+
+/// The body in the domain's terms.
+fn wanted(
+    app: &App,
+    caller: &Caller,
+    body: IssueForUser,
+    now: DateTime<Utc>,
+) -> Result<Wanted, Problem> {
+    let mut errors = FieldErrors::default();
+    let name = body.name.as_deref().unwrap_or(UNNAMED);
+    let name = errors.take("/name", TokenName::new(name));
+    let metadata = errors.take("/metadata", Metadata::new(body.metadata));
+    let scopes = scopes(&body.scopes, &mut errors);
+    if body
+        .expires_in_minutes
+        .is_some_and(|it| it > LONGEST_MINUTES)
+    {
+        errors.add(
+            "/expires_in_minutes",
+            format!("this is at most {LONGEST_MINUTES}"),
+        );
+    }
+    let validity = Validity {
+        not_before: None,
+        expires_at: expiry(
+            app,
+            caller.authority(),
+            body.expires_at.map(cut),
+            body.expires_in_minutes,
+            now,
+            &mut errors,
+        ),
+    };
+    errors.check()?;
+    let (Some(name), Some(metadata)) = (name, metadata) else {
+        return Err(Problem::internal(
+            "a field without a value passed its check",
+        ));
+    };
+    Ok(Wanted {
+        name,
+        environment: body.environment.unwrap_or(Environment::Live),
+        scopes,
+        metadata,
+        validity,
+    })
+}
+
+/// The user's account, registered if this is the first call for them.
+async fn account(
+    app: &App,
+    allowed: &Allowed<TokensWrite>,
+    cause: &Cause,
+    user: &str,
+) -> Result<AccountId, Problem> {
+    let known = async || accounts::find_by_external_id(&app.pool, allowed.reach, user).await;
+    if let Some(found) = known().await? {
+        return of_known(&found.account);
+    }
+    if !allowed.caller.has(AccountsWrite::SCOPE) {
+        return Err(Problem::missing_scope(AccountsWrite::SCOPE));
+    }
+    let registered = AccountRegistered {
+        external_id: Some(user.to_owned()),
+        identity: None,
+        role: Role::User,
+        token_limit: None,
+    };
+    let commands = &app.commands;
+    match commands
+        .register(cause, registered, &Profile::default())
+        .await
+    {
+        Ok(account) => Ok(account.id),
+        // Another request for the same user was faster.
+        Err(CommandError::ExternalIdTaken) => {
+            let found = known().await?;
+            of_known(
+                &found
+                    .ok_or_else(|| Problem::internal("an account has gone"))?
+                    .account,
+            )
+        }
+        Err(error) => Err(own_names(error)),
+    }
+}
+
+/// A deleted account is not born again.
+fn of_known(account: &tollkeeper_domain::account::Account) -> Result<AccountId, Problem> {
+    match account.lifecycle {
+        Lifecycle::Deleted => Err(Problem::conflict(
+            "ACCOUNT_DELETED",
+            "the user's account is deleted",
+        )),
+        Lifecycle::Active | Lifecycle::Suspended => Ok(account.id),
+    }
+}

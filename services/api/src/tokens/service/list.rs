@@ -1,0 +1,87 @@
+//! `GET /api/tokens`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use tollkeeper_domain::token::Status;
+use tollkeeper_read_model::Reach;
+use tollkeeper_read_model::accounts;
+use tollkeeper_read_model::tokens::{self, TokenFilter, TokenRow};
+
+use super::across_accounts;
+use super::view::ServiceTokenView;
+use crate::app::App;
+use crate::caller::{Allowed, TokensRead};
+use crate::http::page::{cursor, limit, next_cursor};
+use crate::http::problem::Problem;
+use crate::http::query::Parameters;
+use crate::tokens::TokenView;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Query {
+    user_id: Option<String>,
+    state: Option<Status>,
+    cursor: Option<String>,
+    limit: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ServicePage {
+    items: Vec<ServiceTokenView>,
+    /// Give it as `cursor` to get what follows; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// A page of the tokens of a user, or of all, the newest first: 200.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<TokensRead>,
+    Parameters(query): Parameters<Query>,
+) -> Result<impl IntoResponse, Problem> {
+    across_accounts(&allowed)?;
+    let limit = limit(query.limit)?;
+    let filter = TokenFilter {
+        state: query.state,
+        before: cursor(query.cursor.as_deref())?.map(Into::into),
+        limit: limit + 1,
+        ..TokenFilter::default()
+    };
+    let rows = match &query.user_id {
+        None => tokens::list(&app.pool, allowed.reach, &filter, app.now()).await?,
+        Some(user) => {
+            let found = accounts::find_by_external_id(&app.pool, allowed.reach, user).await?;
+            match found {
+                Some(row) => {
+                    let reach = Reach::Account(row.account.id);
+                    tokens::list(&app.pool, reach, &filter, app.now()).await?
+                }
+                // A user who never had a token is no error.
+                None => Vec::new(),
+            }
+        }
+    };
+    page(&app, allowed.reach, rows, limit).await
+}
+
+async fn page(
+    app: &App,
+    reach: Reach,
+    mut rows: Vec<TokenRow>,
+    limit: i64,
+) -> Result<Json<ServicePage>, Problem> {
+    let next_cursor = next_cursor(&mut rows, limit, |row| row.id);
+    let ids: Vec<_> = rows.iter().map(|row| row.account_id.into()).collect();
+    let names = accounts::external_ids(&app.pool, reach, &ids).await?;
+    let items = rows.into_iter().map(|row| {
+        let user = names.get(&row.account_id.into()).cloned();
+        ServiceTokenView::new(TokenView::from(row), user)
+    });
+    Ok(Json(ServicePage {
+        items: items.collect(),
+        next_cursor,
+    }))
+}
