@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -58,14 +59,40 @@ impl Load {
         })
     }
 
+    /// The same JSON body posted again and again.
+    pub(crate) fn posting(path: &str, key: &str, body: &Value) -> Result<Self, Failure> {
+        let script = tempfile::tempdir()?;
+        let text = format!(
+            "wrk.method = \"POST\"\n\
+             wrk.body = [[{body}]]\n\
+             wrk.headers[\"Content-Type\"] = \"application/json\"\n\
+             wrk.headers[\"X-API-Key\"] = \"{key}\"\n"
+        );
+        fs::write(script.path().join("requests.lua"), text)?;
+        Ok(Self {
+            script,
+            path: path.to_owned(),
+        })
+    }
+
     /// Runs for `seconds` against the server at `address`.
     pub(crate) async fn run(&self, address: SocketAddr, seconds: u32) -> Result<Run, Failure> {
+        self.run_with(address, seconds, CONNECTIONS).await
+    }
+
+    /// As [`Load::run`], with that many connections.
+    pub(crate) async fn run_with(
+        &self,
+        address: SocketAddr,
+        seconds: u32,
+        connections: u32,
+    ) -> Result<Run, Failure> {
         let output = Command::new("wrk")
             .args([
                 "-t",
                 "1",
                 "-c",
-                &CONNECTIONS.to_string(),
+                &connections.to_string(),
                 "-d",
                 &format!("{seconds}s"),
                 "-s",

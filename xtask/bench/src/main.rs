@@ -3,6 +3,7 @@
 
 mod engine;
 mod forward_auth;
+mod issue;
 mod load;
 mod open_loop;
 mod process;
@@ -79,6 +80,9 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wanted("synchronous") {
         synchronous::measure(&mut stack, arguments, &mut report).await?;
+    }
+    if wanted("issue") {
+        issue::measure(&mut stack, arguments, &mut report).await?;
     }
     // Last, because it empties the usage tables.
     if wanted("settler") {
