@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_authn::Engine;
 use tollkeeper_domain::secret::Brand;
-use tollkeeper_runtime::settings::{NetworkList, OperatorKey, UsageIp};
+use tollkeeper_runtime::settings::{LeakSettings, NetworkList, OperatorKey, UsageIp};
 use tollkeeper_usage::Spool;
 use uuid::Uuid;
 
@@ -55,6 +55,8 @@ pub struct Policy {
     pub trusted_proxies: NetworkList,
     /// How much of a client's address is kept.
     pub usage_ip: UsageIp,
+    /// Whose reports of leaked tokens are believed; none if they are not taken.
+    pub leaks: Option<LeakSettings>,
 }
 
 impl App {

@@ -9,6 +9,7 @@ mod caller;
 mod commands;
 mod front;
 mod http;
+pub mod leaks;
 pub mod readiness;
 pub mod relay;
 mod router;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
-use tollkeeper_api::{App, Commands, Fronts, JwtPolicy, Parts, SignedBy, readiness, relay};
+use tollkeeper_api::{App, Commands, Fronts, JwtPolicy, Parts, SignedBy, leaks, readiness, relay};
 use tollkeeper_authn::postgres::PostgresSource;
 use tollkeeper_authn::{Engine, hints};
 use tollkeeper_event_store::Writer;
@@ -63,6 +63,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let log = logging::init(&settings.log)?;
     let recorder = metrics::install()?;
     let brand = settings.brand()?;
+    if let Some(leaks) = settings.leaks() {
+        leaks::keys::Keys::read(&leaks.keys)
+            .map_err(|error| format!("TOLLKEEPER_LEAK_KEYS: {error}"))?;
+    }
     let clock: SharedClock = Arc::new(SystemClock);
     let entropy: SharedEntropy = Arc::new(SystemEntropy);
 

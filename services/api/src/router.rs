@@ -14,7 +14,7 @@ use crate::http::body::MAX_BODY_BYTES;
 use crate::http::problem::Problem;
 use crate::http::{deadline, request_id};
 use crate::verification::rpc;
-use crate::{accounts, tokens, whoami};
+use crate::{accounts, leaks, tokens, whoami};
 
 /// Everything but forward-auth.
 pub(crate) fn router(app: App) -> Router {
@@ -69,8 +69,14 @@ pub(crate) fn router(app: App) -> Router {
         post(tokens::service::issue::handle).get(tokens::service::list::handle),
     );
 
+    // Partners that scan the world for secrets. Their reports are larger than our own bodies.
+    let partners = Router::new()
+        .route("/v1/leaks", post(leaks::report::handle))
+        .layer(DefaultBodyLimit::max(leaks::MAX_REPORT_BYTES));
+
     verifiers
         .merge(management)
+        .merge(partners)
         .merge(self_service)
         .merge(services)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

@@ -11,8 +11,8 @@ use tollkeeper_domain::secret::{BadBrand, Brand};
 use tollkeeper_runtime::health::Need;
 use tollkeeper_runtime::settings::{
     self, Binary, BrokerSettings, DatabaseSettings, InternalListenSettings, JwtKeys, JwtSettings,
-    ListenSettings, LogSettings, OperatorSettings, SealSettings, SettingsError, Source, SpoolFull,
-    TokenSettings, UsageSettings, VerificationSettings,
+    LeakSettings, ListenSettings, LogSettings, OperatorSettings, SealSettings, SettingsError,
+    Source, SpoolFull, TokenSettings, UsageSettings, VerificationSettings,
 };
 use tollkeeper_usage::{FullPolicy, SpoolSettings};
 
@@ -33,6 +33,7 @@ pub struct ApiSettings {
     /// What is logged, and how.
     pub log: LogSettings,
     tokens: TokenSettings,
+    leaks: Option<LeakSettings>,
     operators: OperatorSettings,
     jwt: Option<JwtSettings>,
     /// What seals secrets at rest.
@@ -63,6 +64,7 @@ impl ApiSettings {
             internal: InternalListenSettings::read(source)?,
             log: LogSettings::read(source)?,
             tokens: TokenSettings::read(source)?,
+            leaks: LeakSettings::read(source)?,
             operators: OperatorSettings::read(source)?,
             jwt: JwtSettings::read(source)?,
             seal: SealSettings::read(source)?,
@@ -148,6 +150,12 @@ impl ApiSettings {
         }))
     }
 
+    /// Whose reports of leaked tokens are believed.
+    #[must_use]
+    pub const fn leaks(&self) -> Option<&LeakSettings> {
+        self.leaks.as_ref()
+    }
+
     /// What the handlers need of the settings.
     #[must_use]
     pub fn policy(self, brand: Brand, jwt: Option<JwtPolicy>) -> Policy {
@@ -159,6 +167,7 @@ impl ApiSettings {
             jwt,
             trusted_proxies: self.operators.trusted_proxies,
             usage_ip: self.usage.ip,
+            leaks: self.leaks,
         }
     }
 }

@@ -1,15 +1,17 @@
 //! `api_tokens` and `api_token_secrets`: the tokens, and the hashes they are presented by.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::PgExecutor;
 use tollkeeper_domain::ids::TokenId;
-use tollkeeper_domain::secret::Environment;
+use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{Status, Token};
 use tollkeeper_event_store::Rows;
 use uuid::Uuid;
 
-use crate::Reach;
+use crate::{Reach, unknown};
 
 /// Adds the rows of this token.
 pub fn project(token: &Token, rows: &mut Rows) {
@@ -201,4 +203,31 @@ pub async fn usage(
     .fetch_optional(db)
     .await?;
     Ok(found.unwrap_or_default())
+}
+
+/// The tokens within reach that can be, or could once be, presented by these secrets.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn holding(
+    db: impl PgExecutor<'_>,
+    reach: Reach,
+    secrets: &[SecretHash],
+) -> Result<HashMap<SecretHash, TokenId>, sqlx::Error> {
+    let hashes: Vec<Vec<u8>> = secrets.iter().map(|hash| hash.0.to_vec()).collect();
+    let rows = sqlx::query!(
+        "select s.secret_hash, s.token_id
+        from api_token_secrets as s join api_tokens as t on t.id = s.token_id
+        where s.secret_hash = any ($1) and ($2::uuid is null or t.account_id = $2)",
+        &hashes,
+        reach.account(),
+    )
+    .fetch_all(db)
+    .await?;
+    let read = rows.into_iter().map(|row| {
+        let hash = row.secret_hash.try_into();
+        let hash = hash.map_err(|_| unknown("api_token_secrets.secret_hash"))?;
+        Ok((SecretHash(hash), row.token_id.into()))
+    });
+    read.collect()
 }

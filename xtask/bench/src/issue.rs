@@ -18,6 +18,9 @@ use crate::{Arguments, Failure};
 /// How many clients issue at once.
 const CLIENTS: [u32; 4] = [1, 4, 16, 64];
 
+/// As long as the payload of what the API issues.
+const PAYLOAD: &str = r#"{"account_id":"ACCOUNT","environment":"live","expires_at":"2027-01-31T12:00:00.123456Z","issued_by":null,"metadata":{"team":"billing"},"name":"a token","not_before":null,"scopes":["orders:read","orders:write"],"secret_hash":"abababababababababababababababababababababababababababababababab","token_prefix":"tk_live_Ab3x"}"#;
+
 /// Takes the figure for each number of clients.
 pub(crate) async fn measure(
     stack: &mut Stack,
@@ -69,7 +72,16 @@ impl Baseline {
     fn of(database: &str, account: &str) -> Result<Self, Failure> {
         let binaries = Binaries::find().ok_or("there is no PostgreSQL")?;
         let script = tempfile::tempdir()?;
-        let statement = include_str!("issue.sql").replace("ACCOUNT", account);
+        // pgbench takes a colon before a letter or digit for a variable, so the payload is in
+        // hexadecimal digits.
+        let payload: String = PAYLOAD
+            .replace("ACCOUNT", account)
+            .bytes()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let statement = include_str!("issue.sql")
+            .replace("ACCOUNT", account)
+            .replace("PAYLOAD", &payload);
         fs::write(script.path().join("issue.sql"), statement)?;
         Ok(Self {
             script,

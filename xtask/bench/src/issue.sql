@@ -8,13 +8,13 @@ from new, append_group(
     array[null]::integer[],
     array[event], array['token'], array[token], array[1]::bigint[], array['ACCOUNT']::uuid[],
     array['TokenIssued'], array[1],
-    array[convert_to('{"account_id":"ACCOUNT","environment":"live","expires_at":"2027-01-31T12:00:00.123456Z","issued_by":null,"metadata":{"team":"billing"},"name":"a token","not_before":null,"scopes":["orders:read","orders:write"],"secret_hash":"abababababababababababababababababababababababababababababababab","token_prefix":"tk_live_Ab3x"}', 'UTF8')],
+    array['\xPAYLOAD'::bytea],
     array['operator:bench'], array['01890a5d-ac96-774b-bcce-b302099a8058'], array[at],
     array[sha256(secret)],
     jsonb_build_object(
         'api_tokens', jsonb_build_array(jsonb_build_object(
             'id', token, 'account_id', 'ACCOUNT', 'name', 'a token', 'environment', 'live',
-            'token_prefix', 'tk_live_Ab3x', 'scopes', '["orders:read", "orders:write"]'::jsonb,
+            'token_prefix', 'tk_live_Ab3x', 'scopes', '["orders.read", "orders.write"]'::jsonb,
             'metadata', '{"team": "billing"}'::jsonb, 'expires_at', at + interval '1 day',
             'state', 'active', 'created_at', at, 'updated_at', at, 'version', 1,
             'expiry_notice', 1

@@ -26,7 +26,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         if !says_json(request.headers()) {
             return Err(Problem::not_json());
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        let bytes = read_all(request, state).await?;
         read(&bytes).map(Self)
     }
 }
@@ -40,13 +40,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OptionalBody<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let json = says_json(request.headers());
-        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        let bytes = read_all(request, state).await?;
         match (bytes.is_empty(), json) {
             (true, _) => read(b"{}").map(Self),
             (false, true) => read(&bytes).map(Self),
             (false, false) => Err(Problem::not_json()),
         }
     }
+}
+
+async fn read_all<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let read = Bytes::from_request(request, state).await;
+    read.map_err(|rejection| unread(rejection, MAX_BODY_BYTES))
 }
 
 /// Reads a field that may be absent (`None`), null (`Some(None)`) or there.
@@ -69,14 +74,16 @@ fn says_json(headers: &HeaderMap) -> bool {
     })
 }
 
-fn unread(rejection: BytesRejection) -> Problem {
+/// A body that did not arrive, or has more than `most` bytes.
+pub(crate) fn unread(rejection: BytesRejection, most: usize) -> Problem {
     match rejection.into_response().status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(MAX_BODY_BYTES),
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(most),
         _ => Problem::bad_request("BODY_UNREADABLE", "the body did not arrive whole"),
     }
 }
 
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+/// Reads JSON of exactly this form.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let inner = error.inner();

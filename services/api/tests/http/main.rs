@@ -14,6 +14,7 @@ mod callers;
 mod forward_auth;
 mod jwks;
 mod jwt;
+mod leaks;
 mod races;
 mod raw;
 mod relay;

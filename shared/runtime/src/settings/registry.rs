@@ -2,7 +2,7 @@
 
 use super::names::Setting;
 use super::{
-    broker, database, jwt, listen, log, operators, seal, spool, tokens, usage, verification,
+    broker, database, jwt, leaks, listen, log, operators, seal, spool, tokens, usage, verification,
 };
 
 /// All settings, in the order of the reference.
@@ -22,6 +22,8 @@ pub const ALL: &[&Setting] = &[
     &tokens::TOKEN_BRAND,
     &tokens::MAX_TOKEN_LIFETIME_DAYS,
     &tokens::ACCOUNT_TOKEN_LIMIT,
+    &leaks::LEAK_KEYS,
+    &leaks::LEAK_POLICY,
     &verification::CACHE_BYTES,
     &verification::STALE_POLICY,
     &verification::STALE_LIMIT_SECONDS,
