@@ -10,6 +10,7 @@ mod commands;
 mod front;
 mod http;
 pub mod leaks;
+mod oauth;
 pub mod readiness;
 pub mod relay;
 mod router;

@@ -14,7 +14,7 @@ use crate::http::body::MAX_BODY_BYTES;
 use crate::http::problem::Problem;
 use crate::http::{deadline, request_id};
 use crate::verification::rpc;
-use crate::{accounts, leaks, tokens, whoami};
+use crate::{accounts, leaks, oauth, tokens, whoami};
 
 /// Everything but forward-auth.
 pub(crate) fn router(app: App) -> Router {
@@ -74,8 +74,14 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/leaks", post(leaks::report::handle))
         .layer(DefaultBodyLimit::max(leaks::MAX_REPORT_BYTES));
 
+    // OAuth clients.
+    let oauth = Router::new()
+        .route("/oauth/introspect", post(oauth::introspect::handle))
+        .route("/oauth/revoke", post(oauth::revoke::handle));
+
     verifiers
         .merge(management)
+        .merge(oauth)
         .merge(partners)
         .merge(self_service)
         .merge(services)

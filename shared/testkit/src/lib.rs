@@ -14,6 +14,7 @@ mod clock;
 mod entropy;
 mod folder;
 mod http;
+mod python;
 mod wait;
 
 pub use binaries::binary;
@@ -23,5 +24,6 @@ pub use http::http_client;
 pub use nats::TestNats;
 pub use postgres::{PrivatePostgres, TestDatabase};
 pub use proxy::FaultProxy;
+pub use python::python_packages;
 pub use stack::Stack;
 pub use wait::{wait_for, wait_for_some};

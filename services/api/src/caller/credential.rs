@@ -19,6 +19,11 @@ pub(crate) enum Credential<'a> {
 }
 
 impl<'a> Credential<'a> {
+    /// Whether both hold the same, wherever they were found.
+    pub(crate) fn is_same_as(self, other: Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+
     fn bytes(self) -> &'a [u8] {
         match self {
             Self::Key(bytes) | Self::Bearer(bytes) | Self::Jwt(bytes) => bytes,

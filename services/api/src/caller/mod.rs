@@ -7,11 +7,10 @@ pub(crate) mod jwt;
 mod own_account;
 mod privilege;
 
-use credential::presented;
-pub(crate) use credential::{Credential, preferred};
+pub(crate) use credential::{Credential, preferred, presented};
 pub(crate) use own_account::OwnAccount;
 pub(crate) use privilege::{
-    AccountsRead, AccountsWrite, Allowed, Privilege, TokensRead, TokensWrite, Verify,
+    AccountsRead, AccountsWrite, Allowed, Privilege, TokensRead, TokensWrite, Verify, identify,
 };
 
 use tollkeeper_domain::account::{Identity, Role};

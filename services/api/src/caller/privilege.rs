@@ -109,7 +109,8 @@ impl OptionalFromRequestParts<App> for Caller {
     }
 }
 
-async fn identify(app: &App, credential: Credential<'_>) -> Result<Caller, Problem> {
+/// Who presents this credential.
+pub(crate) async fn identify(app: &App, credential: Credential<'_>) -> Result<Caller, Problem> {
     match credential {
         Credential::Key(key) => match operator(app, key) {
             Some(name) => Ok(Caller::Operator { name }),

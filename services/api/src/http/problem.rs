@@ -46,6 +46,8 @@ struct Inner {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// For the log alone.
     inside: Option<String>,
+    /// Written as OAuth clients read it, instead of as a problem.
+    oauth: bool,
 }
 
 #[derive(Serialize)]
@@ -58,6 +60,13 @@ struct Document<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+}
+
+/// RFC 6749, section 5.2.
+#[derive(Serialize)]
+struct OAuthDocument<'a> {
+    error: &'a str,
+    error_description: &'a str,
 }
 
 /// How long a client should wait before it tries again what we cannot do now, in seconds.
@@ -78,6 +87,7 @@ impl Problem {
             errors: Vec::new(),
             headers: Vec::new(),
             inside: None,
+            oauth: false,
         }))
     }
 
@@ -276,6 +286,22 @@ impl Problem {
         self
     }
 
+    /// The same as OAuth clients read it: RFC 6749, section 5.2.
+    pub(crate) fn in_oauth_form(mut self) -> Self {
+        self.0.oauth = true;
+        self.with(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+
+    /// The same with another challenge, where it carries one.
+    pub(crate) fn with_challenge(mut self, challenge: HeaderValue) -> Self {
+        for (name, value) in &mut self.0.headers {
+            if *name == header::WWW_AUTHENTICATE && self.0.status == StatusCode::UNAUTHORIZED {
+                *value = challenge.clone();
+            }
+        }
+        self
+    }
+
     /// Keeps the inside for the log.
     fn because(mut self, inside: &dyn Display) -> Self {
         self.0.inside = Some(inside.to_string());
@@ -300,22 +326,51 @@ impl Problem {
         // A caller may have put a token where none belongs; readers of JSON repeat what they read.
         let detail = scrub(&self.0.detail);
         let errors: Vec<FieldError> = self.0.errors.iter().map(FieldError::scrubbed).collect();
-        let document = Document {
-            r#type: format!("urn:tollkeeper:problem:{}", code.to_lowercase()),
-            title: self.0.title,
-            status: self.0.status.as_u16(),
-            detail: &detail,
-            code,
-            request_id,
-            errors: &errors,
+        let (mut response, kind) = if self.0.oauth {
+            let document = OAuthDocument {
+                error: self.oauth_error(),
+                error_description: &detail,
+            };
+            let response = (self.0.status, Json(document)).into_response();
+            (response, "application/json")
+        } else {
+            (
+                self.document(&detail, &errors, request_id),
+                "application/problem+json",
+            )
         };
-        let mut response = (self.0.status, Json(document)).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
+        let kind = HeaderValue::from_static(kind);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         for (name, value) in &self.0.headers {
             response.headers_mut().append(name, value.clone());
         }
         response
+    }
+
+    fn document(&self, detail: &str, errors: &[FieldError], request_id: &str) -> Response {
+        let code = self.0.code;
+        let document = Document {
+            r#type: format!("urn:tollkeeper:problem:{}", code.to_lowercase()),
+            title: self.0.title,
+            status: self.0.status.as_u16(),
+            detail,
+            code,
+            request_id,
+            errors,
+        };
+        (self.0.status, Json(document)).into_response()
+    }
+
+    /// The closest of the errors that OAuth knows (RFC 6749, sections 4.1.2.1 and 5.2, and RFC
+    /// 6750, section 3.1).
+    fn oauth_error(&self) -> &'static str {
+        match self.0.status {
+            StatusCode::UNAUTHORIZED => "invalid_client",
+            StatusCode::FORBIDDEN => "insufficient_scope",
+            StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+            status if status.is_server_error() => "server_error",
+            _ => "invalid_request",
+        }
     }
 }
 

@@ -130,11 +130,6 @@ async fn end(
     hash: SecretHash,
     id: TokenId,
 ) -> Result<(SecretHash, bool), CommandError> {
-    let works = |token: &tollkeeper_domain::token::Token, now| {
-        let mut secrets = token.secrets.iter();
-        secrets
-            .any(|secret| secret.hash == hash && secret.valid_until.is_none_or(|until| until > now))
-    };
     let changed = app
         .commands
         .change(
@@ -143,7 +138,7 @@ async fn end(
             None,
             Needs::Nothing,
             |token, now| {
-                if !works(token, now) {
+                if !token.opens_with(hash, now) {
                     return Err(CommandError::NotFound("working secret"));
                 }
                 Ok(match policy {

@@ -4,6 +4,7 @@
 //! Limits and quotas come between the check and the answer; receipts and node listings will stand
 //! beside these files.
 
+pub(crate) mod counted;
 pub(crate) mod forward_auth;
 mod options;
 mod origin;

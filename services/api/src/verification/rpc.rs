@@ -11,11 +11,10 @@ use tollkeeper_authn::{Requirement, Verification};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
-use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 use zeroize::Zeroizing;
 
-use super::origin::kept;
+use super::counted::{Asked, count};
 use crate::app::App;
 use crate::caller::{Allowed, Verify};
 use crate::http::body::Body;
@@ -88,23 +87,12 @@ pub(crate) async fn handle(
     if identity.is_some_and(|it| !allowed.reach.includes(it.account_id())) {
         return Ok(Json(Answer::unknown(&verification)));
     }
-    if let Some(identity) = identity {
-        let took = app.clock.boot_time().saturating_sub(began).as_micros();
-        let event = UsageEvent {
-            token_id: identity.token_id(),
-            account_id: identity.account_id(),
-            token_version: identity.version(),
-            endpoint: question.endpoint.as_deref().unwrap_or("/"),
-            method: question.method.as_deref().unwrap_or_default(),
-            status: verification.verdict.status(),
-            verdict: verification.verdict,
-            ip: question.ip.and_then(|ip| kept(ip, app.policy.usage_ip)),
-            user_agent: "",
-            response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
-            at_micros: verification.at_micros,
-        };
-        app.spool.append(&event).map_err(Problem::unavailable)?;
-    }
+    let asked = Asked {
+        endpoint: question.endpoint.as_deref(),
+        method: question.method.as_deref(),
+        ip: question.ip,
+    };
+    count(&app, &verification, began, &asked)?;
     Ok(Json(Answer::of(&verification)))
 }
 

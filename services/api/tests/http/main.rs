@@ -15,6 +15,7 @@ mod forward_auth;
 mod jwks;
 mod jwt;
 mod leaks;
+mod oauth;
 mod races;
 mod raw;
 mod relay;

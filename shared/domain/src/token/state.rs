@@ -104,6 +104,13 @@ impl Token {
         matches!(self.status(now), Status::Active | Status::Suspended)
     }
 
+    /// Whether the secret of this hash works at `now`, as far as the secret is concerned.
+    #[must_use]
+    pub fn opens_with(&self, hash: SecretHash, now: DateTime<Utc>) -> bool {
+        let mut secrets = self.secrets.iter().filter(|secret| secret.hash == hash);
+        secrets.any(|secret| secret.valid_until.is_none_or(|until| until > now))
+    }
+
     /// What people see at `now`.
     #[must_use]
     pub fn status(&self, now: DateTime<Utc>) -> Status {

@@ -1,11 +1,13 @@
 //! Installing what a machine lacks, and only that, saying so first.
 
 mod apt;
+mod python;
 mod wheel;
 
 use std::path::{Path, PathBuf};
 
 pub use apt::packages;
+pub use python::python_packages;
 
 use crate::nats;
 use crate::postgres::Binaries;

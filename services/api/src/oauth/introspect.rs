@@ -1,0 +1,107 @@
+//! `POST /oauth/introspect` (RFC 7662)
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tollkeeper_authn::{Requirement, Verification};
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::secret::Environment;
+use tollkeeper_domain::verdict::Verdict;
+
+use super::NO_STORE;
+use super::client::{CHALLENGE, caller};
+use super::form::Form;
+use crate::app::App;
+use crate::caller::{Privilege, Verify};
+use crate::http::problem::Problem;
+use crate::verification::counted::{Asked, count};
+
+/// What is told of a token that works; of another nothing but that it does not.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Introspection {
+    active: bool,
+    #[serde(flatten)]
+    known: Option<Known>,
+}
+
+/// The members of RFC 7662, section 2.2, and three of our own.
+#[derive(Debug, Serialize)]
+struct Known {
+    /// The scopes, with spaces between them.
+    scope: String,
+    token_type: &'static str,
+    /// First second at which it works no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    /// First second at which it works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    /// The account.
+    sub: AccountId,
+    /// The token.
+    jti: TokenId,
+    account_id: AccountId,
+    environment: Environment,
+    version: u64,
+}
+
+/// Tells whether a token works: 200, also for one that does not; 400 for a bad form, 401 without a
+/// credential that works, 403 without `tollkeeper:verify`, 503 if it cannot be known.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Problem> {
+    let began = app.clock.boot_time();
+    let unknown = || {
+        let problem = Problem::unauthenticated().in_oauth_form();
+        problem.with_challenge(CHALLENGE)
+    };
+    let caller = caller(&app, &headers, &form).await?.ok_or_else(unknown)?;
+    if !caller.has(Verify::SCOPE) {
+        return Err(Problem::missing_scope(Verify::SCOPE).in_oauth_form());
+    }
+    let token = form.token()?.as_bytes();
+    let verification = app.engine.verify(token, &Requirement::default()).await;
+    let identity = verification.identity();
+    if identity.is_some_and(|it| !caller.reach().includes(it.account_id())) {
+        return Ok((NO_STORE, Json(Introspection::default())).into_response());
+    }
+    count(&app, &verification, began, &Asked::default()).map_err(Problem::in_oauth_form)?;
+    if verification.verdict == Verdict::Unavailable {
+        return Err(Problem::known_unavailable().in_oauth_form());
+    }
+    Ok((NO_STORE, Json(Introspection::of(&verification))).into_response())
+}
+
+impl Introspection {
+    fn of(verification: &Verification) -> Self {
+        let identity = verification.identity();
+        let known = identity
+            .filter(|_| verification.is_valid())
+            .map(|identity| {
+                let facts = identity.facts();
+                let scopes: Vec<String> = facts.scopes.iter().map(ToString::to_string).collect();
+                // A secret in its grace ends with the grace.
+                let ends = facts.expires_at.into_iter().chain(facts.secret_valid_until);
+                let seconds = |micros: i64| micros.div_euclid(1_000_000);
+                Known {
+                    scope: scopes.join(" "),
+                    token_type: "Bearer",
+                    exp: ends.min().map(seconds),
+                    nbf: facts.not_before.map(seconds),
+                    sub: identity.account_id(),
+                    jti: identity.token_id(),
+                    account_id: identity.account_id(),
+                    environment: facts.environment,
+                    version: identity.version(),
+                }
+            });
+        Self {
+            active: known.is_some(),
+            known,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The usage of a token that somebody asked about, as far as they say what it was used for.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tollkeeper_authn::Verification;
+use tollkeeper_domain::usage::UsageEvent;
+
+use super::origin::kept;
+use crate::app::App;
+use crate::http::problem::Problem;
+
+/// What the token was used for.
+#[derive(Debug, Default)]
+pub(crate) struct Asked<'a> {
+    pub(crate) endpoint: Option<&'a str>,
+    pub(crate) method: Option<&'a str>,
+    pub(crate) ip: Option<IpAddr>,
+}
+
+/// Counts a request, begun that long after boot, of a token that is known.
+///
+/// # Errors
+/// 503 if the spool is full and the deployment chose to refuse then.
+pub(crate) fn count(
+    app: &App,
+    verification: &Verification,
+    began: Duration,
+    asked: &Asked<'_>,
+) -> Result<(), Problem> {
+    let Some(identity) = verification.identity() else {
+        return Ok(());
+    };
+    let took = app.clock.boot_time().saturating_sub(began).as_micros();
+    let event = UsageEvent {
+        token_id: identity.token_id(),
+        account_id: identity.account_id(),
+        token_version: identity.version(),
+        endpoint: asked.endpoint.unwrap_or("/"),
+        method: asked.method.unwrap_or_default(),
+        status: verification.verdict.status(),
+        verdict: verification.verdict,
+        ip: asked.ip.and_then(|ip| kept(ip, app.policy.usage_ip)),
+        user_agent: "",
+        response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
+        at_micros: verification.at_micros,
+    };
+    app.spool.append(&event).map_err(Problem::unavailable)
+}
