@@ -57,6 +57,8 @@ pub struct Policy {
     pub usage_ip: UsageIp,
     /// Whose reports of leaked tokens are believed; none if they are not taken.
     pub leaks: Option<LeakSettings>,
+    /// Where webhooks may be sent to beside public addresses.
+    pub webhook_networks: NetworkList,
 }
 
 impl App {

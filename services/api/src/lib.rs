@@ -11,6 +11,7 @@ mod front;
 mod http;
 pub mod leaks;
 mod oauth;
+mod public_event;
 pub mod readiness;
 pub mod relay;
 mod router;
@@ -18,6 +19,7 @@ pub mod seal;
 pub mod settings;
 mod tokens;
 mod verification;
+pub mod webhooks;
 mod whoami;
 
 pub use app::{App, Parts, Policy};

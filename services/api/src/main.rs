@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
-use tollkeeper_api::{App, Commands, Fronts, JwtPolicy, Parts, SignedBy, leaks, readiness, relay};
+use tollkeeper_api::{
+    App, Commands, Fronts, JwtPolicy, Parts, SignedBy, leaks, readiness, relay, webhooks,
+};
 use tollkeeper_authn::postgres::PostgresSource;
 use tollkeeper_authn::{Engine, hints};
 use tollkeeper_event_store::Writer;
@@ -35,6 +37,9 @@ const WRITER_CONNECTIONS: u32 = 2;
 
 /// Connections for the rest of management; look-ups of verification have their own.
 const MANAGEMENT_CONNECTIONS: u32 = 8;
+
+/// Connections for the deliveries of webhooks.
+const DELIVERY_CONNECTIONS: u32 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -105,6 +110,9 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     // Changes must not wait behind lists and searches.
     let writing = PoolShape::new("tollkeeper-api writer", WRITER_CONNECTIONS);
     let (writer, handle) = Writer::new(database::pool(&settings.database, &writing)?);
+    // Nor behind what is delivered.
+    let delivering = PoolShape::new("tollkeeper-api webhooks", DELIVERY_CONNECTIONS);
+    let delivery_pool = database::pool(&settings.database, &delivering)?;
     let commands = Commands::new(
         pool.clone(),
         handle,
@@ -159,6 +167,14 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     });
     let relayed = (app.pool.clone(), nats::jetstream(&broker));
     lifecycle.spawn("relay", |stop| relay::run(relayed.0, relayed.1, stop));
+    let deliveries = webhooks::delivery::Worker::new(
+        delivery_pool,
+        app.sealer.clone(),
+        &app.policy.webhook_networks,
+        app.clock.clone(),
+        app.entropy.clone(),
+    )?;
+    lifecycle.spawn("webhooks", |stop| deliveries.run(stop));
     lifecycle.spawn("hints", |stop| hints::listen(broker, engine, stop));
     lifecycle.spawn("public listener", |stop| serve(listener, app, stop));
     Ok((lifecycle, log))

@@ -12,12 +12,13 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
 use futures::future::try_join_all;
-use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tollkeeper_event_store::{
     FollowError, Lease, LeaseError, StoredEvent, lease, move_checkpoint, read_after,
 };
+
+use crate::public_event::public;
 
 /// The name of the relay's checkpoint.
 const NAME: &str = "lifecycle-relay";
@@ -130,26 +131,4 @@ async fn publish(broker: &Context, events: &[StoredEvent]) -> Result<(), RelayEr
     }
     try_join_all(acks).await?;
     Ok(())
-}
-
-/// The event as others may see it.
-fn public(stored: &StoredEvent) -> Result<Value, serde_json::Error> {
-    let mut payload = stored.event.payload()?;
-    if let Some(payload) = payload.as_object_mut() {
-        payload.remove("secret_hash");
-    }
-    Ok(json!({
-        "position": stored.position,
-        "event_id": stored.event_id,
-        "stream_type": stored.stream.kind(),
-        "stream_id": stored.stream.id(),
-        "stream_version": stored.stream_version,
-        "type": stored.event.name(),
-        "schema_version": stored.event.schema_version(),
-        "payload": payload,
-        "actor": stored.actor,
-        "request_id": stored.request_id,
-        "occurred_at": stored.occurred_at,
-        "recorded_at": stored.recorded_at,
-    }))
 }

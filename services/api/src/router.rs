@@ -14,7 +14,7 @@ use crate::http::body::MAX_BODY_BYTES;
 use crate::http::problem::Problem;
 use crate::http::{deadline, request_id};
 use crate::verification::rpc;
-use crate::{accounts, leaks, oauth, tokens, whoami};
+use crate::{accounts, leaks, oauth, tokens, webhooks, whoami};
 
 /// Everything but forward-auth.
 pub(crate) fn router(app: App) -> Router {
@@ -49,6 +49,25 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/tokens/{id}/rotate", post(tokens::rotate::handle))
         .route("/v1/tokens/{id}/suspend", post(tokens::suspend::suspend))
         .route("/v1/tokens/{id}/resume", post(tokens::suspend::resume))
+        .route(
+            "/v1/webhooks",
+            post(webhooks::create::handle).get(webhooks::list::handle),
+        )
+        .route(
+            "/v1/webhooks/{id}",
+            get(webhooks::get::handle)
+                .patch(webhooks::change::handle)
+                .delete(webhooks::delete::handle),
+        )
+        .route(
+            "/v1/webhooks/{id}/rotate-secret",
+            post(webhooks::rotate_secret::handle),
+        )
+        .route("/v1/webhooks/{id}/replay", post(webhooks::replay::handle))
+        .route(
+            "/v1/webhooks/{id}/deliveries",
+            get(webhooks::deliveries::handle),
+        )
         .route("/v1/whoami", get(whoami::handle));
 
     // Account holders, and programs with a token, each for their own account alone.

@@ -12,7 +12,7 @@ use tollkeeper_runtime::health::Need;
 use tollkeeper_runtime::settings::{
     self, Binary, BrokerSettings, DatabaseSettings, InternalListenSettings, JwtKeys, JwtSettings,
     LeakSettings, ListenSettings, LogSettings, OperatorSettings, SealSettings, SettingsError,
-    Source, SpoolFull, TokenSettings, UsageSettings, VerificationSettings,
+    Source, SpoolFull, TokenSettings, UsageSettings, VerificationSettings, WebhookSettings,
 };
 use tollkeeper_usage::{FullPolicy, SpoolSettings};
 
@@ -41,6 +41,8 @@ pub struct ApiSettings {
     verification: VerificationSettings,
     spool: settings::SpoolSettings,
     usage: UsageSettings,
+    /// Where webhooks may be sent to.
+    pub webhooks: WebhookSettings,
 }
 
 impl ApiSettings {
@@ -71,6 +73,7 @@ impl ApiSettings {
             verification: VerificationSettings::read(source)?,
             spool: settings::SpoolSettings::read(source)?,
             usage: UsageSettings::read(source)?,
+            webhooks: WebhookSettings::read(source)?,
         })
     }
 
@@ -168,6 +171,7 @@ impl ApiSettings {
             trusted_proxies: self.operators.trusted_proxies,
             usage_ip: self.usage.ip,
             leaks: self.leaks,
+            webhook_networks: self.webhooks.allowed_networks,
         }
     }
 }

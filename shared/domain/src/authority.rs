@@ -8,11 +8,12 @@ use crate::secret::Environment;
 use crate::token::Validity;
 
 /// The management scopes that an account holder has by being the holder, and so may hand on.
-const OF_ACCOUNT_HOLDERS: [&str; 4] = [
+const OF_ACCOUNT_HOLDERS: [&str; 5] = [
     "tollkeeper:tokens.read",
     "tollkeeper:tokens.write",
     "tollkeeper:usage.read",
     "tollkeeper:events.read",
+    "tollkeeper:webhooks.write",
 ];
 
 /// The reach of somebody who manages tokens.

@@ -20,7 +20,7 @@ pub const MAX_SCOPES: usize = 100;
 const RESERVED_PREFIX: &str = "tollkeeper:";
 
 /// The management scopes that exist.
-pub const MANAGEMENT_SCOPES: [&str; 7] = [
+pub const MANAGEMENT_SCOPES: [&str; 8] = [
     "tollkeeper:tokens.read",
     "tollkeeper:tokens.write",
     "tollkeeper:usage.read",
@@ -28,6 +28,7 @@ pub const MANAGEMENT_SCOPES: [&str; 7] = [
     "tollkeeper:events.read",
     "tollkeeper:accounts.write",
     "tollkeeper:verify",
+    "tollkeeper:webhooks.write",
 ];
 
 /// One scope.

@@ -1,6 +1,7 @@
 //! Reads the one order of all events, a page at a time.
 
 use sqlx::PgExecutor;
+use tollkeeper_domain::ids::AccountId;
 
 use crate::stored::{EventRow, ReadError, StoredEvent};
 
@@ -70,6 +71,61 @@ pub async fn read_after(
         }
     }
     Ok(events)
+}
+
+/// At most `limit` events after `position` and up to `head`, in order: those of this account, where
+/// one is given, and of these types, where any are. `head` is an end of the log that was read
+/// before; fewer events than `limit` mean that there are no more up to it.
+///
+/// # Errors
+/// [`ReadError`] if the database does not answer or an event cannot be read.
+pub async fn read_matching(
+    db: impl PgExecutor<'_>,
+    (position, head): (i64, i64),
+    account: Option<AccountId>,
+    types: &[String],
+    limit: i64,
+) -> Result<Vec<StoredEvent>, ReadError> {
+    let rows = match account {
+        Some(account) => {
+            sqlx::query_as!(
+                EventRow,
+                "select position, event_id, stream_type, stream_id, stream_version, type,
+                    schema_version, payload, actor, request_id, occurred_at, recorded_at, hash,
+                    account_id
+                from events
+                where account_id = $1 and position > $2 and position <= $3
+                    and ($4::text[] = '{}' or type = any ($4))
+                order by position limit $5",
+                account.0,
+                position,
+                head,
+                types,
+                limit,
+            )
+            .fetch_all(db)
+            .await?
+        }
+        None => {
+            sqlx::query_as!(
+                EventRow,
+                "select position, event_id, stream_type, stream_id, stream_version, type,
+                    schema_version, payload, actor, request_id, occurred_at, recorded_at, hash,
+                    account_id
+                from events
+                where position > $1 and position <= $2
+                    and ($3::text[] = '{}' or type = any ($3))
+                order by position limit $4",
+                position,
+                head,
+                types,
+                limit,
+            )
+            .fetch_all(db)
+            .await?
+        }
+    };
+    rows.into_iter().map(EventRow::read).collect()
 }
 
 /// The rows of one page as they stand in the table.

@@ -17,7 +17,7 @@ pub use append::{AppendError, Appended, NewEvent, NewTokens, Rows, Submission};
 pub use audit::{AuditError, AuditReport, verify_chain};
 pub use canonical::{CanonicalError, chain_hash, digest, to_canonical};
 pub use checkpoint::{Lease, LeaseError, lease, move_checkpoint};
-pub use follow::{FollowError, Head, head, read_after};
+pub use follow::{FollowError, Head, head, read_after, read_matching};
 pub use load::load;
 pub use stored::{ReadError, StoredEvent};
 pub use writer::{Writer, WriterHandle};

@@ -23,7 +23,8 @@ pub enum Reach {
 
 impl Reach {
     /// The one account, or null for all.
-    fn account(self) -> Option<Uuid> {
+    #[must_use]
+    pub fn account(self) -> Option<Uuid> {
         match self {
             Self::All => None,
             Self::Account(id) => Some(id.0),

@@ -3,7 +3,7 @@
 use metrics::Unit;
 
 use crate::kinds::{Gauge, Label, Metric};
-use crate::{usage, verification};
+use crate::{usage, verification, webhooks};
 
 /// Whether the component named by the label is ready (1) or not (0), as `/readyz` says.
 pub const COMPONENT_READY: Gauge = Gauge {
@@ -40,6 +40,9 @@ pub const ALL: &[Metric] = &[
     Metric::Counter(&usage::INGEST_RETRIES),
     Metric::Histogram(&usage::INGEST_SECONDS),
     Metric::Histogram(&usage::INGEST_LAG),
+    Metric::Counter(&webhooks::ATTEMPTS),
+    Metric::Histogram(&webhooks::ATTEMPT_SECONDS),
+    Metric::Counter(&webhooks::DISABLED),
 ];
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod kinds;
 mod register;
 pub mod usage;
 pub mod verification;
+pub mod webhooks;
 
 pub use kinds::{Counter, Gauge, Histogram, Label, Metric, NO_LABEL};
 pub use metrics::Unit;

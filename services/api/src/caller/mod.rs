@@ -10,7 +10,8 @@ mod privilege;
 pub(crate) use credential::{Credential, preferred, presented};
 pub(crate) use own_account::OwnAccount;
 pub(crate) use privilege::{
-    AccountsRead, AccountsWrite, Allowed, Privilege, TokensRead, TokensWrite, Verify, identify,
+    AccountsRead, AccountsWrite, Allowed, Privilege, TokensRead, TokensWrite, Verify,
+    WebhooksWrite, identify,
 };
 
 use tollkeeper_domain::account::{Identity, Role};

@@ -57,6 +57,11 @@ privilege! {
     Verify, "tollkeeper:verify", false
 }
 
+privilege! {
+    /// See, set up and change webhooks.
+    WebhooksWrite, "tollkeeper:webhooks.write", true
+}
+
 /// A caller who has the privilege `P`.
 #[derive(Debug)]
 pub(crate) struct Allowed<P> {

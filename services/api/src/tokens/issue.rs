@@ -150,7 +150,7 @@ pub(super) async fn issue(
 }
 
 /// Answers that hold a secret are kept by nobody on the way.
-pub(super) const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
+pub(crate) const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
     [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
 /// The expiry asked for, or the longest that this caller may ask for.

@@ -28,3 +28,4 @@ mod tokens_issue;
 mod tokens_list;
 mod tokens_rotate;
 mod verify;
+mod webhooks;

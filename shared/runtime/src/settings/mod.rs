@@ -32,6 +32,7 @@ mod spool;
 mod tokens;
 mod usage;
 mod verification;
+mod webhooks;
 
 pub use broker::BrokerSettings;
 pub use database::DatabaseSettings;
@@ -49,6 +50,7 @@ pub use tokens::TokenSettings;
 pub use usage::{UsageIp, UsageSettings};
 pub use values::{ByteSize, NetworkList, Secret};
 pub use verification::{StalePolicy, VerificationSettings};
+pub use webhooks::WebhookSettings;
 
 /// Whether a key may have this name, which logs and rows show.
 fn well_named(name: &str) -> bool {

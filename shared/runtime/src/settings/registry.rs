@@ -3,6 +3,7 @@
 use super::names::Setting;
 use super::{
     broker, database, jwt, leaks, listen, log, operators, seal, spool, tokens, usage, verification,
+    webhooks,
 };
 
 /// All settings, in the order of the reference.
@@ -32,6 +33,7 @@ pub const ALL: &[&Setting] = &[
     &spool::SPOOL_FULL,
     &usage::USAGE_RETENTION_DAYS,
     &usage::USAGE_IP,
+    &webhooks::WEBHOOK_ALLOWED_NETWORKS,
     &log::LOG,
     &log::LOG_FORMAT,
 ];

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 /// Networks in CIDR form, comma-separated; a bare address is a network of one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetworkList(Vec<IpNet>);
 
 /// Why a text is not a list of networks.

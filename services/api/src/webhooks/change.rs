@@ -1,0 +1,73 @@
+//! `PATCH /v1/webhooks/{id}`
+
+use axum::Json;
+use axum::extract::State as AppState;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::store::endpoints::{self, Reason, State};
+use super::view::WebhookView;
+use super::{fields, locked};
+use crate::app::App;
+use crate::caller::{Allowed, WebhooksWrite};
+use crate::http::body::Body;
+use crate::http::path::Id;
+use crate::http::problem::{FieldErrors, Problem};
+use crate::http::version::{IfMatch, etag};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeWebhook {
+    url: Option<String>,
+    types: Option<Vec<String>>,
+    description: Option<String>,
+    state: Option<State>,
+}
+
+/// Changes what the body names: 200, 404, or 412 where `If-Match` names another version. Another
+/// URL, or enabling it again, has the next attempt made at once.
+pub(crate) async fn handle(
+    AppState(app): AppState<App>,
+    allowed: Allowed<WebhooksWrite>,
+    Id(id): Id,
+    IfMatch(expected): IfMatch,
+    Body(body): Body<ChangeWebhook>,
+) -> Result<impl IntoResponse, Problem> {
+    let mut errors = FieldErrors::default();
+    let networks = &app.policy.webhook_networks;
+    let url = body
+        .url
+        .and_then(|url| errors.take("/url", fields::url(&url, networks)));
+    let types = body.types.map(|names| fields::types(names, &mut errors));
+    if let Some(text) = &body.description {
+        errors.take("/description", fields::description(text));
+    }
+    errors.check()?;
+
+    let mut transaction = app.pool.begin().await?;
+    let before = locked(&mut transaction, allowed.reach, id, expected).await?;
+    let mut webhook = before.clone();
+    webhook.url = url.unwrap_or(webhook.url);
+    webhook.types = types.unwrap_or(webhook.types);
+    webhook.description = body.description.unwrap_or(webhook.description);
+    match body.state {
+        Some(State::Enabled) => webhook.disabled = None,
+        // A reason that is there already says more.
+        Some(State::Disabled) => webhook.disabled = webhook.disabled.or(Some(Reason::ByRequest)),
+        None => {}
+    }
+    let fresh_start =
+        webhook.url != before.url || (before.disabled.is_some() && webhook.disabled.is_none());
+    if fresh_start {
+        webhook.forgive();
+    }
+    if webhook.same_as(&before) {
+        return Ok((etag(before.version), Json(WebhookView::from(before))));
+    }
+    webhook.updated_at = app.now();
+    endpoints::update(&mut *transaction, &webhook).await?;
+    transaction.commit().await?;
+    webhook.version += 1;
+    let view = WebhookView::from(webhook);
+    Ok((etag(view.version()), Json(view)))
+}

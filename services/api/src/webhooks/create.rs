@@ -1,0 +1,141 @@
+//! `POST /v1/webhooks`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tollkeeper_domain::ids::AccountId;
+use tollkeeper_read_model::Reach;
+use uuid::Uuid;
+
+use super::secret::SigningSecret;
+use super::store::endpoints::{self, Webhook};
+use super::store::secrets;
+use super::view::{SecretView, WebhookView};
+use super::{fields, no_seal_key};
+use crate::app::App;
+use crate::caller::{Allowed, Caller, WebhooksWrite};
+use crate::commands::{Cause, CommandError};
+use crate::http::body::Body;
+use crate::http::problem::{FieldErrors, Problem};
+use crate::http::request_id::RequestId;
+use crate::http::version::etag;
+use crate::tokens::issue::NO_STORE;
+
+/// The most webhooks of one account.
+const MAX_PER_ACCOUNT: i64 = 20;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateWebhook {
+    account_id: Option<Uuid>,
+    url: String,
+    #[serde(default)]
+    types: Vec<String>,
+    #[serde(default)]
+    description: String,
+}
+
+/// Sets up a webhook for the events from now on: 201 with the signing secret, this once; 409 if
+/// there is no key to seal it with, the account is not active, or has too many.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<WebhooksWrite>,
+    RequestId(request_id): RequestId,
+    Body(body): Body<CreateWebhook>,
+) -> Result<Response, Problem> {
+    let mut errors = FieldErrors::default();
+    let url = errors.take("/url", fields::url(&body.url, &app.policy.webhook_networks));
+    let types = fields::types(body.types, &mut errors);
+    errors.take("/description", fields::description(&body.description));
+    errors.check()?;
+    let url = url.ok_or_else(|| Problem::internal("a URL without a value passed its check"))?;
+    let sealer = app.sealer.as_ref().ok_or_else(no_seal_key)?;
+    let mut cause = Cause {
+        actor: allowed.caller.actor(),
+        request_id,
+    };
+    let account_id = account(&app, &allowed, body.account_id.map(AccountId), &mut cause).await?;
+
+    let now = app.now();
+    let mut webhook = Webhook {
+        id: app.new_id(),
+        account_id,
+        url,
+        types,
+        description: body.description,
+        disabled: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        position: 0,
+        failing_since: None,
+        failures: 0,
+        retry_at: None,
+    };
+    let secret = SigningSecret::generate(&app.entropy);
+    let secret_id = app.new_id();
+    let sealed = secret.seal(sealer, webhook.id, secret_id);
+
+    let mut transaction = app.pool.begin().await?;
+    if let Some(account) = account_id {
+        match endpoints::lock_account(&mut transaction, account).await? {
+            None => return Err(no_account()),
+            Some((state, _)) if state != "active" => {
+                return Err(CommandError::AccountNotActive(account).into());
+            }
+            Some((_, count)) if count >= MAX_PER_ACCOUNT => {
+                let detail = format!("an account has at most {MAX_PER_ACCOUNT} webhooks");
+                return Err(Problem::conflict("TOO_MANY_WEBHOOKS", detail));
+            }
+            Some(_) => {}
+        }
+    }
+    webhook.position = endpoints::insert(&mut *transaction, &webhook).await?;
+    secrets::insert(&mut *transaction, webhook.id, secret_id, &sealed).await?;
+    transaction.commit().await?;
+
+    let view = WebhookView::from(webhook);
+    let tag = etag(view.version());
+    let body = Json(SecretView {
+        secret: secret.shown(),
+        view,
+    });
+    Ok((StatusCode::CREATED, tag, NO_STORE, body).into_response())
+}
+
+/// Whose events are sent: everybody's only where the caller acts across accounts and names none.
+async fn account(
+    app: &App,
+    allowed: &Allowed<WebhooksWrite>,
+    asked: Option<AccountId>,
+    cause: &mut Cause,
+) -> Result<Option<AccountId>, Problem> {
+    if allowed.reach == Reach::All {
+        return Ok(asked);
+    }
+    let own = match &allowed.caller {
+        Caller::Account {
+            account_id: None,
+            identity,
+            ..
+        } if asked.is_none() => {
+            let id = app.commands.account_of(cause, identity).await?;
+            cause.actor = format!("account:{id}");
+            Some(id)
+        }
+        Caller::Account { account_id, .. } => *account_id,
+        Caller::Token { account_id, .. } => Some(*account_id),
+        Caller::Operator { .. } => None,
+    };
+    match (asked, own) {
+        (None, Some(own)) => Ok(Some(own)),
+        (Some(asked), Some(own)) if asked == own => Ok(Some(own)),
+        _ => Err(no_account()),
+    }
+}
+
+fn no_account() -> Problem {
+    Problem::bad_field("/account_id", "there is no such account")
+}

@@ -1,0 +1,30 @@
+//! `GET /v1/webhooks/{id}/deliveries`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use super::store::attempts::{self, Attempt};
+use super::store::endpoints;
+use crate::app::App;
+use crate::caller::{Allowed, WebhooksWrite};
+use crate::http::path::Id;
+use crate::http::problem::Problem;
+
+#[derive(Debug, Serialize)]
+struct Attempts {
+    items: Vec<Attempt>,
+}
+
+/// The last hundred attempts to deliver, the newest first: 200, or 404.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<WebhooksWrite>,
+    Id(id): Id,
+) -> Result<impl IntoResponse, Problem> {
+    let found = endpoints::find(&app.pool, allowed.reach, id).await?;
+    let webhook = found.ok_or_else(|| Problem::not_found("webhook"))?;
+    let items = attempts::last(&app.pool, webhook.id).await?;
+    Ok(Json(Attempts { items }))
+}

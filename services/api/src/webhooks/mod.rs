@@ -1,0 +1,50 @@
+//! Webhooks: lifecycle events sent to somebody's endpoint in the form of Standard Webhooks 1.0, one
+//! file per operation. What is sent, and when, is in [`delivery`].
+//!
+//! An endpoint is within reach like a token: that of another account is not there. Its signing
+//! secret is shown once and sealed at rest; it must never reach a log, an error or an event.
+
+pub(crate) mod change;
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod deliveries;
+pub mod delivery;
+mod fields;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod replay;
+pub(crate) mod rotate_secret;
+mod secret;
+mod store;
+mod view;
+
+use sqlx::PgConnection;
+use tollkeeper_read_model::Reach;
+use uuid::Uuid;
+
+use crate::http::problem::Problem;
+use store::endpoints::{self, Webhook};
+
+/// The webhook, locked until the end of the transaction, if it is within reach and at the `expected`
+/// version.
+async fn locked(
+    db: &mut PgConnection,
+    reach: Reach,
+    id: Uuid,
+    expected: Option<u64>,
+) -> Result<Webhook, Problem> {
+    let found = endpoints::lock(db, reach, id).await?;
+    let webhook = found.ok_or_else(|| Problem::not_found("webhook"))?;
+    match expected {
+        Some(version) if version != webhook.version => {
+            Err(Problem::version_mismatch(webhook.version))
+        }
+        _ => Ok(webhook),
+    }
+}
+
+fn no_seal_key() -> Problem {
+    let detail = "signing secrets are sealed at rest, and no key is configured for that: set \
+                  `TOLLKEEPER_SEAL_KEYS`";
+    Problem::conflict("SEAL_KEY_MISSING", detail)
+}

@@ -1,0 +1,54 @@
+//! `POST /v1/webhooks/{id}/replay`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use tollkeeper_event_store::{ReadError, head};
+
+use super::locked;
+use super::store::endpoints;
+use super::view::WebhookView;
+use crate::app::App;
+use crate::caller::{Allowed, WebhooksWrite};
+use crate::http::body::Body;
+use crate::http::path::Id;
+use crate::http::problem::Problem;
+use crate::http::version::{IfMatch, etag};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Replay {
+    /// Events after this position of the log are sent, again if they were sent before.
+    after: i64,
+}
+
+/// Sets the webhook's cursor, back or forward, and enables it: 200, 404, 412, or 422 for a position
+/// that the log has not reached.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<WebhooksWrite>,
+    Id(id): Id,
+    IfMatch(expected): IfMatch,
+    Body(body): Body<Replay>,
+) -> Result<impl IntoResponse, Problem> {
+    let mut transaction = app.pool.begin().await?;
+    let mut webhook = locked(&mut transaction, allowed.reach, id, expected).await?;
+    let end = head(&mut *transaction).await.map_err(|error| match error {
+        ReadError::Database(error) => error.into(),
+        other => Problem::internal(other),
+    })?;
+    if !(0..=end.position).contains(&body.after) {
+        let detail = "this is a position of the log: 0, or that of an event";
+        return Err(Problem::bad_field("/after", detail));
+    }
+    webhook.position = body.after;
+    webhook.disabled = None;
+    webhook.forgive();
+    webhook.updated_at = app.now();
+    endpoints::update(&mut *transaction, &webhook).await?;
+    transaction.commit().await?;
+    webhook.version += 1;
+    let view = WebhookView::from(webhook);
+    Ok((etag(view.version()), Json(view)))
+}

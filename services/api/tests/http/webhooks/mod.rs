@@ -1,0 +1,18 @@
+//! Webhooks: the operations, and what arrives at an endpoint.
+
+mod constraints;
+mod deliveries;
+mod faults;
+mod operations;
+mod receiver;
+
+/// A key to seal with, and receivers on this machine allowed.
+const SETTINGS: [(&str, &str); 2] = [
+    SEAL_KEY,
+    ("TOLLKEEPER_WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8"),
+];
+
+const SEAL_KEY: (&str, &str) = (
+    "TOLLKEEPER_SEAL_KEYS",
+    "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+);
