@@ -29,7 +29,9 @@ pub(crate) fn router(app: App) -> Router {
         )
         .route(
             "/v1/accounts/{id}",
-            get(accounts::get::handle).patch(accounts::change::handle),
+            get(accounts::get::handle)
+                .patch(accounts::change::handle)
+                .delete(accounts::delete::handle),
         )
         .route(
             "/v1/accounts/{id}/suspend",

@@ -79,6 +79,17 @@ pub struct Submission {
     pub new_tokens: Vec<NewTokens>,
 }
 
+impl Submission {
+    /// Adds all that another one wants written: both are written, or neither.
+    pub fn merge(&mut self, other: Self) {
+        self.events.extend(other.events);
+        self.rows.extend(&other.rows);
+        self.active_accounts.extend(other.active_accounts);
+        self.changing_accounts.extend(other.changing_accounts);
+        self.new_tokens.extend(other.new_tokens);
+    }
+}
+
 /// Live tokens that come to an account, which may have a limit to their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewTokens {

@@ -18,6 +18,6 @@ pub use audit::{AuditError, AuditReport, verify_chain};
 pub use canonical::{CanonicalError, chain_hash, digest, to_canonical};
 pub use checkpoint::{Lease, LeaseError, lease, move_checkpoint};
 pub use follow::{FollowError, Head, head, read_after, read_matching};
-pub use load::load;
+pub use load::{load, load_tokens};
 pub use stored::{ReadError, StoredEvent};
 pub use writer::{Writer, WriterHandle};

@@ -21,7 +21,7 @@ pub struct StoredEvent {
     pub stream_version: u64,
     /// What happened.
     pub event: Event,
-    /// Who caused it: `operator:<name>`, `token:<id>`, `account:<id>` or `system`.
+    /// Who caused it: `operator:<name>`, `token:<id>`, `account:<id>` or `system:<task>`.
     pub actor: String,
     /// The request that caused it.
     pub request_id: String,

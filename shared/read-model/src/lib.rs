@@ -5,6 +5,7 @@
 //! touch an account's data take a [`Reach`], so that none can forget whose data it may see.
 
 pub mod accounts;
+pub mod erasures;
 pub mod rebuild;
 pub mod replay;
 pub mod tokens;

@@ -23,6 +23,9 @@ const KEY: &str = "insert into idempotency_keys values ('operator:a', 'POST /v1/
     sha256('f'), '00000000-0000-0000-0000-0000000000f1', 'epoch', null, null, null, null, null,
     'epoch')";
 
+const ERASURE: &str = "insert into account_erasures values
+    ('00000000-0000-0000-0000-000000000001', 'epoch', 'epoch', 0, null, null)";
+
 /// Whether the database refuses the statement for a constraint, and for which.
 async fn refused_by(pool: &PgPool, statement: &str) -> String {
     let outcome = pool.execute(AssertSqlSafe(statement.to_owned())).await;
@@ -40,7 +43,7 @@ async fn refused_by(pool: &PgPool, statement: &str) -> String {
 async fn each_constraint_refuses() {
     let database = TestDatabase::create().await;
     let pool = &database.pool;
-    for row in [ACCOUNT, TOKEN, SECRET, EVENT, KEY] {
+    for row in [ACCOUNT, TOKEN, SECRET, EVENT, KEY, ERASURE] {
         pool.execute(row).await.unwrap();
     }
     let again = |row: &str, from: &str, to: &str| {
@@ -86,6 +89,15 @@ async fn each_constraint_refuses() {
         (
             token("'epoch', 1)", "'epoch', 1, 8)"),
             "api_tokens_expiry_notice_check",
+        ),
+        (ERASURE.to_owned(), "account_erasures_pkey"),
+        (
+            again(ERASURE, "0, null, null", "3, null, null"),
+            "account_erasures_passes",
+        ),
+        (
+            again(ERASURE, "0, null, null", "2, null, null"),
+            "account_erasures_finished",
         ),
         (KEY.to_owned(), "idempotency_keys_pkey"),
         (again(KEY, "'k'", "''"), "idempotency_keys_key_check"),

@@ -1,6 +1,7 @@
 //! Accounts, one file per operation.
 
 pub(crate) mod change;
+pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod register;

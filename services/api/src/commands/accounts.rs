@@ -63,6 +63,7 @@ impl Commands {
         command: &Command,
         profile: Option<&Profile>,
     ) -> Result<Account, CommandError> {
+        let _turn = self.turns.take(Stream::Account(id)).await?;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -83,6 +84,7 @@ impl Commands {
             match self.commit(submission).await {
                 Ok(()) => return Ok(account),
                 Err(CommandError::Conflict) if attempt < ATTEMPTS => {}
+                Err(CommandError::Conflict) => return Err(CommandError::Busy),
                 Err(error) => return Err(error),
             }
         }

@@ -33,7 +33,7 @@ pub(crate) enum CommandError {
     #[error("the account has as many live tokens as it may")]
     TooManyTokens(AccountId),
     /// Another account has this external id.
-    #[error("another account has this external id")]
+    #[error("another account has this external id, or had it when it was deleted")]
     ExternalIdTaken,
     /// Another account has this identity already.
     #[error("another account has this identity")]
@@ -41,6 +41,9 @@ pub(crate) enum CommandError {
     /// Somebody else was faster; decide again on what is now.
     #[error("the stream has moved on")]
     Conflict,
+    /// Others change the same thing all the time. Nothing was done.
+    #[error("others are changing this all the time; try again")]
+    Busy,
     /// The log cannot be written now.
     #[error("{0}")]
     Unavailable(String),
@@ -134,8 +137,10 @@ impl From<CommandError> for Problem {
             CommandError::TooManyTokens(_) => Self::conflict("TOO_MANY_TOKENS", text),
             CommandError::ExternalIdTaken => Self::conflict("EXTERNAL_ID_TAKEN", text),
             CommandError::IdentityTaken => Self::conflict("IDENTITY_TAKEN", text),
-            // To have lost every time means a busy stream.
-            CommandError::Conflict | CommandError::Unavailable(_) => Self::unavailable(text),
+            CommandError::Busy => Self::conflict("BUSY", text).with_retry(),
+            // A new stream has nobody to lose against, and the others decide again.
+            CommandError::Conflict => Self::internal(text),
+            CommandError::Unavailable(_) => Self::unavailable(text),
             CommandError::Database(error) => error.into(),
             CommandError::Internal(_) => Self::internal(text),
         }

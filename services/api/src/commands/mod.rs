@@ -1,12 +1,15 @@
 //! Changes to tokens and accounts: load the history, decide, append, and tell the verifiers.
 //!
-//! A command that lost a race against another is decided again on what is now; it is refused only
-//! if its own condition no longer holds.
+//! Commands to one token or account take turns within a process. One that lost a race against
+//! another process is decided again on what is now; it is refused only if its own condition no
+//! longer holds, or if it lost again and again.
 
 mod accounts;
 mod announce;
 mod error;
+mod many;
 mod tokens;
+mod turns;
 
 use std::sync::Arc;
 
@@ -18,9 +21,10 @@ use tollkeeper_authn::Engine;
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_event_store::{NewEvent, Submission, WriterHandle};
+use turns::Turns;
 
-/// How often a command is decided again when others were faster.
-const ATTEMPTS: usize = 8;
+/// How often a command is decided again when other processes were faster.
+const ATTEMPTS: usize = 16;
 
 /// Who asks, and in which request.
 #[derive(Debug, Clone)]
@@ -41,6 +45,7 @@ pub struct Commands {
     clock: SharedClock,
     entropy: SharedEntropy,
     token_limit: Option<u32>,
+    turns: Turns,
 }
 
 impl Commands {
@@ -65,6 +70,7 @@ impl Commands {
             clock,
             entropy,
             token_limit,
+            turns: Turns::default(),
         }
     }
 

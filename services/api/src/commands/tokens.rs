@@ -44,6 +44,7 @@ impl Commands {
         needs: Needs,
         choose: impl Fn(&Token, DateTime<Utc>) -> Result<Command, CommandError>,
     ) -> Result<Token, CommandError> {
+        let _turn = self.turns.take(Stream::Token(id)).await?;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -65,12 +66,13 @@ impl Commands {
             match appended {
                 Ok(()) => return Ok(token),
                 Err(CommandError::Conflict) if attempt < ATTEMPTS => {}
+                Err(CommandError::Conflict) => return Err(CommandError::Busy),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    fn submission(
+    pub(super) fn submission(
         &self,
         cause: &Cause,
         id: TokenId,

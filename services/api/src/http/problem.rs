@@ -243,9 +243,7 @@ impl Problem {
             "Unavailable",
             detail,
         );
-        problem
-            .with(header::RETRY_AFTER, RETRY_AFTER)
-            .because(&inside)
+        problem.with_retry().because(&inside)
     }
 
     /// 503 by a state that is told elsewhere, once, when it begins and ends: the hot path would
@@ -300,6 +298,11 @@ impl Problem {
             }
         }
         self
+    }
+
+    /// Says when it is worth another try.
+    pub(crate) fn with_retry(self) -> Self {
+        self.with(header::RETRY_AFTER, RETRY_AFTER)
     }
 
     /// Keeps the inside for the log.

@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod accounts_delete;
 mod availability;
 mod bad_input;
 mod callers;
@@ -25,6 +26,7 @@ mod shutdown;
 mod support;
 mod tokens_change;
 mod tokens_issue;
+mod tokens_limit;
 mod tokens_list;
 mod tokens_rotate;
 mod verify;
