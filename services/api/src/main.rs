@@ -8,7 +8,7 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
-use tollkeeper_api::background::deletions;
+use tollkeeper_api::background::{deletions, expiry, revocations};
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{
@@ -176,6 +176,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         app.entropy.clone(),
     )?;
     lifecycle.spawn("webhooks", |stop| deliveries.run(stop));
+    let telling = app.clone();
+    lifecycle.spawn("expiry notices", |stop| expiry::run(telling, stop));
+    let working = app.clone();
+    lifecycle.spawn("revocations", |stop| revocations::run(working, stop));
     let swept = app.clone();
     lifecycle.spawn("account deletions", |stop| deletions::run(swept, stop));
     lifecycle.spawn("hints", |stop| hints::listen(broker, engine, stop));

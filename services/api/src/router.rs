@@ -48,6 +48,11 @@ pub(crate) fn router(app: App) -> Router {
                 .patch(tokens::change::handle)
                 .delete(tokens::revoke::handle),
         )
+        .route("/v1/tokens/bulk-revoke", post(tokens::bulk_revoke::handle))
+        .route(
+            "/v1/tokens/bulk-revoke/{id}",
+            get(tokens::bulk_progress::handle),
+        )
         .route("/v1/tokens/{id}/rotate", post(tokens::rotate::handle))
         .route("/v1/tokens/{id}/suspend", post(tokens::suspend::suspend))
         .route("/v1/tokens/{id}/resume", post(tokens::suspend::resume))

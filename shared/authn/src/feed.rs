@@ -64,6 +64,8 @@ pub enum Effect {
     Ended,
     /// Suspended until resumed.
     Suspended,
+    /// Nothing but a new version.
+    Noted,
     /// Anything else, wider or narrower: only a read of the primary can tell.
     #[serde(other)]
     Changed,
@@ -94,6 +96,7 @@ impl FeedEvent {
                 effect: match event_type {
                     "TokenRevoked" => Effect::Ended,
                     "TokenSuspended" => Effect::Suspended,
+                    "TokenExpiring" => Effect::Noted,
                     _ => Effect::Changed,
                 },
                 secrets: serde_json::from_slice::<Secrets>(payload)
@@ -144,6 +147,7 @@ mod tests {
     fn types_have_effects_and_unknown_ones_mean_read_again() {
         assert_eq!(effect("token", "TokenRevoked"), Some(Effect::Ended));
         assert_eq!(effect("token", "TokenSuspended"), Some(Effect::Suspended));
+        assert_eq!(effect("token", "TokenExpiring"), Some(Effect::Noted));
         assert_eq!(effect("token", "TokenResumed"), Some(Effect::Changed));
         assert_eq!(effect("token", "TokenFolded"), Some(Effect::Changed));
         assert_eq!(effect("account", "AccountDeleted"), Some(Effect::Ended));

@@ -68,10 +68,20 @@ impl Standing {
             (Evidence::Hearsay, Effect::Ended) => HINTED | HINTED_ENDED,
             (Evidence::Hearsay, Effect::Suspended) => HINTED | HINTED_SUSPENDED,
             (Evidence::Hearsay, Effect::Changed) => HINTED,
+            (Evidence::Committed, Effect::Noted) => return self.note(version),
+            (Evidence::Hearsay, Effect::Noted) => return,
         };
         self.bits.fetch_or(bits, Ordering::AcqRel);
         // A change is known only once it has been read, and a message proves no version.
         if matches!(bits, ENDED | SUSPENDED) {
+            self.version.store(version, Ordering::Release);
+        }
+    }
+
+    /// Takes over a version that brought nothing else, if it is the next one: to skip one would be
+    /// to take its event for old news when it comes. The next read knows better in any case.
+    fn note(&self, version: u64) {
+        if version == self.version() + 1 && !self.get().must_read() {
             self.version.store(version, Ordering::Release);
         }
     }
@@ -170,6 +180,25 @@ mod tests {
         standing.tighten(Effect::Ended, 4, Evidence::Committed);
         assert!(standing.get().is_ended());
         assert_eq!(standing.version(), 4);
+    }
+
+    #[test]
+    fn a_note_moves_the_version_and_hides_no_event() {
+        let standing = active(3);
+        standing.tighten(Effect::Noted, 4, Evidence::Hearsay);
+        assert_eq!(standing.version(), 3, "a message proves no version");
+        standing.tighten(Effect::Noted, 4, Evidence::Committed);
+        assert_eq!((standing.version(), standing.get()), (4, Snapshot(0)));
+        // The event between was not heard yet: it must still count when it is.
+        standing.tighten(Effect::Noted, 6, Evidence::Committed);
+        assert_eq!(standing.version(), 4);
+        standing.tighten(Effect::Ended, 5, Evidence::Committed);
+        assert!(standing.get().is_ended());
+
+        let outdated = active(3);
+        outdated.tighten(Effect::Changed, 4, Evidence::Committed);
+        outdated.tighten(Effect::Noted, 4, Evidence::Committed);
+        assert!(outdated.version() == 3 && outdated.get().must_read());
     }
 
     #[test]

@@ -122,6 +122,9 @@ pub enum AppendError {
     /// An account would have more live tokens than it may.
     #[error("account {0} has as many tokens as it may")]
     TooManyTokens(AccountId),
+    /// The token that was used to issue another is revoked by now.
+    #[error("the token that was used is revoked")]
+    IssuerRevoked,
     /// Somebody else carries out the request with this idempotency key by now.
     #[error("the reservation of the idempotency key is lost")]
     ReservationLost,
@@ -300,6 +303,7 @@ fn classify(error: sqlx::Error) -> AppendError {
         ) => AppendError::Refused(constraint.to_owned()),
         (_, _, Some("TK001")) => AppendError::AccountNotActive(account_in_detail(&**inside)),
         (_, _, Some("TK002")) => AppendError::TooManyTokens(account_in_detail(&**inside)),
+        (_, _, Some("TK004")) => AppendError::IssuerRevoked,
         (_, _, Some("TK003")) => AppendError::ReservationLost,
         // A value that a column cannot hold, or a row twice: the fault of one submission.
         (_, constraint, Some(code)) if ["21", "22", "23"].iter().any(|it| code.starts_with(it)) => {

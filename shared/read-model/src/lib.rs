@@ -6,8 +6,10 @@
 
 pub mod accounts;
 pub mod erasures;
+pub mod expiry;
 pub mod rebuild;
 pub mod replay;
+pub mod revocations;
 pub mod tokens;
 
 use tollkeeper_domain::ids::AccountId;

@@ -9,7 +9,9 @@ use tollkeeper_domain::account::{self, Account, AccountRegistered, Role};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::secret::{Environment, SecretHash};
-use tollkeeper_domain::token::{self, Issue, Metadata, TokenIssued, TokenName};
+use tollkeeper_domain::token::{
+    self, Issue, Metadata, RevocationReason, Token, TokenIssued, TokenName,
+};
 use tollkeeper_event_store::{AppendError, NewEvent, NewTokens, Submission, Writer, WriterHandle};
 use tollkeeper_read_model::{Reach, accounts, tokens};
 use tollkeeper_testkit::{TestDatabase, wait_for};
@@ -69,6 +71,10 @@ fn registered() -> (Account, Submission) {
 }
 
 fn issue(id: u128) -> Submission {
+    issue_with(id, None).1
+}
+
+fn issue_with(id: u128, issued_by: Option<TokenId>) -> (Token, Submission) {
     let id = TokenId(Uuid::from_u128(id));
     let issued = TokenIssued {
         account_id: ACCOUNT,
@@ -80,7 +86,7 @@ fn issue(id: u128) -> Submission {
         metadata: Metadata::default(),
         not_before: None,
         expires_at: None,
-        issued_by: None,
+        issued_by,
     };
     let command = token::Command::Issue(Box::new(Issue {
         token: issued,
@@ -96,7 +102,7 @@ fn issue(id: u128) -> Submission {
     submission
         .events
         .push(envelope(Stream::Token(id), 1, Event::Token(event)));
-    submission
+    (token, submission)
 }
 
 async fn waiting(pool: &PgPool) -> i64 {
@@ -335,4 +341,49 @@ async fn an_accounts_own_limit_wins_and_ended_tokens_leave_room() {
         .await
         .unwrap();
     writer.append(issue_within(1, 16)).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_issued_with_a_token_that_is_revoked_by_then() {
+    let database = TestDatabase::create().await;
+    let (writer, _stop) = writer(&database.pool);
+    writer.append(registered().1).await.unwrap();
+    let (issuer, issued) = issue_with(7, None);
+    writer.append(issued).await.unwrap();
+    // Two requests that the issuer was good for when they began.
+    let (_, early) = issue_with(8, Some(issuer.id));
+    let (_, late) = issue_with(9, Some(issuer.id));
+    writer.append(early).await.unwrap();
+
+    let command = token::Command::Revoke(RevocationReason::Leaked);
+    let event = token::decide(Some(&issuer), &command, now())
+        .unwrap()
+        .remove(0);
+    let id = issuer.id;
+    let after = token::evolve(Some(issuer), id, &event, now()).unwrap();
+    let mut revocation = Submission::default();
+    tokens::project(&after, &mut revocation.rows);
+    revocation
+        .events
+        .push(envelope(Stream::Token(id), 2, Event::Token(event)));
+    writer.append(revocation).await.unwrap();
+
+    let refused = writer.append(late).await;
+    assert!(
+        matches!(refused, Err(AppendError::IssuerRevoked)),
+        "{refused:?}"
+    );
+    // Who has issued another one is no matter for what becomes of that one.
+    let (child, _) = issue_with(8, Some(id));
+    let resting = token::decide(Some(&child), &token::Command::Suspend, now())
+        .unwrap()
+        .remove(0);
+    let child_id = child.id;
+    let after = token::evolve(Some(child), child_id, &resting, now()).unwrap();
+    let mut change = Submission::default();
+    tokens::project(&after, &mut change.rows);
+    change
+        .events
+        .push(envelope(Stream::Token(child_id), 2, Event::Token(resting)));
+    writer.append(change).await.unwrap();
 }

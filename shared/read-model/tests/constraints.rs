@@ -26,6 +26,13 @@ const KEY: &str = "insert into idempotency_keys values ('operator:a', 'POST /v1/
 const ERASURE: &str = "insert into account_erasures values
     ('00000000-0000-0000-0000-000000000001', 'epoch', 'epoch', 0, null, null)";
 
+const JOB: &str =
+    "insert into revocation_jobs values ('00000000-0000-0000-0000-0000000000b1', null,
+    '{}', null, 'leaked', 'planned', null, null, 'epoch', 'epoch', null, null)";
+
+const JOB_TOKEN: &str = "insert into revocation_job_tokens values
+    ('00000000-0000-0000-0000-0000000000b1', '00000000-0000-0000-0000-00000000000a', null)";
+
 /// Whether the database refuses the statement for a constraint, and for which.
 async fn refused_by(pool: &PgPool, statement: &str) -> String {
     let outcome = pool.execute(AssertSqlSafe(statement.to_owned())).await;
@@ -43,7 +50,7 @@ async fn refused_by(pool: &PgPool, statement: &str) -> String {
 async fn each_constraint_refuses() {
     let database = TestDatabase::create().await;
     let pool = &database.pool;
-    for row in [ACCOUNT, TOKEN, SECRET, EVENT, KEY, ERASURE] {
+    for row in [ACCOUNT, TOKEN, SECRET, EVENT, KEY, ERASURE, JOB, JOB_TOKEN] {
         pool.execute(row).await.unwrap();
     }
     let again = |row: &str, from: &str, to: &str| {
@@ -98,6 +105,45 @@ async fn each_constraint_refuses() {
         (
             again(ERASURE, "0, null, null", "2, null, null"),
             "account_erasures_finished",
+        ),
+        (JOB.to_owned(), "revocation_jobs_pkey"),
+        (again(JOB, "'{}'", "null"), "revocation_jobs_kind"),
+        (
+            again(JOB, "'epoch', 'epoch', null", "'epoch', null, null"),
+            "revocation_jobs_plan",
+        ),
+        (
+            again(
+                JOB,
+                "'planned', null, null, 'epoch', 'epoch', null",
+                "'lost', 'a', 'r', 'epoch', 'epoch', 'epoch'",
+            ),
+            "revocation_jobs_state",
+        ),
+        (
+            again(JOB, "'planned'", "'running'"),
+            "revocation_jobs_started",
+        ),
+        (
+            again(JOB, "null, null)", "null, 'epoch')"),
+            "revocation_jobs_finished",
+        ),
+        (JOB_TOKEN.to_owned(), "revocation_job_tokens_pkey"),
+        (
+            again(
+                JOB_TOKEN,
+                "'00000000-0000-0000-0000-0000000000b1'",
+                "'00000000-0000-0000-0000-0000000000b2'",
+            ),
+            "revocation_job_tokens_job_id_fkey",
+        ),
+        (
+            again(
+                &again(JOB_TOKEN, "00000000000a'", "00000000000c'"),
+                "null)",
+                "'lost')",
+            ),
+            "revocation_job_tokens_outcome",
         ),
         (KEY.to_owned(), "idempotency_keys_pkey"),
         (again(KEY, "'k'", "''"), "idempotency_keys_key_check"),

@@ -5,6 +5,8 @@
 //! again.
 
 pub mod deletions;
+pub mod expiry;
+pub mod revocations;
 
 use std::time::Duration;
 

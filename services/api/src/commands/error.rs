@@ -32,6 +32,9 @@ pub(crate) enum CommandError {
     /// The account has as many live tokens as it may.
     #[error("the account has as many live tokens as it may")]
     TooManyTokens(AccountId),
+    /// The token that was used to issue another is revoked by now.
+    #[error("the token that you used is revoked")]
+    IssuerRevoked,
     /// Another account has this external id.
     #[error("another account has this external id, or had it when it was deleted")]
     ExternalIdTaken,
@@ -67,6 +70,7 @@ impl From<AppendError> for CommandError {
             },
             AppendError::Unavailable(why) => Self::Unavailable(why),
             AppendError::Conflict => Self::Conflict,
+            AppendError::IssuerRevoked => Self::IssuerRevoked,
             AppendError::ReservationLost | AppendError::Canonical(_) | AppendError::TooLarge => {
                 Self::Internal(error.to_string())
             }
@@ -135,6 +139,7 @@ impl From<CommandError> for Problem {
                 Self::conflict("ACCOUNT_NOT_ACTIVE", "the account is suspended or deleted")
             }
             CommandError::TooManyTokens(_) => Self::conflict("TOO_MANY_TOKENS", text),
+            CommandError::IssuerRevoked => Self::bad_credential("REVOKED", text),
             CommandError::ExternalIdTaken => Self::conflict("EXTERNAL_ID_TAKEN", text),
             CommandError::IdentityTaken => Self::conflict("IDENTITY_TAKEN", text),
             CommandError::Busy => Self::conflict("BUSY", text).with_retry(),

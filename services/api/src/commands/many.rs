@@ -39,16 +39,13 @@ impl Commands {
             let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
             for id in tokens {
                 let history = histories.get(id).map(Vec::as_slice).unwrap_or_default();
-                let Some(token) = replay::token(history)? else {
-                    continue;
-                };
-                let events = decide(Some(&token), command, now).unwrap_or_default();
+                let token = replay::token(history)?;
+                let events = decide(token.as_ref(), command, now).unwrap_or_default();
                 if events.is_empty() {
                     unchanged.push(*id);
                     continue;
                 }
-                let (_, submission) =
-                    self.submission(cause, *id, Some(token), events, now, None)?;
+                let (_, submission) = self.submission(cause, *id, token, events, now, None)?;
                 whole.merge(submission);
                 note(*id, &mut whole.rows);
                 changed.push(*id);

@@ -7,7 +7,9 @@
 mod accounts;
 mod announce;
 mod error;
+mod expiries;
 mod many;
+mod revocations;
 mod tokens;
 mod turns;
 

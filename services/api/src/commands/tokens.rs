@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::token::{self, Command, Issue, Token, decide, evolve};
-use tollkeeper_event_store::{NewTokens, Submission, load};
+use tollkeeper_event_store::{NewTokens, Rows, Submission, load};
 use tollkeeper_read_model::{Reach, replay, tokens};
 
 use super::{ATTEMPTS, Cause, CommandError, Commands};
@@ -44,6 +44,22 @@ impl Commands {
         needs: Needs,
         choose: impl Fn(&Token, DateTime<Utc>) -> Result<Command, CommandError>,
     ) -> Result<Token, CommandError> {
+        let rows = Rows::default();
+        let changed = self.change_with(cause, (id, reach), expected, needs, choose, &rows);
+        changed.await.map(|(token, _)| token)
+    }
+
+    /// As [`Commands::change`], with `rows` that are written in the transaction of the change, if
+    /// there is one. Tells whether there was.
+    pub(super) async fn change_with(
+        &self,
+        cause: &Cause,
+        (id, reach): (TokenId, Reach),
+        expected: Option<u64>,
+        needs: Needs,
+        choose: impl Fn(&Token, DateTime<Utc>) -> Result<Command, CommandError>,
+        rows: &Rows,
+    ) -> Result<(Token, bool), CommandError> {
         let _turn = self.turns.take(Stream::Token(id)).await?;
         let mut attempt = 0;
         loop {
@@ -57,14 +73,18 @@ impl Commands {
             let now = self.clock.now();
             let events = decide(Some(&token), &choose(&token, now)?, now)?;
             if events.is_empty() {
-                return Ok(token);
+                return Ok((token, false));
             }
             let active = (needs == Needs::ActiveAccount).then_some(token.account_id);
-            let (token, submission) =
+            let (token, mut submission) =
                 self.submission(cause, id, Some(token), events, now, active)?;
+            submission.merge(Submission {
+                rows: rows.clone(),
+                ..Submission::default()
+            });
             let appended = self.commit(submission).await;
             match appended {
-                Ok(()) => return Ok(token),
+                Ok(()) => return Ok((token, true)),
                 Err(CommandError::Conflict) if attempt < ATTEMPTS => {}
                 Err(CommandError::Conflict) => return Err(CommandError::Busy),
                 Err(error) => return Err(error),

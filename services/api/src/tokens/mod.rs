@@ -1,5 +1,8 @@
 //! Tokens, one file per operation.
 
+mod bulk_filter;
+pub(crate) mod bulk_progress;
+pub(crate) mod bulk_revoke;
 pub(crate) mod change;
 mod fields;
 pub(crate) mod get;

@@ -167,3 +167,19 @@ async fn an_answer_tells_whose_token_it_is_and_how_it_is_known() {
         "judged by the revocation"
     );
 }
+
+#[tokio::test]
+async fn a_notice_in_a_tokens_history_costs_no_read_and_hides_nothing() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    assert_eq!(node.verdict(&token).await, Verdict::Valid);
+    node.primary.change(&token, "TokenExpiring", |_| {});
+    node.prove().await;
+    let answer = node.check(&token).await;
+    assert_eq!(answer.verdict, Verdict::Valid);
+    assert_eq!(answer.identity().unwrap().version(), 2);
+    assert_eq!(node.primary.lookups(), 1);
+    node.primary.revoke(&token);
+    node.prove().await;
+    assert_eq!(node.verdict(&token).await, Verdict::Revoked);
+}

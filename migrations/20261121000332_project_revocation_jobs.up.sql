@@ -1,0 +1,27 @@
+-- Appending knows of revocations of many tokens.
+
+create or replace function project(projections jsonb) returns void language plpgsql as $$
+begin
+    if projections ? 'accounts' then
+        perform project_accounts(projections -> 'accounts');
+    end if;
+    if projections ? 'account_profiles' then
+        perform project_account_profiles(projections -> 'account_profiles');
+    end if;
+    if projections ? 'api_tokens' then
+        perform project_api_tokens(projections -> 'api_tokens');
+    end if;
+    if projections ? 'api_token_secrets' then
+        perform project_api_token_secrets(projections -> 'api_token_secrets');
+    end if;
+    if projections ? 'idempotency_keys' then
+        perform project_idempotency_keys(projections -> 'idempotency_keys');
+    end if;
+    if projections ? 'revocation_jobs' then
+        perform project_revocation_jobs(projections -> 'revocation_jobs');
+    end if;
+    if projections ? 'revocation_job_tokens' then
+        perform project_revocation_job_tokens(projections -> 'revocation_job_tokens');
+    end if;
+end
+$$;

@@ -1,0 +1,20 @@
+//! `GET /v1/tokens/bulk-revoke/{id}`
+
+use axum::Json;
+use axum::extract::State;
+
+use super::bulk_revoke::{JobView, found};
+use crate::app::App;
+use crate::caller::{Allowed, TokensRead};
+use crate::http::path::Id;
+use crate::http::problem::Problem;
+
+/// How far a plan or a cascade has come: 200; 404 if it is not there, not the caller's, or long
+/// over.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<TokensRead>,
+    Id(id): Id,
+) -> Result<Json<JobView>, Problem> {
+    Ok(Json(found(&app, allowed.reach, id).await?.into()))
+}

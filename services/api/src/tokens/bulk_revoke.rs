@@ -1,0 +1,200 @@
+//! `POST /v1/tokens/bulk-revoke`: first a dry run, which fixes the tokens, then the same for real.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::token::RevocationReason;
+use tollkeeper_read_model::Reach;
+use tollkeeper_read_model::revocations::{self, JobRow, MOST_TOKENS, Plan};
+use uuid::Uuid;
+
+use super::bulk_filter::Filter;
+use super::view::TokenView;
+use crate::app::App;
+use crate::caller::{Allowed, TokensWrite};
+use crate::commands::Cause;
+use crate::http::body::Body;
+use crate::http::problem::{FieldErrors, Problem};
+use crate::http::request_id::RequestId;
+
+/// How long a plan may be run.
+const GOOD_FOR: TimeDelta = TimeDelta::hours(1);
+
+/// How many of its tokens a plan shows.
+const SAMPLE: usize = 5;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BulkRevoke {
+    /// Whether to plan only.
+    dry_run: bool,
+    /// The plan to run.
+    plan_id: Option<Uuid>,
+    /// Which tokens. To run a plan, the same as when it was made.
+    filter: Filter,
+    /// Why. To run a plan, the same or none.
+    reason: Option<RevocationReason>,
+}
+
+/// A revocation of many tokens, and how far it has come.
+#[derive(Debug, Serialize)]
+pub(crate) struct JobView {
+    id: Uuid,
+    state: String,
+    reason: String,
+    /// Which tokens, as it was asked; null for a cascade.
+    filter: Option<Value>,
+    /// The token that a cascade began with; null for a plan.
+    root_id: Option<Uuid>,
+    count: i64,
+    pending: i64,
+    revoked: i64,
+    already_revoked: i64,
+    created_at: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+}
+
+/// A plan with some of its tokens, the newest first.
+#[derive(Debug, Serialize)]
+struct PlanView {
+    #[serde(flatten)]
+    job: JobView,
+    sample: Vec<TokenView>,
+}
+
+/// Plans a revocation of all tokens that a filter matches: 201; or runs the plan: 200 when it is
+/// done, 202 while it goes on in the background; 404; 409 `PLAN_EXPIRED`; 422.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<TokensWrite>,
+    RequestId(request_id): RequestId,
+    Body(body): Body<BulkRevoke>,
+) -> Result<Response, Problem> {
+    let mut errors = FieldErrors::default();
+    body.filter.check(&mut errors);
+    if body.reason == Some(RevocationReason::AccountDeleted) {
+        errors.add(
+            "/reason",
+            "this is given to tokens of deleted accounts only",
+        );
+    }
+    match (body.dry_run, body.plan_id) {
+        (true, Some(_)) => errors.add("/plan_id", "a dry run makes a plan of its own"),
+        (false, None) => errors.add("/plan_id", "only what a dry run has planned is run"),
+        _ => {}
+    }
+    errors.check()?;
+    match body.plan_id {
+        None => plan(&app, &allowed, body).await,
+        Some(id) => {
+            let cause = Cause {
+                actor: allowed.caller.actor(),
+                request_id,
+            };
+            run(&app, allowed.reach, &cause, id, body).await
+        }
+    }
+}
+
+async fn plan(
+    app: &App,
+    allowed: &Allowed<TokensWrite>,
+    body: BulkRevoke,
+) -> Result<Response, Problem> {
+    let of = match body.filter.account_id.map(AccountId) {
+        Some(account) if !allowed.reach.includes(account) => {
+            let detail = "there is no such account";
+            return Err(Problem::bad_field("/filter/account_id", detail));
+        }
+        Some(account) => Reach::Account(account),
+        None => allowed.reach,
+    };
+    let now = app.now();
+    let plan = Plan {
+        id: app.new_id(),
+        filter: serde_json::to_value(&body.filter).map_err(Problem::internal)?,
+        reason: body.reason.unwrap_or_default(),
+        created_at: now,
+        expires_at: now + GOOD_FOR,
+    };
+    let filter = body.filter.into();
+    let mut transaction = app.pool.begin().await?;
+    let reaches = (allowed.reach, of);
+    let fixed = revocations::plan(&mut transaction, reaches, &plan, &filter, SAMPLE).await?;
+    let Some(newest) = fixed else {
+        let detail = format!("more than {MOST_TOKENS} tokens match: narrow the filter");
+        return Err(Problem::bad_field("/filter", detail));
+    };
+    transaction.commit().await?;
+    let job = found(app, allowed.reach, plan.id).await?;
+    let sample = newest.into_iter().map(TokenView::from).collect();
+    let view = PlanView {
+        job: job.into(),
+        sample,
+    };
+    Ok((StatusCode::CREATED, Json(view)).into_response())
+}
+
+async fn run(
+    app: &App,
+    reach: Reach,
+    cause: &Cause,
+    id: Uuid,
+    body: BulkRevoke,
+) -> Result<Response, Problem> {
+    let plan = found(app, reach, id).await?;
+    let asked = serde_json::to_value(&body.filter).map_err(Problem::internal)?;
+    let mut errors = FieldErrors::default();
+    if plan.filter != Some(asked) {
+        errors.add("/filter", "this is not the filter of the plan");
+    }
+    if body.reason.is_some_and(|it| it.as_str() != plan.reason) {
+        errors.add("/reason", "this is not the reason of the plan");
+    }
+    errors.check()?;
+    if let Some(job) = app.commands.start_plan(cause, (id, reach)).await? {
+        app.commands.work_within_request(&job).await?;
+    }
+    let job = found(app, reach, id).await?;
+    match job.state.as_str() {
+        "planned" => {
+            let detail = "the plan is too old to be run: make a new one";
+            Err(Problem::conflict("PLAN_EXPIRED", detail))
+        }
+        "done" => Ok((StatusCode::OK, Json(JobView::from(job))).into_response()),
+        _ => Ok((StatusCode::ACCEPTED, Json(JobView::from(job))).into_response()),
+    }
+}
+
+/// The job, or 404.
+pub(super) async fn found(app: &App, reach: Reach, id: Uuid) -> Result<JobRow, Problem> {
+    let found = revocations::find(&app.pool, reach, id).await?;
+    found.ok_or_else(|| Problem::not_found("revocation"))
+}
+
+impl From<JobRow> for JobView {
+    fn from(row: JobRow) -> Self {
+        Self {
+            id: row.id,
+            state: row.state,
+            reason: row.reason,
+            filter: row.filter,
+            root_id: row.root_id,
+            count: row.count,
+            pending: row.pending,
+            revoked: row.revoked,
+            already_revoked: row.already_revoked,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+        }
+    }
+}
