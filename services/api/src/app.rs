@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::caller::jwt::JwtPolicy;
 use crate::commands::Commands;
+use crate::history::News;
 use crate::seal::Sealer;
 
 /// The parts of a running API. Clones share them.
@@ -24,6 +25,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     /// Changes tokens and accounts.
     pub commands: Commands,
+    /// Wakes those who wait for the log to go on.
+    pub news: Arc<News>,
     /// Reads them.
     pub pool: PgPool,
     /// Checks tokens.

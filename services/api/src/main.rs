@@ -9,10 +9,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
 use tollkeeper_api::background::{deletions, expiry, revocations};
+use tollkeeper_api::history::News;
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{
-    App, Commands, Fronts, JwtPolicy, Parts, SignedBy, leaks, readiness, relay, webhooks,
+    App, Audience, Commands, Fronts, JwtPolicy, Parts, SignedBy, history, leaks, readiness, relay,
+    webhooks,
 };
 use tollkeeper_authn::postgres::PostgresSource;
 use tollkeeper_authn::{Engine, hints};
@@ -114,11 +116,15 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     // Nor behind what is delivered.
     let delivering = PoolShape::new("tollkeeper-api webhooks", DELIVERY_CONNECTIONS);
     let delivery_pool = database::pool(&settings.database, &delivering)?;
+    let news = News::new(lifecycle.stopping());
     let commands = Commands::new(
         pool.clone(),
         handle,
-        engine.clone(),
-        Some(broker.clone()),
+        Audience {
+            engine: engine.clone(),
+            broker: Some(broker.clone()),
+            news: news.clone(),
+        },
         clock.clone(),
         entropy.clone(),
         settings.token_limit(),
@@ -132,6 +138,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     );
     let app = App::new(Parts {
         commands,
+        news: news.clone(),
         pool: pool.clone(),
         engine: engine.clone(),
         spool,
@@ -155,6 +162,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         lifecycle.spawn_support("keys of JWTs", |stop| keys.run(stop));
     }
     lifecycle.spawn_support("verification", |stop| engine.clone().run(stop));
+    let watched = engine.clone();
+    lifecycle.spawn_support("log watch", |stop| history::watch(watched, news, stop));
     let watched = engine.clone();
     lifecycle.spawn_support("proof watch", |stop| {
         readiness::watch_proof(watched, proof, stop)

@@ -1,5 +1,5 @@
-//! An event as others may see it, on the broker and in webhooks. The hash of a secret is stripped:
-//! it is for rebuilds and for nobody else.
+//! An event as others may see it, on the broker, in the feed and in webhooks. The hash of a secret is
+//! stripped: it is for rebuilds and for nobody else.
 
 use serde_json::{Value, json};
 use tollkeeper_event_store::StoredEvent;
@@ -15,6 +15,7 @@ pub(crate) fn public(stored: &StoredEvent) -> Result<Value, serde_json::Error> {
         "event_id": stored.event_id,
         "stream_type": stored.stream.kind(),
         "stream_id": stored.stream.id(),
+        "account_id": stored.account_id,
         "stream_version": stored.stream_version,
         "type": stored.event.name(),
         "schema_version": stored.event.schema_version(),

@@ -14,7 +14,7 @@ use crate::http::body::MAX_BODY_BYTES;
 use crate::http::problem::Problem;
 use crate::http::{deadline, request_id};
 use crate::verification::rpc;
-use crate::{accounts, leaks, oauth, tokens, webhooks, whoami};
+use crate::{accounts, history, leaks, oauth, tokens, webhooks, whoami};
 
 /// Everything but forward-auth.
 pub(crate) fn router(app: App) -> Router {
@@ -75,6 +75,9 @@ pub(crate) fn router(app: App) -> Router {
             "/v1/webhooks/{id}/deliveries",
             get(webhooks::deliveries::handle),
         )
+        .route("/v1/tokens/{id}/events", get(history::of_token::handle))
+        .route("/v1/tokens/{id}/diff", get(history::diff::handle))
+        .route("/v1/events", get(history::feed::handle))
         .route("/v1/whoami", get(whoami::handle));
 
     // Account holders, and programs with a token, each for their own account alone.

@@ -102,6 +102,26 @@ pub struct TokenFilter {
     pub limit: i64,
 }
 
+impl TokenFilter {
+    /// Whether a token, as it is or was at `at`, is as the filter wants it.
+    #[must_use]
+    pub fn matches(&self, token: &Token, at: DateTime<Utc>) -> bool {
+        fn fits<T>(wanted: Option<&T>, is: impl FnOnce(&T) -> bool) -> bool {
+            wanted.is_none_or(is)
+        }
+        let name = token.name.as_str().to_lowercase();
+        fits(self.state.as_ref(), |it| *it == token.status(at))
+            && fits(self.environment.as_ref(), |it| *it == token.environment)
+            && fits(self.scope.as_ref(), |it| {
+                token.scopes.iter().any(|scope| scope.as_str() == *it)
+            })
+            && fits(self.prefix.as_ref(), |it| {
+                token.token_prefix.starts_with(it.as_str())
+            })
+            && fits(self.search.as_ref(), |it| name.contains(&it.to_lowercase()))
+    }
+}
+
 /// The token as it is at `now`, if it is within reach.
 ///
 /// # Errors
@@ -230,4 +250,40 @@ pub async fn holding(
         Ok((SecretHash(hash), row.token_id.into()))
     });
     read.collect()
+}
+
+/// Ids of the tokens within reach, from the newest to the oldest, whatever became of them.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn ids(
+    db: impl PgExecutor<'_>,
+    reach: Reach,
+    before: Option<TokenId>,
+    limit: i64,
+) -> Result<Vec<TokenId>, sqlx::Error> {
+    let before = before.map_or(Uuid::max(), |id| id.0);
+    let ids = match reach.account() {
+        None => {
+            sqlx::query_scalar!(
+                "select id from api_tokens where id < $1 order by id desc limit $2",
+                before,
+                limit,
+            )
+            .fetch_all(db)
+            .await?
+        }
+        Some(account) => {
+            sqlx::query_scalar!(
+                "select id from api_tokens where account_id = $1 and id < $2
+                order by id desc limit $3",
+                account,
+                before,
+                limit,
+            )
+            .fetch_all(db)
+            .await?
+        }
+    };
+    Ok(ids.into_iter().map(TokenId).collect())
 }

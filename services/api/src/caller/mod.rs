@@ -10,7 +10,7 @@ mod privilege;
 pub(crate) use credential::{Credential, preferred, presented};
 pub(crate) use own_account::OwnAccount;
 pub(crate) use privilege::{
-    AccountsRead, AccountsWrite, Allowed, Privilege, TokensRead, TokensWrite, Verify,
+    AccountsRead, AccountsWrite, Allowed, EventsRead, Privilege, TokensRead, TokensWrite, Verify,
     WebhooksWrite, identify,
 };
 

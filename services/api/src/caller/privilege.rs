@@ -45,6 +45,10 @@ privilege! {
     TokensWrite, "tollkeeper:tokens.write", true
 }
 privilege! {
+    /// See what happened.
+    EventsRead, "tollkeeper:events.read", true
+}
+privilege! {
     /// See accounts.
     AccountsRead, "tollkeeper:accounts.write", true
 }

@@ -13,13 +13,11 @@ mod revocations;
 mod tokens;
 mod turns;
 
-use std::sync::Arc;
-
+pub use announce::Audience;
 pub(crate) use error::CommandError;
 use sqlx::PgPool;
 pub(crate) use tokens::Needs;
 use tollkeeper_ambient::{SharedClock, SharedEntropy};
-use tollkeeper_authn::Engine;
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_event_store::{NewEvent, Submission, WriterHandle};
@@ -42,8 +40,7 @@ pub(crate) struct Cause {
 pub struct Commands {
     pool: PgPool,
     writer: WriterHandle,
-    engine: Arc<Engine>,
-    broker: Option<async_nats::Client>,
+    audience: Audience,
     clock: SharedClock,
     entropy: SharedEntropy,
     token_limit: Option<u32>,
@@ -52,14 +49,12 @@ pub struct Commands {
 
 impl Commands {
     /// Commands on the log that `writer` writes and `pool` reads. What is committed is told to
-    /// `engine` at once, and by `broker`, where there is one, to the engines of other processes.
-    /// An account without a limit of its own has at most `token_limit` live tokens.
+    /// `audience` at once. An account without a limit of its own has at most `token_limit` live tokens.
     #[must_use]
     pub fn new(
         pool: PgPool,
         writer: WriterHandle,
-        engine: Arc<Engine>,
-        broker: Option<async_nats::Client>,
+        audience: Audience,
         clock: SharedClock,
         entropy: SharedEntropy,
         token_limit: Option<u32>,
@@ -67,8 +62,7 @@ impl Commands {
         Self {
             pool,
             writer,
-            engine,
-            broker,
+            audience,
             clock,
             entropy,
             token_limit,
@@ -83,7 +77,7 @@ impl Commands {
         let this = self.clone();
         let committed = tokio::spawn(async move {
             let appended = this.writer.append(submission).await?;
-            announce::tell(&this.engine, this.broker.as_ref(), announced, appended).await;
+            this.audience.tell(announced, appended).await;
             Ok(())
         });
         match committed.await {

@@ -8,14 +8,20 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
+use crate::history::feed;
 
 /// Longer than the wait for a connection and for the log's lock together.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// Answers 503 in place of a handler that takes too long. What the handler asked of the log may
-/// still come to pass; the proof tells the verifiers.
+/// still come to pass; the proof tells the verifiers. Who asked to wait for news may wait for it
+/// beside.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(LONGEST, next.run(request)).await {
+    let mut longest = LONGEST;
+    if request.uri().path() == feed::PATH {
+        longest += Duration::from_secs(feed::LONGEST_WAIT);
+    }
+    match tokio::time::timeout(longest, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::unavailable("the request took too long").into_response(),
     }

@@ -20,6 +20,20 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// A page without anything, and the last one.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            items: Vec::new(),
+            next_cursor: None,
+        }
+    }
+
+    /// A page after which the list goes on behind `last`, if that is given.
+    pub(crate) fn going_on(items: Vec<T>, last: Option<Uuid>) -> Self {
+        let next_cursor = last.map(|id| URL_SAFE_NO_PAD.encode(id.as_bytes()));
+        Self { items, next_cursor }
+    }
+
     /// A page from one row more than `limit`, which shows whether anything follows.
     pub(crate) fn of<R>(
         mut rows: Vec<R>,

@@ -2,23 +2,42 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use tollkeeper_read_model::tokens;
 
 use super::view::TokenView;
 use crate::app::App;
 use crate::caller::{Allowed, TokensRead};
+use crate::history::past;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
+use crate::http::query::Parameters;
 use crate::http::version::etag;
 
-/// The token: 200, or 404 if it is not there or not the caller's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Query {
+    as_of: Option<DateTime<Utc>>,
+}
+
+/// The token as it is, or as it was: 200, 400 for a moment in the future, 404 if it is not there,
+/// not the caller's, or was not there yet.
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensRead>,
     Id(id): Id,
-) -> Result<impl IntoResponse, Problem> {
+    Parameters(query): Parameters<Query>,
+) -> Result<Response, Problem> {
+    if let Some(as_of) = query.as_of {
+        let as_of = past::moment(&app, as_of)?;
+        let found = past::token(&app, allowed.reach, id.into(), as_of).await?;
+        let token = found.ok_or_else(|| Problem::not_found("token"))?;
+        // Without an entity tag: what was cannot be changed.
+        return Ok(Json(TokenView::past(token, as_of)).into_response());
+    }
     let found = tokens::find(&app.pool, allowed.reach, id.into(), app.now()).await?;
     let view = TokenView::from(found.ok_or_else(|| Problem::not_found("token"))?);
-    Ok((etag(view.version()), Json(view)))
+    Ok((etag(view.version()), Json(view)).into_response())
 }

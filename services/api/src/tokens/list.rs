@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::secret::Environment;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use super::view::TokenView;
 use crate::app::App;
 use crate::caller::{Allowed, TokensRead};
+use crate::history::past;
 use crate::http::page::{Page, cursor, limit};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
@@ -27,6 +29,7 @@ pub(crate) struct Query {
     scope: Option<String>,
     prefix: Option<String>,
     search: Option<String>,
+    as_of: Option<DateTime<Utc>>,
     cursor: Option<String>,
     limit: Option<i64>,
 }
@@ -47,14 +50,19 @@ pub(crate) async fn handle(
         before: cursor(query.cursor.as_deref())?.map(Into::into),
         limit: limit + 1,
     };
-    let asked = query.account_id.map(AccountId);
-    let rows = match asked {
+    let reach = match query.account_id.map(AccountId) {
         // An account that is not the caller's has no tokens as far as the caller can tell.
-        Some(account) if !allowed.reach.includes(account) => Vec::new(),
-        Some(account) => {
-            tokens::list(&app.pool, Reach::Account(account), &filter, app.now()).await?
-        }
-        None => tokens::list(&app.pool, allowed.reach, &filter, app.now()).await?,
+        Some(account) if !allowed.reach.includes(account) => return Ok(Json(Page::empty())),
+        Some(account) => Reach::Account(account),
+        None => allowed.reach,
     };
+    if let Some(as_of) = query.as_of {
+        let as_of = past::moment(&app, as_of)?;
+        let page = past::list(&app, reach, &TokenFilter { limit, ..filter }, as_of).await?;
+        let tokens = page.tokens.into_iter();
+        let views = tokens.map(|token| TokenView::past(token, as_of)).collect();
+        return Ok(Json(Page::going_on(views, page.next.map(|id| id.0))));
+    }
+    let rows = tokens::list(&app.pool, reach, &filter, app.now()).await?;
     Ok(Json(Page::of(rows, limit, |row| row.id, TokenView::from)))
 }

@@ -26,7 +26,8 @@ pub(crate) struct TokenView {
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
     pub(super) version: u64,
-    pub(super) usage_count: i64,
+    /// None of a token as it was: the log does not count.
+    pub(super) usage_count: Option<i64>,
     pub(super) last_used_at: Option<DateTime<Utc>>,
     pub(super) last_accessed: Option<DateTime<Utc>>,
 }
@@ -64,9 +65,17 @@ impl TokenView {
             created_at: token.created_at,
             updated_at: token.updated_at,
             version: token.version,
-            usage_count: usage.count,
+            usage_count: Some(usage.count),
             last_used_at: usage.last_used_at,
             last_accessed: usage.last_used_at,
+        }
+    }
+
+    /// A token as it was, told as of `at`.
+    pub(crate) fn past(token: Token, at: DateTime<Utc>) -> Self {
+        Self {
+            usage_count: None,
+            ..Self::new(token, Usage::default(), at)
         }
     }
 
@@ -95,7 +104,7 @@ impl From<TokenRow> for TokenView {
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version.unsigned_abs(),
-            usage_count: row.usage_count,
+            usage_count: Some(row.usage_count),
             last_used_at: row.last_used_at,
             last_accessed: row.last_used_at,
         }

@@ -15,6 +15,7 @@ mod bulk_revoke;
 mod callers;
 mod cascade;
 mod forward_auth;
+mod history;
 mod jwks;
 mod jwt;
 mod leaks;

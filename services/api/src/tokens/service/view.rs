@@ -25,7 +25,7 @@ pub(super) struct ServiceTokenView {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     last_used_at: Option<DateTime<Utc>>,
-    usage_count: i64,
+    usage_count: Option<i64>,
 }
 
 /// A token together with its secret, which is shown this once.

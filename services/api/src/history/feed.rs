@@ -1,0 +1,157 @@
+//! `GET /v1/events`
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tollkeeper_domain::event::TYPES;
+use tollkeeper_domain::ids::AccountId;
+use tollkeeper_event_store::{FeedFilter, FeedPage, feed};
+use tollkeeper_read_model::Reach;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::caller::{Allowed, EventsRead};
+use crate::commands::CommandError;
+use crate::http::page::limit;
+use crate::http::problem::Problem;
+use crate::http::query::Parameters;
+use crate::public_event::public;
+
+/// Where it is served: the one request that may take longer than others.
+pub(crate) const PATH: &str = "/v1/events";
+
+/// The longest that a caller may wait for news, in seconds.
+pub(crate) const LONGEST_WAIT: u64 = 30;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Query {
+    /// Only those after this position; 0, the beginning, if it is not given.
+    #[serde(default)]
+    after: i64,
+    account_id: Option<Uuid>,
+    /// Types with commas between them.
+    r#type: Option<String>,
+    limit: Option<i64>,
+    /// How long to wait for an event if there is none yet.
+    #[serde(default)]
+    wait_seconds: u64,
+}
+
+/// Some events and where to go on.
+#[derive(Debug, Serialize)]
+pub(crate) struct Feed {
+    items: Vec<Value>,
+    /// Give it as `after` to get what follows. It moves on even where nothing was found.
+    next_after: i64,
+    /// Whether the log is known to go on beyond it.
+    has_more: bool,
+}
+
+/// The events of all, or of the caller's account, in the one order of the log: 200, 400 for a
+/// position that the log has not reached, 503 while too many wait.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    allowed: Allowed<EventsRead>,
+    Parameters(query): Parameters<Query>,
+) -> Result<impl IntoResponse, Problem> {
+    let (filter, patience) = read(&allowed, &query)?;
+    let Some(filter) = filter else {
+        // An account that is not the caller's has no events as far as the caller can tell.
+        return Ok(Json(Feed {
+            items: Vec::new(),
+            next_after: query.after,
+            has_more: false,
+        }));
+    };
+    let mut page = next(&app, &filter).await?;
+    if page.events.is_empty() && page.examined >= page.head && !patience.is_zero() {
+        page = wait(&app, filter, page, patience).await?;
+    }
+    let items: Result<Vec<Value>, _> = page.events.iter().map(public).collect();
+    Ok(Json(Feed {
+        items: items.map_err(Problem::internal)?,
+        next_after: page.examined,
+        has_more: page.examined < page.head,
+    }))
+}
+
+/// What is asked for, and how long to wait for it. No filter where nothing can be found.
+fn read(
+    allowed: &Allowed<EventsRead>,
+    query: &Query,
+) -> Result<(Option<FeedFilter>, Duration), Problem> {
+    let bad = |detail: String| Problem::bad_request("INVALID_QUERY", detail);
+    if query.after < 0 {
+        return Err(bad("`after` is a position: 0 or more".to_owned()));
+    }
+    if query.wait_seconds > LONGEST_WAIT {
+        return Err(bad(format!("`wait_seconds` is 0 to {LONGEST_WAIT}")));
+    }
+    let types: Vec<String> = match &query.r#type {
+        Some(list) => list.split(',').map(|name| name.trim().to_owned()).collect(),
+        None => Vec::new(),
+    };
+    let known = |name: &&String| TYPES.iter().any(|(known, _)| known == name);
+    if !types.iter().all(|name| known(&name)) {
+        return Err(bad(
+            "`type` holds a type of event that there is not".to_owned()
+        ));
+    }
+    let asked = query.account_id.map(AccountId);
+    let account = match (asked, allowed.reach) {
+        (Some(asked), reach) if !reach.includes(asked) => {
+            return Ok((None, Duration::ZERO));
+        }
+        (Some(asked), _) => Some(asked),
+        (None, Reach::Account(own)) => Some(own),
+        (None, Reach::All) => None,
+    };
+    let filter = FeedFilter {
+        account,
+        types,
+        after: query.after,
+        limit: limit(query.limit)?,
+    };
+    Ok((Some(filter), Duration::from_secs(query.wait_seconds)))
+}
+
+async fn next(app: &App, filter: &FeedFilter) -> Result<FeedPage, Problem> {
+    let page = feed(&app.pool, filter).await.map_err(CommandError::from)?;
+    app.news.reached(page.head);
+    if filter.after > page.head {
+        let detail = format!(
+            "`after` lies beyond the end of the log, which is {}",
+            page.head
+        );
+        return Err(Problem::bad_request("INVALID_QUERY", detail));
+    }
+    Ok(page)
+}
+
+/// Waits for an event that was asked for. What others do is looked through as it comes.
+async fn wait(
+    app: &App,
+    mut filter: FeedFilter,
+    mut page: FeedPage,
+    patience: Duration,
+) -> Result<FeedPage, Problem> {
+    let Some(_place) = app.news.place() else {
+        return Err(Problem::known_unavailable());
+    };
+    let end = app.clock.boot_time() + patience;
+    loop {
+        let left = end.saturating_sub(app.clock.boot_time());
+        app.news.beyond(page.head, left).await;
+        filter.after = page.examined;
+        page = next(app, &filter).await?;
+        let over = app.clock.boot_time() >= end || app.news.is_over();
+        if !page.events.is_empty() || over {
+            return Ok(page);
+        }
+    }
+}
