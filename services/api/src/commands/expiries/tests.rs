@@ -23,8 +23,9 @@ use tollkeeper_read_model::accounts::Profile;
 use tollkeeper_read_model::{Reach, replay};
 use tollkeeper_testkit::{FixedClock, Stack, TestDatabase, wait_for};
 
-use super::super::{Needs, many::Outcome};
+use super::super::{Audience, Needs, many::Outcome};
 use super::*;
+use crate::history::News;
 
 const DAY: u64 = 24 * 3600;
 
@@ -43,15 +44,12 @@ fn process(url: &str, pool: &PgPool, clock: &Arc<FixedClock>) -> Process {
     let stop = CancellationToken::new();
     tokio::spawn(writer.run(stop.clone()));
     let entropy = Arc::new(SystemEntropy);
-    let commands = Commands::new(
-        pool.clone(),
-        handle,
+    let audience = Audience {
         engine,
-        None,
-        clock.clone(),
-        entropy,
-        None,
-    );
+        broker: None,
+        news: News::new(stop.clone()),
+    };
+    let commands = Commands::new(pool.clone(), handle, audience, clock.clone(), entropy, None);
     Process {
         commands,
         _writer: stop.drop_guard(),
@@ -209,11 +207,14 @@ async fn a_token_that_is_revoked_or_prolonged_meanwhile_is_not_told_of() {
             .await
             .unwrap();
     }
-    let told = node
+    let mut told = node
         .commands
         .change_many(&cause(), &due, &Command::AnnounceExpiry, |_, _| {})
         .await
         .unwrap();
+    // All expire at one moment, so that they are due in no order of their issue.
+    told.unchanged
+        .sort_unstable_by_key(|id| (*id != tokens[0], *id != tokens[1]));
     let expected = Outcome {
         changed: vec![tokens[2]],
         unchanged: vec![tokens[0], tokens[1]],
