@@ -288,7 +288,8 @@ async fn four_processes_never_pass_the_limit_together() {
     for number in 0..4_u128 {
         let (writer, stop) = writer(&database.pool);
         writers.push(tokio::spawn(async move {
-            let issues = (0..40).map(|it| writer.append(issue_within(25, 1_000 + number * 100 + it)));
+            let issues =
+                (0..40).map(|it| writer.append(issue_within(25, 1_000 + number * 100 + it)));
             let outcomes = futures::future::join_all(issues).await;
             drop(stop);
             let refused = |it: &&Result<_, _>| match it {
