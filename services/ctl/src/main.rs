@@ -1,9 +1,11 @@
 //! `tollkeeper`: the command an operator types.
 
 mod audit;
+mod completions;
 mod migrate;
 mod nats;
 mod out;
+mod token;
 mod up;
 
 use std::process::ExitCode;
@@ -30,12 +32,16 @@ enum Command {
     /// Look after the broker's streams and consumers
     #[command(subcommand)]
     Nats(nats::Command),
+    /// Issue, see, change, check and end tokens, over the HTTP API
+    Token(token::Arguments),
     /// Prove that the log is whole
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Prove that the tables are what the log says
     #[command(subcommand)]
     Projections(audit::Projections),
+    /// Print what a shell needs to complete the arguments of this command
+    Completions(completions::Arguments),
 }
 
 #[tokio::main]
@@ -45,8 +51,12 @@ async fn main() -> ExitCode {
         Command::Up(arguments) => up::run(&arguments).await.map_err(report),
         Command::Migrate(arguments) => migrate::run(&arguments).await.map_err(report),
         Command::Nats(command) => nats::run(&command).await.map_err(report),
+        Command::Token(arguments) => Ok(token::run(&arguments).await),
         Command::Audit(command) => audit::audit(&command).await.map_err(report),
         Command::Projections(command) => audit::projections(&command).await.map_err(report),
+        Command::Completions(arguments) => {
+            completions::run::<Arguments>(&arguments).map_err(report)
+        }
     };
     done.unwrap_or(ExitCode::FAILURE)
 }

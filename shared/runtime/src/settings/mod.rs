@@ -21,6 +21,7 @@ pub mod registry;
 pub mod values;
 
 mod broker;
+mod client;
 mod database;
 mod jwt;
 mod leaks;
@@ -35,6 +36,7 @@ mod verification;
 mod webhooks;
 
 pub use broker::BrokerSettings;
+pub use client::{ApiUrl, ApiUrlError, ClientSettings};
 pub use database::DatabaseSettings;
 pub use error::SettingsError;
 pub use jwt::{JwksSource, JwtKeys, JwtSettings};

@@ -2,8 +2,8 @@
 
 use super::names::Setting;
 use super::{
-    broker, database, jwt, leaks, listen, log, operators, seal, spool, tokens, usage, verification,
-    webhooks,
+    broker, client, database, jwt, leaks, listen, log, operators, seal, spool, tokens, usage,
+    verification, webhooks,
 };
 
 /// All settings, in the order of the reference.
@@ -36,6 +36,8 @@ pub const ALL: &[&Setting] = &[
     &webhooks::WEBHOOK_ALLOWED_NETWORKS,
     &log::LOG,
     &log::LOG_FORMAT,
+    &client::URL,
+    &client::API_KEY,
 ];
 
 /// Whether a variable names a setting, or the file of a secret.

@@ -1,0 +1,91 @@
+//! `tollkeeper token issue`
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::api::Api;
+use super::failure::Failure;
+use super::output::Output;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// What people call it
+    name: String,
+    /// Whose it is; not needed by those who have an account of their own
+    #[arg(long, value_name = "ID")]
+    account: Option<Uuid>,
+    /// What it may be used for; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// What kind of traffic it is for
+    #[arg(long, value_parser = ["live", "test"], default_value = "live")]
+    environment: String,
+    /// First moment at which it works (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<String>,
+    /// First moment at which it works no more (RFC 3339)
+    #[arg(long, value_name = "TIME", conflicts_with = "expires_in_minutes")]
+    expires_at: Option<String>,
+    /// How long it works
+    #[arg(long, value_name = "MINUTES")]
+    expires_in_minutes: Option<u32>,
+    /// What is kept with it: a JSON object
+    #[arg(long, value_name = "JSON")]
+    metadata: Option<String>,
+    /// Print the secret and nothing else
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub(super) async fn run(
+    api: &Api,
+    output: Output,
+    arguments: &Arguments,
+) -> Result<ExitCode, Failure> {
+    let mut body = json!({
+        "name": arguments.name,
+        "scopes": arguments.scopes,
+        "environment": arguments.environment,
+    });
+    let metadata: Option<Map<String, Value>> = match &arguments.metadata {
+        Some(text) => Some(serde_json::from_str(text).map_err(|_| Failure::Metadata)?),
+        None => None,
+    };
+    for (member, value) in [
+        (
+            "account_id",
+            arguments.account.map(|id| json!(id.to_string())),
+        ),
+        (
+            "not_before",
+            arguments.not_before.as_ref().map(|it| json!(it)),
+        ),
+        (
+            "expires_at",
+            arguments.expires_at.as_ref().map(|it| json!(it)),
+        ),
+        (
+            "expires_in_minutes",
+            arguments.expires_in_minutes.map(|it| json!(it)),
+        ),
+        ("metadata", metadata.map(Value::Object)),
+    ] {
+        // What is not given is left to the server.
+        if let Some(value) = value {
+            body[member] = value;
+        }
+    }
+    let issued = api.post("tokens", &body).await?;
+    secret(output, &issued, arguments.quiet)
+}
+
+/// Prints a token together with its secret.
+pub(super) fn secret(output: Output, token: &Value, quiet: bool) -> Result<ExitCode, Failure> {
+    match token["token"].as_str().filter(|_| quiet) {
+        Some(secret) => Output::text(secret)?,
+        None => output.token(token)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,592 @@
+//! `tollkeeper token` against the real API.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test panics when its ground gives way"
+)]
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use rcgen::generate_simple_self_signed;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tollkeeper_testkit::stack::{Node, OPERATOR_KEY};
+use tollkeeper_testkit::{FaultProxy, Stack, wait_for};
+
+/// The id of no token.
+const NOBODY: &str = "01900000-0000-7000-8000-000000000000";
+
+/// What a run came to.
+#[derive(Debug)]
+struct Ran {
+    code: i32,
+    out: String,
+    complaint: String,
+}
+
+impl Ran {
+    #[track_caller]
+    fn expect(&self, code: i32) -> &str {
+        assert_eq!(self.code, code, "{self:?}");
+        &self.out
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_str(self.expect(0)).unwrap()
+    }
+}
+
+/// Somebody with a shell.
+struct Shell {
+    variables: Vec<(&'static str, String)>,
+    folder: TempDir,
+}
+
+impl Shell {
+    fn new(url: String, key: &str) -> Self {
+        Self {
+            variables: vec![
+                ("TOLLKEEPER_URL", url),
+                ("TOLLKEEPER_API_KEY", key.to_owned()),
+            ],
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn at(api: &Node, key: &str) -> Self {
+        Self::new(format!("http://{}", api.public), key)
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.retain(|(known, _)| *known != name);
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    fn without(mut self, name: &str) -> Self {
+        self.variables.retain(|(known, _)| *known != name);
+        self
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with_input(arguments, "").await
+    }
+
+    async fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollkeeper"));
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let input = input.to_owned();
+        let ran = tokio::task::spawn_blocking(move || {
+            let mut child = command.spawn().unwrap();
+            // A command that reads none of it may be over by now.
+            let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
+            child.wait_with_output().unwrap()
+        });
+        let output = ran.await.unwrap();
+        Ran {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            complaint: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_lives_and_ends_from_the_shell() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let account = api.operator().account("crm-1").await;
+    let shell = Shell::at(&api, OPERATOR_KEY);
+    let json = ["--output", "json"];
+
+    let issue = [
+        "token",
+        "issue",
+        "CI of the web shop",
+        "--account",
+        &account,
+    ];
+    let fields = [
+        "--scope",
+        "orders:read",
+        "--scope",
+        "users:*",
+        "--environment",
+        "test",
+        "--expires-in-minutes",
+        "60",
+        "--metadata",
+        r#"{"team":"web"}"#,
+    ];
+    let issued = shell
+        .run(&[&issue[..], &fields, &json].concat())
+        .await
+        .json();
+    assert_eq!(issued["scopes"], json!(["orders:read", "users:*"]));
+    assert_eq!(issued["metadata"], json!({ "team": "web" }));
+    let secret = issued["token"].as_str().unwrap();
+    assert!(secret.starts_with("tk_test_"));
+    let id = issued["id"].as_str().unwrap();
+
+    let shown = shell.run(&["token", "show", id]).await;
+    for line in [
+        "name",
+        "CI of the web shop",
+        "orders:read users:*",
+        "active",
+    ] {
+        assert!(shown.expect(0).contains(line), "{shown:?}");
+    }
+    assert!(!shown.out.contains(secret));
+    let shown = shell
+        .run(&[&["token", "show", id][..], &json].concat())
+        .await;
+    assert_eq!(shown.json()["id"], *id);
+
+    let verify = [
+        "token",
+        "verify",
+        "--scope",
+        "orders:read",
+        "--environment",
+        "test",
+    ];
+    let told = shell.run_with_input(&verify, &format!("{secret}\n")).await;
+    assert!(told.expect(0).contains("VALID"), "{told:?}");
+    assert!(!told.out.contains(secret));
+
+    // The new secret alone, as a script wants it.
+    let rotate = ["token", "rotate", id, "--grace-seconds", "3600", "--quiet"];
+    let rotated = shell.run(&rotate).await;
+    let newer = rotated.expect(0).strip_suffix('\n').unwrap();
+    assert!(newer.starts_with("tk_test_") && newer != secret && newer.len() == secret.len());
+    let verdict = async |token: &str| {
+        let ran = shell
+            .run_with_input(&["token", "verify", "--output", "json"], token)
+            .await;
+        let told: Value = serde_json::from_str(&ran.out).unwrap();
+        (ran.code, told["code"].as_str().unwrap().to_owned())
+    };
+    for token in [secret, newer] {
+        assert_eq!(verdict(token).await, (0, "VALID".to_owned()));
+    }
+
+    shell.run(&["token", "suspend", id]).await.expect(0);
+    assert_eq!(verdict(newer).await, (4, "SUSPENDED".to_owned()));
+    shell.run(&["token", "resume", id]).await.expect(0);
+    assert_eq!(verdict(newer).await, (0, "VALID".to_owned()));
+    let revoke = ["token", "revoke", id, "--reason", "superseded"];
+    let revoked = shell.run(&revoke).await;
+    assert!(revoked.expect(0).contains("superseded"), "{revoked:?}");
+    assert_eq!(verdict(newer).await, (4, "REVOKED".to_owned()));
+    assert_eq!(verdict("junk").await, (4, "MALFORMED".to_owned()));
+
+    let file = shell.folder.path().join("token");
+    std::fs::write(&file, format!("{newer}\r\n")).unwrap();
+    let from_file = ["token", "verify", "--file", file.to_str().unwrap()];
+    assert!(shell.run(&from_file).await.expect(4).contains("REVOKED"));
+}
+
+#[tokio::test]
+async fn lists_are_filtered_and_go_on_over_the_pages() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let (one, other) = (
+        operator.account("one").await,
+        operator.account("other").await,
+    );
+    // More than a page of the API holds.
+    for number in 0..205 {
+        let fields = json!({ "name": format!("number {number}") });
+        operator.issue(&one, fields).await;
+    }
+    let resting = json!({ "name": "resting", "environment": "test", "scopes": ["a:b"] });
+    let resting = operator.issue(&other, resting).await;
+    let id = resting["id"].as_str().unwrap();
+    let shell = Shell::at(&api, OPERATOR_KEY);
+    shell.run(&["token", "suspend", id]).await.expect(0);
+    let list = async |more: &[&str]| {
+        let arguments = [&["token", "list", "--output", "json"], more].concat();
+        let ran = shell.run(&arguments).await;
+        let names: Vec<String> = ran
+            .json()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|token| token["name"].as_str().unwrap().to_owned())
+            .collect();
+        (names, ran.complaint)
+    };
+    for filter in [
+        &["--account", other.as_str()][..],
+        &["--state", "suspended"],
+        &["--environment", "test"],
+        &["--scope", "a:b"],
+        &["--prefix", "tk_test_"],
+        &["--search", "REST"],
+    ] {
+        assert_eq!(
+            list(filter).await,
+            (vec!["resting".to_owned()], String::new())
+        );
+    }
+    let (all, complaint) = list(&["--all"]).await;
+    assert_eq!((all.len(), complaint.as_str()), (206, ""));
+    assert_eq!(
+        (all[0].as_str(), all[205].as_str()),
+        ("resting", "number 0")
+    );
+    let (some, complaint) = list(&["--limit", "203"]).await;
+    assert_eq!(some, all[..203]);
+    assert!(complaint.contains("there are more"), "{complaint}");
+    assert_eq!(list(&[]).await.0.len(), 50);
+
+    let table = shell.run(&["token", "list", "--account", &other]).await;
+    let lines: Vec<&str> = table.expect(0).lines().collect();
+    assert!(lines[0].trim_start().starts_with("ID"), "{table:?}");
+    assert!(lines[1].contains(id) && lines[1].contains("suspended"));
+    assert_eq!(lines.len(), 2);
+}
+
+#[tokio::test]
+async fn a_credential_of_any_kind_will_do_and_its_bounds_are_told() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let scopes = json!({ "scopes": ["tollkeeper:tokens.read", "tollkeeper:tokens.write"] });
+    let manager = operator.issue(&account, scopes).await;
+    let manager = manager["token"].as_str().unwrap();
+
+    let shell = Shell::at(&api, manager);
+    let issued = shell.run(&["token", "issue", "a", "--quiet"]).await;
+    assert!(issued.expect(0).starts_with("tk_live_"));
+    let beyond = shell
+        .run(&["token", "issue", "a", "--scope", "orders:read"])
+        .await;
+    beyond.expect(1);
+    assert!(beyond.complaint.contains("BEYOND_AUTHORITY"), "{beyond:?}");
+    let verify = shell.run_with_input(&["token", "verify"], "junk").await;
+    verify.expect(1);
+    assert!(
+        verify.complaint.contains("INSUFFICIENT_SCOPE"),
+        "{verify:?}"
+    );
+
+    let file = shell.folder.path().join("key");
+    std::fs::write(&file, format!("{manager}\n")).unwrap();
+    let from_file = Shell::at(&api, manager)
+        .without("TOLLKEEPER_API_KEY")
+        .with("TOLLKEEPER_API_KEY_FILE", file.to_str().unwrap());
+    from_file.run(&["token", "list"]).await.expect(0);
+
+    let wrong = Shell::at(&api, "tk_live_wrong")
+        .run(&["token", "list"])
+        .await;
+    wrong.expect(1);
+    assert!(wrong.complaint.contains("MALFORMED"), "{wrong:?}");
+    // Three parts with dots between them are a JWT, and this API takes none.
+    let jwt = Shell::at(&api, "a.b.c").run(&["token", "list"]).await;
+    jwt.expect(1);
+    assert!(jwt.complaint.contains("INVALID_JWT"), "{jwt:?}");
+}
+
+#[tokio::test]
+async fn every_failure_has_its_exit_code_and_says_what_is_wrong() {
+    let mut stack = Stack::bare().await;
+    let proxy = FaultProxy::start(stack.database.tcp_address()).await;
+    stack.database_through(proxy.address());
+    let api = stack.api(&[]).await;
+    let account = api.operator().account("crm-1").await;
+    let shell = Shell::at(&api, OPERATOR_KEY);
+
+    for arguments in [
+        &["token", "show", NOBODY][..],
+        &["token", "rotate", NOBODY],
+        &["token", "suspend", NOBODY],
+        &["token", "resume", NOBODY],
+        &["token", "revoke", NOBODY],
+    ] {
+        let ran = shell.run(arguments).await;
+        assert_eq!(ran.expect(3), "");
+        assert!(ran.complaint.contains("NOT_FOUND, request "), "{ran:?}");
+    }
+    let bad = [
+        "token",
+        "issue",
+        "a",
+        "--account",
+        &account,
+        "--scope",
+        "A",
+        "--scope",
+        "B",
+    ];
+    let bad = shell.run(&bad).await;
+    bad.expect(1);
+    for part in [
+        "INVALID_FIELDS, request ",
+        "\n    /scopes/0: ",
+        "\n    /scopes/1: ",
+    ] {
+        assert!(bad.complaint.contains(part), "{bad:?}");
+    }
+
+    for (arguments, input) in [
+        (&["token", "show", "x"][..], ""),
+        (&["token", "show"], ""),
+        (&["token", "issue"], ""),
+        (&["token", "issue", "a", "--metadata", "[]"], ""),
+        (
+            &[
+                "token",
+                "issue",
+                "a",
+                "--expires-at",
+                "t",
+                "--expires-in-minutes",
+                "1",
+            ],
+            "",
+        ),
+        (&["token", "revoke", NOBODY, "--reason", "boredom"], ""),
+        (&["token", "list", "--limit", "0"], ""),
+        (&["token", "list", "--url", "ftp://example.com"], ""),
+        (&["token", "list", "--output", "yaml"], ""),
+        (&["token", "verify", "a-token-as-an-argument"], ""),
+        (&["token", "verify"], ""),
+        (&["token", "verify"], "\n"),
+        (&["completions", "tcsh"], ""),
+    ] {
+        let ran = shell.run_with_input(arguments, input).await;
+        assert_eq!(ran.expect(2), "");
+        assert!(!ran.complaint.is_empty());
+    }
+    let long = shell
+        .run_with_input(&["token", "verify"], &"x".repeat(5000))
+        .await;
+    long.expect(2);
+    let no_file = shell.run(&["token", "verify", "--file", "nowhere"]).await;
+    no_file.expect(1);
+    let url = format!("http://{}", api.public);
+    let without = Shell::new(url.clone(), "x").without("TOLLKEEPER_API_KEY");
+    let without = without.run(&["token", "list"]).await;
+    without.expect(2);
+    assert!(
+        without.complaint.contains("TOLLKEEPER_API_KEY is not set"),
+        "{without:?}"
+    );
+
+    // Something else answers there.
+    let other = Shell::new(format!("http://{}", api.internal), OPERATOR_KEY);
+    let other = other.run(&["token", "list"]).await;
+    other.expect(1);
+    assert!(other.complaint.contains("not as Tollkeeper"), "{other:?}");
+
+    proxy.cut();
+    wait_for("the database to be missed", async || {
+        shell.run(&["token", "show", NOBODY]).await.code == 5
+    })
+    .await;
+    drop(api);
+    let gone = shell.run(&["token", "list"]).await;
+    assert_eq!(gone.expect(5), "");
+    assert!(!gone.complaint.contains(OPERATOR_KEY), "{gone:?}");
+    let asked_elsewhere = Shell::new("http://127.0.0.1:1".to_owned(), "x");
+    let asked_elsewhere = asked_elsewhere.run(&["token", "list", "--url", &url]).await;
+    asked_elsewhere.expect(5);
+    assert!(
+        asked_elsewhere.complaint.contains(&url),
+        "{asked_elsewhere:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_reason_that_can_be_given_is_known_to_the_server() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let shell = Shell::at(&api, OPERATOR_KEY);
+    for reason in [
+        "unspecified",
+        "key_compromise",
+        "privilege_withdrawn",
+        "superseded",
+        "cessation_of_operation",
+        "leaked",
+    ] {
+        let token = operator.issue(&account, json!({})).await;
+        let id = token["id"].as_str().unwrap();
+        let revoke = [
+            "token", "revoke", id, "--reason", reason, "--output", "json",
+        ];
+        assert_eq!(shell.run(&revoke).await.json()["revocation_reason"], reason);
+    }
+}
+
+/// A server that gives this token's history in two pages, and says what it was asked for.
+async fn two_pages_of_events(id: &'static str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let event = |version: u32, kind: &str, payload: Value| {
+        json!({
+            "position": version, "event_id": NOBODY, "stream_type": "token", "stream_id": id,
+            "stream_version": version, "type": kind, "schema_version": 1, "payload": payload,
+            "actor": "operator:test", "request_id": format!("request-{version}"),
+            "occurred_at": "2026-11-21T09:00:00Z", "recorded_at": "2026-11-21T09:00:01Z",
+        })
+    };
+    let first = json!({
+        "items": [event(1, "TokenSuspended", json!({}))], "next_cursor": "a+b",
+    });
+    let second = json!({
+        "items": [event(2, "TokenRevoked", json!({ "reason": "leaked" }))],
+    });
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = asked.clone();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            let target = head.split(' ').nth(1).unwrap().to_owned();
+            let page = if target.contains("cursor=") {
+                second.to_string()
+            } else {
+                first.to_string()
+            };
+            heard.lock().unwrap().push(target);
+            let length = page.len();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+                 content-length: {length}\r\nconnection: close\r\n\r\n{page}"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test]
+async fn a_history_is_read_to_its_end() {
+    let (address, asked) = two_pages_of_events(NOBODY).await;
+    let shell = Shell::new(format!("http://{address}"), OPERATOR_KEY);
+    let table = shell.run(&["token", "history", NOBODY]).await;
+    let lines: Vec<&str> = table.expect(0).lines().collect();
+    assert_eq!(lines.len(), 3, "{table:?}");
+    for part in [
+        "TokenRevoked",
+        "operator:test",
+        "request-2",
+        r#"{"reason":"leaked"}"#,
+    ] {
+        assert!(lines[2].contains(part), "{table:?}");
+    }
+    let path = format!("/v1/tokens/{NOBODY}/events");
+    assert_eq!(
+        *asked.lock().unwrap(),
+        [
+            format!("{path}?limit=50"),
+            format!("{path}?limit=49&cursor=a%2Bb"),
+        ]
+    );
+    let first = [
+        "token", "history", NOBODY, "--limit", "1", "--output", "json",
+    ];
+    let cut = shell.run(&first).await;
+    assert_eq!(cut.json().as_array().unwrap().len(), 1);
+    assert!(cut.complaint.contains("there are more"), "{cut:?}");
+}
+
+/// Speaks TLS in front of `upstream`, with a certificate for `localhost` that it writes to `path`.
+async fn tls_in_front_of(upstream: SocketAddr, path: &Path) -> SocketAddr {
+    let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(path, made.cert.pem()).unwrap();
+    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let provider = tokio_rustls::rustls::crypto::ring::default_provider();
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((plain, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                // Clients that do not trust the certificate go away here.
+                if let Ok(mut secured) = acceptor.accept(plain).await {
+                    let mut server = TcpStream::connect(upstream).await.unwrap();
+                    let _ended = tokio::io::copy_bidirectional(&mut secured, &mut server).await;
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn https_is_spoken_to_servers_that_are_trusted() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = folder.path().join("certificate.pem");
+    let secured = tls_in_front_of(api.public, &certificate).await;
+    let url = format!("https://localhost:{}", secured.port());
+    let trusting =
+        Shell::new(url.clone(), OPERATOR_KEY).with("SSL_CERT_FILE", certificate.to_str().unwrap());
+    trusting.run(&["token", "list"]).await.expect(0);
+    let other = folder.path().join("other.pem");
+    let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&other, made.cert.pem()).unwrap();
+    let wary = Shell::new(url, OPERATOR_KEY).with("SSL_CERT_FILE", other.to_str().unwrap());
+    let refused = wary.run(&["token", "list"]).await;
+    refused.expect(5);
+    assert!(refused.complaint.contains("certificate"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn shells_are_told_how_to_complete() {
+    let shell = Shell::new("http://127.0.0.1:1".to_owned(), "x");
+    for (name, part) in [
+        ("bash", "complete -F _tollkeeper"),
+        ("zsh", "#compdef tollkeeper"),
+        ("fish", "complete -c tollkeeper"),
+    ] {
+        let ran = shell.run(&["completions", name]).await;
+        let script = ran.expect(0);
+        for part in [part, "rotate", "grace-seconds", "key_compromise"] {
+            assert!(script.contains(part), "{name}: {part}");
+        }
+    }
+    // The one of the three that every machine has reads it.
+    let script = shell.run(&["completions", "bash"]).await;
+    let check = format!("{}\ncomplete -p tollkeeper", script.expect(0));
+    let bash = Command::new("bash").args(["-c", &check]).output().unwrap();
+    let said = String::from_utf8(bash.stdout).unwrap();
+    assert!(said.contains("_tollkeeper tollkeeper"), "{said}");
+}
