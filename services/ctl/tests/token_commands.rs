@@ -9,12 +9,11 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rcgen::generate_simple_self_signed;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -320,6 +319,7 @@ async fn every_failure_has_its_exit_code_and_says_what_is_wrong() {
 
     for arguments in [
         &["token", "show", NOBODY][..],
+        &["token", "history", NOBODY],
         &["token", "rotate", NOBODY],
         &["token", "suspend", NOBODY],
         &["token", "resume", NOBODY],
@@ -443,80 +443,119 @@ async fn every_reason_that_can_be_given_is_known_to_the_server() {
     }
 }
 
-/// A server that gives this token's history in two pages, and says what it was asked for.
-async fn two_pages_of_events(id: &'static str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
-    let event = |version: u32, kind: &str, payload: Value| {
-        json!({
-            "position": version, "event_id": NOBODY, "stream_type": "token", "stream_id": id,
-            "stream_version": version, "type": kind, "schema_version": 1, "payload": payload,
-            "actor": "operator:test", "request_id": format!("request-{version}"),
-            "occurred_at": "2026-11-21T09:00:00Z", "recorded_at": "2026-11-21T09:00:01Z",
-        })
-    };
-    let first = json!({
-        "items": [event(1, "TokenSuspended", json!({}))], "next_cursor": "a+b",
-    });
-    let second = json!({
-        "items": [event(2, "TokenRevoked", json!({ "reason": "leaked" }))],
-    });
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let heard = asked.clone();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(stream.read_u8().await.unwrap());
-            }
-            let head = String::from_utf8(head).unwrap();
-            let target = head.split(' ').nth(1).unwrap().to_owned();
-            let page = if target.contains("cursor=") {
-                second.to_string()
-            } else {
-                first.to_string()
-            };
-            heard.lock().unwrap().push(target);
-            let length = page.len();
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
-                 content-length: {length}\r\nconnection: close\r\n\r\n{page}"
-            );
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
-    });
-    (address, asked)
-}
-
 #[tokio::test]
 async fn a_history_is_read_to_its_end() {
-    let (address, asked) = two_pages_of_events(NOBODY).await;
-    let shell = Shell::new(format!("http://{address}"), OPERATOR_KEY);
-    let table = shell.run(&["token", "history", NOBODY]).await;
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let token = operator.issue(&account, json!({})).await;
+    let id = token["id"].as_str().unwrap();
+    // More than a page of the API holds.
+    for _ in 0..100 {
+        for step in ["suspend", "resume"] {
+            let path = format!("/v1/tokens/{id}/{step}");
+            operator.post(&path, json!({})).await.expect(200);
+        }
+    }
+    let leaked = format!("/v1/tokens/{id}?reason=leaked");
+    let last = operator.delete(&leaked).await;
+    last.expect(200);
+
+    let shell = Shell::at(&api, OPERATOR_KEY);
+    let history = ["token", "history", id];
+    let table = shell.run(&[&history[..], &["--all"]].concat()).await;
     let lines: Vec<&str> = table.expect(0).lines().collect();
-    assert_eq!(lines.len(), 3, "{table:?}");
+    assert_eq!((lines.len(), table.complaint.as_str()), (203, ""));
+    assert!(lines[1].contains("TokenIssued") && lines[2].contains("TokenSuspended"));
     for part in [
         "TokenRevoked",
         "operator:test",
-        "request-2",
+        last.header("x-request-id").unwrap(),
         r#"{"reason":"leaked"}"#,
     ] {
-        assert!(lines[2].contains(part), "{table:?}");
+        assert!(lines[202].contains(part), "{part}: {table:?}");
     }
-    let path = format!("/v1/tokens/{NOBODY}/events");
-    assert_eq!(
-        *asked.lock().unwrap(),
-        [
-            format!("{path}?limit=50"),
-            format!("{path}?limit=49&cursor=a%2Bb"),
-        ]
-    );
-    let first = [
-        "token", "history", NOBODY, "--limit", "1", "--output", "json",
-    ];
-    let cut = shell.run(&first).await;
-    assert_eq!(cut.json().as_array().unwrap().len(), 1);
+    let json = ["--output", "json", "--limit", "201"];
+    let cut = shell.run(&[&history[..], &json].concat()).await;
+    let versions: Vec<u64> = cut
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["stream_version"].as_u64().unwrap())
+        .collect();
+    assert_eq!(versions, (1..=201).collect::<Vec<_>>());
     assert!(cut.complaint.contains("there are more"), "{cut:?}");
+}
+
+#[tokio::test]
+async fn the_past_is_shown() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let token = operator.issue(&account, json!({ "name": "before" })).await;
+    let id = token["id"].as_str().unwrap();
+    let path = format!("/v1/tokens/{id}");
+    let events = operator.get(&format!("{path}/events")).await.expect(200);
+    let issued = events["items"][0]["recorded_at"].as_str().unwrap();
+    let renamed = operator.patch(&path, json!({ "name": "after" })).await;
+    renamed.expect(200);
+    operator.issue(&account, json!({ "name": "later" })).await;
+
+    let shell = Shell::at(&api, OPERATOR_KEY);
+    let json = ["--output", "json"];
+    let was = ["token", "show", id, "--as-of", issued];
+    assert_eq!(
+        shell.run(&[&was[..], &json].concat()).await.json()["name"],
+        "before"
+    );
+    let is = ["token", "show", id];
+    assert_eq!(
+        shell.run(&[&is[..], &json].concat()).await.json()["name"],
+        "after"
+    );
+    let list = ["token", "list", "--as-of", issued];
+    let list = shell.run(&[&list[..], &json].concat()).await.json();
+    let names: Vec<&str> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|token| token["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["before"]);
+    let earlier = ["token", "show", id, "--as-of", "2020-01-01T00:00:00Z"];
+    shell.run(&earlier).await.expect(3);
+    for no_past in ["2999-01-01T00:00:00Z", "yesterday"] {
+        let refused = shell.run(&["token", "show", id, "--as-of", no_past]).await;
+        refused.expect(1);
+        assert!(refused.complaint.contains("INVALID_QUERY"), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_token_has_issued_ends_with_it_if_that_is_wanted() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let scopes = json!({ "scopes": ["tollkeeper:tokens.write"] });
+    let manager = operator.issue(&account, scopes).await;
+    let id = manager["id"].as_str().unwrap();
+    let with_manager = Shell::at(&api, manager["token"].as_str().unwrap());
+    let issued = with_manager.run(&["token", "issue", "a", "--quiet"]).await;
+    let issued = issued.expect(0).to_owned();
+
+    let shell = Shell::at(&api, OPERATOR_KEY);
+    shell.run(&["token", "revoke", id]).await.expect(0);
+    let told = shell.run_with_input(&["token", "verify"], &issued).await;
+    told.expect(0);
+    let cascade = ["token", "revoke", id, "--cascade", "--output", "json"];
+    let revoked = shell.run(&cascade).await.json();
+    assert_eq!(revoked["cascade"]["revoked"], 1);
+    let told = shell.run_with_input(&["token", "verify"], &issued).await;
+    assert!(told.expect(4).contains("REVOKED"), "{told:?}");
 }
 
 /// Speaks TLS in front of `upstream`, with a certificate for `localhost` that it writes to `path`.

@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// Only those whose name holds this, whatever the case
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
+    /// Those that there were at this moment, as they were (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
     #[command(flatten)]
     extent: Extent,
 }
@@ -73,6 +76,7 @@ pub(super) async fn run(
         ("scope", arguments.scope.clone()),
         ("prefix", arguments.prefix.clone()),
         ("search", arguments.search.clone()),
+        ("as_of", arguments.as_of.clone()),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))

@@ -44,6 +44,7 @@ const MEMBERS: &[&str] = &[
     "expires_at",
     "revocation_reason",
     "revoked_at",
+    "cascade",
     "issued_by",
     "created_at",
     "updated_at",

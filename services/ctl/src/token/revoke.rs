@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::api::Api;
 use super::failure::Failure;
 use super::output::Output;
+use crate::out::complain;
 
 /// Those that a person can have. That its account was deleted is not among them.
 const REASONS: [&str; 6] = [
@@ -25,6 +26,9 @@ pub(super) struct Arguments {
     /// Why
     #[arg(long, value_parser = REASONS, default_value = "unspecified")]
     reason: String,
+    /// End all tokens that were issued with it too, directly or through others
+    #[arg(long)]
+    cascade: bool,
 }
 
 pub(super) async fn run(
@@ -33,8 +37,14 @@ pub(super) async fn run(
     arguments: &Arguments,
 ) -> Result<ExitCode, Failure> {
     let path = format!("tokens/{}", arguments.id);
-    let reason = [("reason", arguments.reason.clone())];
-    let token = api.delete(&path, &reason).await?;
+    let query = [
+        ("reason", arguments.reason.clone()),
+        ("cascade", arguments.cascade.to_string()),
+    ];
+    let token = api.delete(&path, &query).await?;
     output.token(&token)?;
+    if token["cascade"]["pending"].as_i64() > Some(0) {
+        complain("the server goes on to revoke what was issued with it");
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,6 +12,9 @@ use super::output::Output;
 pub(super) struct Arguments {
     /// The token's id
     id: Uuid,
+    /// As it was at this moment (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
 }
 
 pub(super) async fn run(
@@ -19,7 +22,9 @@ pub(super) async fn run(
     output: Output,
     arguments: &Arguments,
 ) -> Result<ExitCode, Failure> {
-    let token = api.get(&format!("tokens/{}", arguments.id), &[]).await?;
+    let path = format!("tokens/{}", arguments.id);
+    let as_of = arguments.as_of.iter().map(|time| ("as_of", time.clone()));
+    let token = api.get(&path, &as_of.collect::<Vec<_>>()).await?;
     output.token(&token)?;
     Ok(ExitCode::SUCCESS)
 }
