@@ -1,35 +1,52 @@
 //! Documents that are written from the code.
 
 use std::fs;
+use std::process::Stdio;
 
 use tollkeeper_runtime::settings::reference;
 
 use crate::error::Error;
+use crate::shell::{cargo, output};
 use crate::workspace::root;
 
 /// A file's path in the workspace, and what writes it.
-type Document = (&'static str, fn() -> String);
+type Document = (&'static str, fn() -> Result<Vec<u8>, Error>);
 
 const DOCUMENTS: &[Document] = &[
-    ("docs/configuration.md", reference::configuration_md),
-    (".env.example", reference::env_example),
+    ("docs/configuration.md", || {
+        Ok(reference::configuration_md().into())
+    }),
+    (".env.example", || Ok(reference::env_example().into())),
+    ("docs/openapi.json", openapi),
 ];
+
+/// By a program of its own: this one need not wait for the API to be built.
+fn openapi() -> Result<Vec<u8>, Error> {
+    let arguments = ["run", "--quiet", "--package", "tollkeeper-api"];
+    let mut command = cargo(&arguments);
+    // What the compiler says is for the terminal.
+    command
+        .args(["--example", "openapi"])
+        .stderr(Stdio::inherit());
+    output(&mut command)
+}
 
 pub(crate) fn write() -> Result<(), Error> {
     for (path, text) in DOCUMENTS {
         let path = root().join(path);
-        fs::write(&path, text()).map_err(Error::file(path))?;
+        fs::write(&path, text()?).map_err(Error::file(path))?;
     }
     Ok(())
 }
 
 /// Fails if a document is not what the code writes now.
 pub(crate) fn check() -> Result<(), Error> {
-    let stale: Vec<String> = DOCUMENTS
-        .iter()
-        .filter(|(path, text)| fs::read_to_string(root().join(path)).ok() != Some(text()))
-        .map(|(path, _)| (*path).to_owned())
-        .collect();
+    let mut stale = Vec::new();
+    for (path, text) in DOCUMENTS {
+        if fs::read(root().join(path)).ok() != Some(text()?) {
+            stale.push((*path).to_owned());
+        }
+    }
     if stale.is_empty() {
         Ok(())
     } else {

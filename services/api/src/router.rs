@@ -13,6 +13,7 @@ use crate::caller::OwnAccount;
 use crate::http::body::MAX_BODY_BYTES;
 use crate::http::problem::Problem;
 use crate::http::{deadline, request_id};
+use crate::openapi::page::{self, Description};
 use crate::verification::rpc;
 use crate::{accounts, history, leaks, oauth, tokens, webhooks, whoami};
 
@@ -102,6 +103,13 @@ pub(crate) fn router(app: App) -> Router {
     let partners = Router::new()
         .route("/v1/leaks", post(leaks::report::handle))
         .layer(DefaultBodyLimit::max(leaks::MAX_REPORT_BYTES));
+    // People and programs that get to know the API.
+    let description = Router::new()
+        .route("/openapi.json", get(page::document))
+        .route("/docs", get(page::redirect))
+        .route("/docs/", get(page::index))
+        .route("/docs/{name}", get(page::part))
+        .with_state(Description::new());
 
     // OAuth clients.
     let oauth = Router::new()
@@ -114,6 +122,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(partners)
         .merge(self_service)
         .merge(services)
+        .merge(description)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::not_found("path"))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -1,10 +1,12 @@
 //! `GET /v1/whoami`
 
+use crate::openapi::errors::Known;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Serialize;
 use tollkeeper_read_model::{Reach, accounts, tokens};
+use utoipa::ToSchema;
 
 use crate::accounts::AccountView;
 use crate::app::App;
@@ -13,31 +15,40 @@ use crate::http::problem::Problem;
 use crate::tokens::TokenView;
 
 /// Who calls, as far as the credential says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WhoAmI {
     kind: Kind,
     /// The name of the operator's key.
+    #[schema(nullable = false, examples("alice"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     operator: Option<String>,
     /// Who the account is to the JWT's issuer.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<IdentityView>,
     /// The token that was used.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<TokenView>,
     /// The caller's account. Operators have none, and the holder of a JWT has none before their
     /// first write.
+    #[schema(required)]
     account: Option<AccountView>,
 }
 
-#[derive(Debug, Serialize)]
+/// Who somebody is to the issuer of a JWT.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Identity)]
 struct IdentityView {
+    /// The `iss` claim.
     issuer: String,
+    /// The `sub` claim.
     subject: String,
 }
 
 /// By what kind of credential the caller is known.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = CallerKind)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Operator,
@@ -46,6 +57,15 @@ enum Kind {
 }
 
 /// Tells callers who they are: 200, or 401. No scope is needed.
+#[utoipa::path(
+    get,
+    path = "/v1/whoami",
+    tag = "Self-service",
+    operation_id = "whoAmI",
+    summary = "Tell who calls",
+    description = "For any credential that works. No scope is needed.",
+    responses((status = 200, description = "Who calls", body = WhoAmI), Known),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

@@ -14,6 +14,7 @@ const MAX_NAME_CHARACTERS: usize = 255;
 
 /// What an account is for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Its tokens act within it.
@@ -120,6 +121,7 @@ pub struct AccountChanged {
 
 /// What was decided about an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AccountState, description = "What was decided about an account."))]
 #[serde(rename_all = "snake_case")]
 pub enum Lifecycle {
     /// Its tokens may work.

@@ -33,6 +33,16 @@ pub const MANAGEMENT_SCOPES: [&str; 8] = [
 
 /// One scope.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(
+        value_type = String,
+        max_length = 50,
+        pattern = r"^[a-z0-9._:-]*[a-z0-9._:*-]$",
+        examples("orders:read", "orders:*"),
+    )
+)]
 pub struct Scope(Box<str>);
 
 /// Why a text is not a scope.

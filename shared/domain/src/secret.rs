@@ -21,6 +21,7 @@ const PREFIX_CHARACTERS: usize = 4;
 
 /// What kind of traffic a token is for. Written into the secret itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
     /// Real traffic.

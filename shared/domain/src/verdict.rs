@@ -6,6 +6,14 @@ use std::fmt;
 ///
 /// The discriminants are stored in usage records and never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(
+        rename_all = "SCREAMING_SNAKE_CASE",
+        description = "What a check came to; the first that applies, in the order of the checks."
+    )
+)]
 #[repr(u8)]
 pub enum Verdict {
     /// The token may pass.

@@ -1,12 +1,15 @@
 //! `PATCH /v1/accounts/{id}`
 
+use crate::openapi::errors::{AccountConflict, NotFound, VersionMismatch, WithBody};
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use tollkeeper_domain::account::{Command, Role};
+use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts::{self, Profile};
+use utoipa::ToSchema;
 
 use super::register::check_role;
 use super::view::{AccountView, check_profile, check_token_limit};
@@ -19,21 +22,55 @@ use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
 use crate::http::version::{IfMatch, etag};
 
-#[derive(Debug, Deserialize)]
+/// What to change of an account.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ChangeAccount, example = json!({ "name": "Example Shop Ltd", "token_limit": 500 }))]
 pub(crate) struct Change {
+    /// The new name by which you know it, or null for none.
     #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     external_id: Option<Option<String>>,
+    /// The new name for people, or null for none.
     #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     name: Option<Option<String>>,
+    /// The new e-mail address, or null for none.
     #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, min_length = 3, max_length = 254, pattern = r"^[^@\x00-\x1f\x7f-\x9f]+@[^\x00-\x1f\x7f-\x9f]+$")]
     email: Option<Option<String>>,
+    /// What it is for.
     role: Option<Role>,
+    /// How many live tokens it may have; 0 for no limit, null for the installation's own.
     #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<u32>, maximum = 100_000)]
     token_limit: Option<Option<u32>>,
 }
 
 /// Changes what the body names: 200, 404, 409 if another account has the external id, or 412.
+#[utoipa::path(
+    patch,
+    path = "/v1/accounts/{id}",
+    tag = "Accounts",
+    operation_id = "changeAccount",
+    summary = "Change an account",
+    description = "What the body does not name stays as it is. An account's own tokens change its name \
+        and e-mail address only.",
+    params(("id" = AccountId, Path, description = "The account"), IfMatch),
+    request_body = Change,
+    responses(
+        (
+            status = 200,
+            description = "The account as it is now",
+            body = AccountView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        WithBody<AccountsWrite>,
+        NotFound,
+        AccountConflict,
+        VersionMismatch,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<AccountsWrite>,

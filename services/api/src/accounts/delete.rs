@@ -1,9 +1,11 @@
 //! `DELETE /v1/accounts/{id}`
 
+use crate::openapi::errors::{Busy, Guarded, NotFound, VersionMismatch};
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use tollkeeper_domain::account::Command;
+use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts::Profile;
 
@@ -21,6 +23,29 @@ use crate::http::version::{IfMatch, etag};
 ///
 /// Name and e-mail address are erased with it. Its tokens are revoked, and the raw usage of their
 /// calls is erased, in the background.
+#[utoipa::path(
+    delete,
+    path = "/v1/accounts/{id}",
+    tag = "Accounts",
+    operation_id = "deleteAccount",
+    summary = "Delete an account",
+    description = "For good. Its tokens are refused at once and name and e-mail address are \
+        erased; its tokens are revoked and the raw usage of their calls is erased in the \
+        background. The history stays. For operators and tokens of system accounts.",
+    params(("id" = AccountId, Path, description = "The account"), IfMatch),
+    responses(
+        (
+            status = 200,
+            description = "The tombstone, also if it was deleted before",
+            body = AccountView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        Guarded<AccountsWrite>,
+        NotFound,
+        Busy,
+        VersionMismatch,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<AccountsWrite>,

@@ -1,5 +1,6 @@
 //! `POST /v1/accounts`
 
+use crate::openapi::errors::{RegisterConflict, WithBody};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use tollkeeper_domain::account::{AccountRegistered, Role};
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts::Profile;
+use utoipa::ToSchema;
 
 use super::view::{AccountView, check_profile, check_token_limit};
 use crate::app::App;
@@ -18,17 +20,64 @@ use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
 use crate::http::version::etag;
 
-#[derive(Debug, Deserialize)]
+/// An account to register.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RegisterAccount, example = json!({
+    "external_id": "customer-4711",
+    "name": "Example Shop",
+    "email": "ops@shop.example",
+}))]
 pub(crate) struct Register {
+    /// The name by which you know it. Not for personal data, as it stays in the log.
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]+$"
+    )]
     external_id: Option<String>,
+    /// Its name for people.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]+$"
+    )]
     name: Option<String>,
+    /// Where to reach its people.
+    #[schema(
+        min_length = 3,
+        max_length = 254,
+        pattern = r"^[^@\x00-\x1f\x7f-\x9f]+@[^\x00-\x1f\x7f-\x9f]+$"
+    )]
     email: Option<String>,
+    /// `user` if nothing is said.
     role: Option<Role>,
+    /// How many live tokens it may have; 0 for no limit, null for the installation's own.
+    #[schema(maximum = 100_000)]
     token_limit: Option<u32>,
 }
 
 /// Registers an account: 201, or 409 if another one has the external id.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts",
+    tag = "Accounts",
+    operation_id = "registerAccount",
+    summary = "Register an account",
+    description = "For operators and tokens of system accounts. Only operators register system \
+        accounts, whose tokens act across accounts.",
+    request_body = Register,
+    responses(
+        (
+            status = 201,
+            description = "Registered",
+            body = AccountView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        WithBody<AccountsWrite>,
+        RegisterConflict,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<AccountsWrite>,

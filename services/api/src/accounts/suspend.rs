@@ -1,9 +1,11 @@
 //! `POST /v1/accounts/{id}/suspend` and `/resume`: all tokens of an account at once.
 
+use crate::openapi::errors::{AccountDeleted, Guarded, NotFound};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use tollkeeper_domain::account::Command;
+use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::{Reach, accounts};
 use uuid::Uuid;
 
@@ -17,6 +19,27 @@ use crate::http::request_id::RequestId;
 use crate::http::version::etag;
 
 /// Denies all tokens of the account until it is resumed: 200, or 404.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/{id}/suspend",
+    tag = "Accounts",
+    operation_id = "suspendAccount",
+    summary = "Suspend an account",
+    description = "All its tokens are refused at once, until it is resumed. For operators and tokens of \
+        system accounts.",
+    params(("id" = AccountId, Path, description = "The account")),
+    responses(
+        (
+            status = 200,
+            description = "The account, suspended",
+            body = AccountView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        Guarded<AccountsWrite>,
+        NotFound,
+        AccountDeleted,
+    ),
+)]
 pub(crate) async fn suspend(
     State(app): State<App>,
     allowed: Allowed<AccountsWrite>,
@@ -27,6 +50,26 @@ pub(crate) async fn suspend(
 }
 
 /// Lets the account's tokens work again: 200, or 404.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/{id}/resume",
+    tag = "Accounts",
+    operation_id = "resumeAccount",
+    summary = "Resume an account",
+    description = "Its tokens work again. For operators and tokens of system accounts.",
+    params(("id" = AccountId, Path, description = "The account")),
+    responses(
+        (
+            status = 200,
+            description = "The account, active",
+            body = AccountView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        Guarded<AccountsWrite>,
+        NotFound,
+        AccountDeleted,
+    ),
+)]
 pub(crate) async fn resume(
     State(app): State<App>,
     allowed: Allowed<AccountsWrite>,

@@ -5,20 +5,44 @@ use serde::Serialize;
 use tollkeeper_domain::account::{Account, Lifecycle, Role};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::accounts::{AccountRow, Profile};
+use utoipa::ToSchema;
 
 use crate::http::problem::FieldErrors;
 
-#[derive(Debug, Serialize)]
+/// An account, the owner of tokens.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Account, example = json!({
+    "id": "019aa5d0-1f2e-7a10-9c3b-5d6e7f809101",
+    "external_id": "customer-4711",
+    "name": "Example Shop",
+    "email": "ops@shop.example",
+    "role": "user",
+    "token_limit": null,
+    "state": "active",
+    "created_at": "2026-11-01T09:29:12.004512Z",
+    "updated_at": "2026-11-01T09:29:12.004512Z",
+    "version": 1,
+}))]
 pub(crate) struct AccountView {
     id: AccountId,
+    /// The name by which you know it.
+    #[schema(required)]
     external_id: Option<String>,
+    /// Its name for people.
+    #[schema(required)]
     name: Option<String>,
+    /// Where to reach its people.
+    #[schema(required)]
     email: Option<String>,
     role: Role,
+    /// How many live tokens it may have; 0 for no limit, null for the installation's own.
+    #[schema(required)]
     token_limit: Option<u32>,
     state: Lifecycle,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    /// Counts its changes; the same as in `ETag`.
+    #[schema(minimum = 1)]
     version: u64,
 }
 

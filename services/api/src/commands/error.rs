@@ -141,7 +141,8 @@ impl From<CommandError> for Problem {
             CommandError::TooManyTokens(_) => Self::conflict("TOO_MANY_TOKENS", text),
             CommandError::IssuerRevoked => Self::bad_credential("REVOKED", text),
             CommandError::ExternalIdTaken => Self::conflict("EXTERNAL_ID_TAKEN", text),
-            CommandError::IdentityTaken => Self::conflict("IDENTITY_TAKEN", text),
+            // Who registers an identity takes the account that is there.
+            CommandError::IdentityTaken => Self::internal(text),
             CommandError::Busy => Self::conflict("BUSY", text).with_retry(),
             // A new stream has nobody to lose against, and the others decide again.
             CommandError::Conflict => Self::internal(text),

@@ -1,5 +1,6 @@
 //! `GET /v1/tokens/{id}/diff`
 
+use crate::openapi::errors::{Guarded, NotFound};
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -10,6 +11,7 @@ use tollkeeper_domain::event::Stream;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_event_store::{StoredEvent, load};
 use tollkeeper_read_model::replay;
+use utoipa::{IntoParams, ToSchema};
 
 use super::past;
 use crate::app::App;
@@ -23,24 +25,32 @@ use crate::tokens::TokenView;
 /// Fields that say when and how often something changed, and not what.
 const NOT_COMPARED: [&str; 2] = ["updated_at", "version"];
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Query {
+    /// A version of the token, or a moment that has been.
+    #[param(inline, value_type = Point)]
     from: String,
+    /// A version of the token, or a moment that has been; now if it is not given.
+    #[param(inline, value_type = Option<Point>)]
     to: Option<String>,
 }
 
 /// A point in the history of a token.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, ToSchema)]
+#[schema(as = PointInHistory)]
+#[serde(untagged)]
 enum Point {
     Version(u64),
     Time(DateTime<Utc>),
 }
 
 /// What became of a token between two points.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Diff {
     /// The token at the first point; none if it was not there yet.
+    #[schema(required)]
     from: Option<TokenView>,
     /// The token at the second point.
     to: TokenView,
@@ -48,15 +58,30 @@ pub(crate) struct Diff {
 }
 
 /// A field that is not as it was.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "field": "name", "from": "deployments", "to": "releases" }))]
 pub(crate) struct FieldChange {
     field: String,
+    /// Null where there was no token yet.
     from: Value,
     to: Value,
 }
 
 /// What changed between two versions or moments: 200, 400 if they are none or the wrong way round,
 /// 404 if the token is not there, not the caller's, or was not there yet at the second.
+#[utoipa::path(
+    get,
+    path = "/v1/tokens/{id}/diff",
+    tag = "History",
+    operation_id = "compareToken",
+    summary = "Compare a token with itself at another time",
+    params(("id" = TokenId, Path, description = "The token"), Query),
+    responses(
+        (status = 200, description = "The token at both points, and the fields that differ", body = Diff),
+        Guarded<TokensRead>,
+        NotFound,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensRead>,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::openapi::errors::Guarded;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -11,6 +12,7 @@ use tollkeeper_domain::event::TYPES;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_event_store::{FeedFilter, FeedPage, feed};
 use tollkeeper_read_model::Reach;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::app::App;
@@ -19,7 +21,7 @@ use crate::commands::CommandError;
 use crate::http::page::limit;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
-use crate::public_event::public;
+use crate::public_event::{EventType, PublicEvent, public};
 
 /// Where it is served: the one request that may take longer than others.
 pub(crate) const PATH: &str = "/v1/events";
@@ -27,26 +29,36 @@ pub(crate) const PATH: &str = "/v1/events";
 /// The longest that a caller may wait for news, in seconds.
 pub(crate) const LONGEST_WAIT: u64 = 30;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Query {
     /// Only those after this position; 0, the beginning, if it is not given.
     #[serde(default)]
+    #[param(minimum = 0, default = 0)]
     after: i64,
+    /// Only those of this account and its tokens.
     account_id: Option<Uuid>,
-    /// Types with commas between them.
+    /// Only those of these types, with commas between them.
+    #[param(value_type = Vec<EventType>, style = Form, explode = false, required = false, min_items = 1)]
     r#type: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// How long to wait for an event if there is none yet.
     #[serde(default)]
+    #[param(minimum = 0, maximum = 30, default = 0)]
     wait_seconds: u64,
 }
 
 /// Some events and where to go on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Feed {
+    /// In the one order of all events.
+    #[schema(value_type = Vec<PublicEvent<'_>>)]
     items: Vec<Value>,
     /// Give it as `after` to get what follows. It moves on even where nothing was found.
+    #[schema(minimum = 0)]
     next_after: i64,
     /// Whether the log is known to go on beyond it.
     has_more: bool,
@@ -54,6 +66,21 @@ pub(crate) struct Feed {
 
 /// The events of all, or of the caller's account, in the one order of the log: 200, 400 for a
 /// position that the log has not reached, 503 while too many wait.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    tag = "History",
+    operation_id = "listEvents",
+    summary = "Follow what happens",
+    description = "The events of all accounts, or of the caller's own, in the one order of the log. \
+        Keep `next_after` and give it as `after` to go on where you were; with `wait_seconds` the \
+        answer comes as soon as there is something.",
+    params(Query),
+    responses(
+        (status = 200, description = "Some events", body = Feed),
+        Guarded<EventsRead>,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<EventsRead>,

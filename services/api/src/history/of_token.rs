@@ -1,5 +1,6 @@
 //! `GET /v1/tokens/{id}/events`
 
+use crate::openapi::errors::{Guarded, NotFound};
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -9,6 +10,7 @@ use tollkeeper_domain::event::Stream;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_event_store::history;
 use tollkeeper_read_model::tokens;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::caller::{Allowed, EventsRead};
@@ -17,25 +19,48 @@ use crate::http::page::limit;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
-use crate::public_event::public;
+use crate::public_event::{PublicEvent, public};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Query {
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+/// One page of a history.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct History {
+    /// From the oldest to the newest.
+    #[schema(value_type = Vec<PublicEvent<'_>>)]
     items: Vec<Value>,
     /// Give it as `cursor` to get what follows; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 
 /// Everything that happened to a token, from its beginning: 200, or 404 if it is not there or not
 /// the caller's.
+#[utoipa::path(
+    get,
+    path = "/v1/tokens/{id}/events",
+    tag = "History",
+    operation_id = "listEventsOfToken",
+    summary = "Read the history of a token",
+    description = "Everything that happened to it, from its issue or import on. Also of a token \
+        that is revoked.",
+    params(("id" = TokenId, Path, description = "The token"), Query),
+    responses(
+        (status = 200, description = "A page of events", body = History),
+        Guarded<EventsRead>,
+        NotFound,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<EventsRead>,

@@ -11,11 +11,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tollkeeper_usage::text::scrub;
+use utoipa::ToSchema;
 
 /// One field that cannot be accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FieldError {
-    /// Where in the body it stands.
+    /// Where in the body it stands (RFC 6901).
     pub(crate) pointer: String,
     /// What is wrong with it.
     pub(crate) detail: String,
@@ -50,22 +51,34 @@ struct Inner {
     oauth: bool,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// An error (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Document<'a> {
+    /// The code as a URI.
     r#type: String,
+    /// What kind of error it is, for people.
     title: &'a str,
+    /// The status of the answer.
     status: u16,
+    /// What is wrong, for people.
     detail: &'a str,
+    /// What is wrong, for programs. Codes stay as they are.
     code: &'a str,
+    /// By which the request is found in events and in the log.
     request_id: &'a str,
+    /// Each field that cannot be accepted.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
 }
 
-/// RFC 6749, section 5.2.
-#[derive(Serialize)]
-struct OAuthDocument<'a> {
+/// An error as OAuth clients read it (RFC 6749, section 5.2).
+#[derive(Serialize, ToSchema)]
+#[schema(as = OAuthError)]
+pub(crate) struct OAuthDocument<'a> {
+    /// What is wrong, for programs.
     error: &'a str,
+    /// What is wrong, for people.
     error_description: &'a str,
 }
 
@@ -370,7 +383,7 @@ impl Problem {
         match self.0.status {
             StatusCode::UNAUTHORIZED => "invalid_client",
             StatusCode::FORBIDDEN => "insufficient_scope",
-            StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+            StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
             status if status.is_server_error() => "server_error",
             _ => "invalid_request",
         }

@@ -3,6 +3,9 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, Required, Type};
 
 use super::problem::Problem;
 
@@ -30,6 +33,25 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
             Problem::bad_request("INVALID_HEADER", detail)
         };
         Ok(Self(Some(version.ok_or_else(bad)?)))
+    }
+}
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let tag = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(r#"^("[0-9]{1,18}"|\*)$"#))
+            .examples([r#""3""#]);
+        let parameter = ParameterBuilder::new()
+            .name("If-Match")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "The `ETag` of the version you have seen. Where another is the present one, \
+                nothing is changed and the answer is 412.",
+            ))
+            .schema(Some(tag));
+        vec![parameter.build()]
     }
 }
 

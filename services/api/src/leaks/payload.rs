@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::http::body;
@@ -15,9 +16,16 @@ const MAX_TOKENS: usize = 1000;
 const MAX_TOKEN_BYTES: usize = 4096;
 
 /// One token that was found. Partners add members of their own, which are ignored.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LeakedToken, example = json!({
+    "token": "tk_live_Xk2pV9aQ0bR7cS4dT1eU8fW5gY3hZ6iN2jM0q1aB2c",
+    "type": "tollkeeper_api_token",
+    "url": "https://github.example/shop/deploy/blob/main/.env",
+    "source": "content",
+}))]
 pub(super) struct Found {
-    /// What was found.
+    /// What was found: at most 4096 bytes.
+    #[schema(value_type = String)]
     pub(super) token: Zeroizing<String>,
     /// What the partner takes it for.
     #[serde(rename = "type")]

@@ -15,6 +15,7 @@ use tollkeeper_domain::token::{Command, RevocationReason};
 use tollkeeper_read_model::{Reach, tokens};
 use tollkeeper_runtime::settings::LeakPolicy;
 use tollkeeper_usage::text::scrub;
+use utoipa::ToSchema;
 
 use super::MAX_REPORT_BYTES;
 use super::keys::Keys;
@@ -24,6 +25,9 @@ use crate::commands::{Cause, CommandError, Needs};
 use crate::http::body::unread;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
+use crate::openapi::errors::{
+    BadRequest, BadSignature, BodyTooLarge, Internal, InvalidFields, NotFound, Unavailable,
+};
 
 const KEY: HeaderName = HeaderName::from_static("github-public-key-identifier");
 const SIGNATURE: HeaderName = HeaderName::from_static("github-public-key-signature");
@@ -35,9 +39,15 @@ const ACTOR: &str = "system:leak-intake";
 const AT_ONCE: usize = 32;
 
 /// What is said of one token of a report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LeakLabel, example = json!({
+    "token_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "token_type": "tollkeeper_api_token",
+    "label": "true_positive",
+}))]
 pub(crate) struct Label {
     /// The SHA-256 of the token, in hexadecimal digits.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
     token_hash: SecretHash,
     /// As the partner called it.
     token_type: String,
@@ -45,7 +55,7 @@ pub(crate) struct Label {
 }
 
 /// Whether the token is one of ours.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Truth {
     TruePositive,
@@ -58,6 +68,31 @@ pub(crate) enum Truth {
 /// A secret that works, or will work, ends its token or lets it rest, as the policy says. One whose
 /// grace is over harms nobody, and its token, which has another secret by now, goes on. A report
 /// that comes twice changes nothing more.
+#[utoipa::path(
+    post,
+    path = "/v1/leaks",
+    tag = "Leaks",
+    operation_id = "reportLeaks",
+    summary = "Report leaked tokens",
+    description = "For partners that scan for secrets, in the form of GitHub's secret scanning \
+        partner programme: the signature is its sender's credential. Tokens of this installation \
+        are revoked or suspended, as it is configured; others are ignored. 404 where reports are \
+        not taken. A report has at most 1 MiB.",
+    security(()),
+    params(
+        ("Github-Public-Key-Identifier" = String, Header, description = "The key that signed"),
+        (
+            "Github-Public-Key-Signature" = String, Header,
+            description = "The base64 of the DER form of an ECDSA signature with P-256 and SHA-256 \
+                over the body",
+        ),
+    ),
+    request_body = Vec<Found>,
+    responses(
+        (status = 200, description = "A label for each token of the report", body = Vec<Label>),
+        BadRequest, BadSignature, NotFound, BodyTooLarge, InvalidFields, Internal, Unavailable,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     RequestId(request_id): RequestId,

@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::http::body::{MAX_BODY_BYTES, unread};
@@ -14,6 +15,27 @@ use crate::http::problem::Problem;
 pub(crate) struct Form {
     pub(super) token: Option<Zeroizing<String>>,
     pub(super) client_secret: Option<Zeroizing<String>>,
+}
+
+/// The form as clients fill it in. Other parameters are left unread.
+#[derive(ToSchema)]
+#[schema(as = OAuthForm, example = json!({
+    "token": "tk_live_Xk2pV9aQ0bR7cS4dT1eU8fW5gY3hZ6iN2jM0q1aB2c",
+}))]
+#[allow(dead_code, reason = "it is read by hand, and only described by this")]
+pub(super) struct FormFields {
+    /// The token that the request is about.
+    #[schema(min_length = 1)]
+    token: String,
+    /// Left unread: there is one type of token.
+    #[schema(nullable = false)]
+    token_type_hint: Option<String>,
+    /// Any: it goes with the secret.
+    #[schema(nullable = false)]
+    client_id: Option<String>,
+    /// An API token or an operator key, where it is in no header.
+    #[schema(nullable = false)]
+    client_secret: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Form {

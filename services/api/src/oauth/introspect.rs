@@ -1,5 +1,10 @@
 //! `POST /oauth/introspect` (RFC 7662)
 
+use super::form::FormFields;
+use crate::openapi::errors::{
+    OAuthBadRequest, OAuthForbidden, OAuthInternal, OAuthTooLarge, OAuthUnauthorized,
+    OAuthUnavailable,
+};
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -9,6 +14,7 @@ use tollkeeper_authn::{Requirement, Verification};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::verdict::Verdict;
+use utoipa::ToSchema;
 
 use super::NO_STORE;
 use super::client::{CHALLENGE, caller};
@@ -19,24 +25,39 @@ use crate::http::problem::Problem;
 use crate::verification::counted::{Asked, count};
 
 /// What is told of a token that works; of another nothing but that it does not.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(example = json!({
+    "active": true,
+    "scope": "orders:read orders:write",
+    "token_type": "Bearer",
+    "exp": 1_796_117_400,
+    "sub": "019aa5d0-1f2e-7a10-9c3b-5d6e7f809101",
+    "jti": "019aa5d0-4b1c-7f3e-a1d2-6c7b8a9d0e1f",
+    "account_id": "019aa5d0-1f2e-7a10-9c3b-5d6e7f809101",
+    "environment": "live",
+    "version": 1,
+}))]
 pub(crate) struct Introspection {
+    /// Whether it works now.
     active: bool,
     #[serde(flatten)]
     known: Option<Known>,
 }
 
 /// The members of RFC 7662, section 2.2, and three of our own.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IntrospectedToken)]
 struct Known {
     /// The scopes, with spaces between them.
     scope: String,
     token_type: &'static str,
     /// First second at which it works no more.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     exp: Option<i64>,
     /// First second at which it works.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     nbf: Option<i64>,
     /// The account.
     sub: AccountId,
@@ -49,6 +70,33 @@ struct Known {
 
 /// Tells whether a token works: 200, also for one that does not; 400 for a bad form, 401 without a
 /// credential that works, 403 without `tollkeeper:verify`, 503 if it cannot be known.
+#[utoipa::path(
+    post,
+    path = "/oauth/introspect",
+    tag = "OAuth",
+    operation_id = "introspectToken",
+    summary = "Ask about a token as OAuth clients do (RFC 7662)",
+    description = "For callers with `tollkeeper:verify`. Of a token that does not work, or is not yours \
+        to see, nothing is told but that. The request is counted as one of the token.",
+    security(("ApiKey" = []), ("Bearer" = []), ("Basic" = [])),
+    request_body(
+        content = FormFields,
+        content_type = "application/x-www-form-urlencoded",
+    ),
+    responses(
+        (
+            status = 200,
+            description = "Whether it works",
+            body = Introspection,
+        ),
+        OAuthBadRequest,
+        OAuthUnauthorized,
+        OAuthForbidden,
+        OAuthTooLarge,
+        OAuthInternal,
+        OAuthUnavailable,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     headers: HeaderMap,

@@ -1,5 +1,10 @@
 //! `POST /oauth/revoke` (RFC 7009)
 
+use super::form::FormFields;
+use crate::openapi::errors::{
+    OAuthBadRequest, OAuthConflict, OAuthInternal, OAuthTooLarge, OAuthUnauthorized,
+    OAuthUnavailable,
+};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +25,29 @@ use crate::http::request_id::RequestId;
 /// Ends a token for good. Whoever holds it may: 200, also for one that nobody knows or that has
 /// ended before; 400 for a bad form, 401 if a client's own credential is given and does not work,
 /// 503 if it cannot be done now.
+#[utoipa::path(
+    post,
+    path = "/oauth/revoke",
+    tag = "OAuth",
+    operation_id = "revokeTokenByItself",
+    summary = "Revoke a token as OAuth clients do (RFC 7009)",
+    description = "Whoever holds a token may end it. The answer is the same for a token that nobody \
+        knows.",
+    security((), ("ApiKey" = []), ("Bearer" = []), ("Basic" = [])),
+    request_body(
+        content = FormFields,
+        content_type = "application/x-www-form-urlencoded",
+    ),
+    responses(
+        (status = 200, description = "It works no more"),
+        OAuthBadRequest,
+        OAuthUnauthorized,
+        OAuthConflict,
+        OAuthTooLarge,
+        OAuthInternal,
+        OAuthUnavailable,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     RequestId(request_id): RequestId,

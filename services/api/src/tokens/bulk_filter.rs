@@ -4,21 +4,29 @@ use serde::{Deserialize, Serialize};
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::Status;
 use tollkeeper_read_model::tokens::TokenFilter;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::http::problem::FieldErrors;
 
 /// The filters of `GET /v1/tokens`, all of which must hold.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = BulkFilter)]
 pub(super) struct Filter {
     /// Every token within reach, where nothing else is given.
     pub(super) all: bool,
+    /// Those of this account.
     pub(super) account_id: Option<Uuid>,
+    /// Those in this state.
     pub(super) state: Option<Status>,
+    /// Those for this environment.
     pub(super) environment: Option<Environment>,
+    /// Those that hold exactly this scope.
     pub(super) scope: Option<String>,
+    /// Those whose `token_prefix` begins so.
     pub(super) prefix: Option<String>,
+    /// Those whose name holds this, whatever the case.
     pub(super) search: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! `POST /v1/tokens/bulk-revoke`: first a dry run, which fixes the tokens, then the same for real.
 
+use crate::openapi::errors::{NotFound, PlanExpired, WithBody};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,6 +12,7 @@ use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::token::RevocationReason;
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::revocations::{self, JobRow, MOST_TOKENS, Plan};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::bulk_filter::Filter;
@@ -28,8 +30,14 @@ const GOOD_FOR: TimeDelta = TimeDelta::hours(1);
 /// How many of its tokens a plan shows.
 const SAMPLE: usize = 5;
 
-#[derive(Debug, Deserialize)]
+/// Which tokens to revoke, and whether for real.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "dry_run": true,
+    "filter": { "scope": "orders:write", "state": "active" },
+    "reason": "privilege_withdrawn",
+}))]
 pub(crate) struct BulkRevoke {
     /// Whether to plan only.
     dry_run: bool,
@@ -41,36 +49,101 @@ pub(crate) struct BulkRevoke {
     reason: Option<RevocationReason>,
 }
 
+/// How far a revocation of many tokens has come.
+#[derive(ToSchema)]
+#[schema(as = BulkRevocationState, rename_all = "snake_case")]
+#[allow(
+    dead_code,
+    reason = "the database has it as text, which is only described by this"
+)]
+enum JobState {
+    Planned,
+    Running,
+    Done,
+}
+
 /// A revocation of many tokens, and how far it has come.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BulkRevocation, example = json!({
+    "id": "019aa5d0-8b2c-7d4e-9f50-617283940516",
+    "state": "running",
+    "reason": "privilege_withdrawn",
+    "filter": { "all": false, "account_id": null, "state": "active", "environment": null,
+        "scope": "orders:write", "prefix": null, "search": null },
+    "root_id": null,
+    "count": 1204,
+    "pending": 204,
+    "revoked": 998,
+    "already_revoked": 2,
+    "created_at": "2026-11-02T14:05:00.000417Z",
+    "expires_at": "2026-11-02T15:05:00.000417Z",
+    "started_at": "2026-11-02T14:07:31.004512Z",
+    "finished_at": null,
+}))]
 pub(crate) struct JobView {
     id: Uuid,
+    #[schema(value_type = JobState)]
     state: String,
+    #[schema(value_type = RevocationReason)]
     reason: String,
     /// Which tokens, as it was asked; null for a cascade.
+    #[schema(required, value_type = Option<Filter>)]
     filter: Option<Value>,
     /// The token that a cascade began with; null for a plan.
+    #[schema(required)]
     root_id: Option<Uuid>,
+    /// How many tokens it is about.
+    #[schema(minimum = 0)]
     count: i64,
+    /// How many are still to be revoked.
+    #[schema(minimum = 0)]
     pending: i64,
+    #[schema(minimum = 0)]
     revoked: i64,
+    /// How many somebody else has revoked meanwhile.
+    #[schema(minimum = 0)]
     already_revoked: i64,
     created_at: DateTime<Utc>,
+    /// Until when the plan may be run; null for a cascade.
+    #[schema(required)]
     expires_at: Option<DateTime<Utc>>,
+    #[schema(required)]
     started_at: Option<DateTime<Utc>>,
+    #[schema(required)]
     finished_at: Option<DateTime<Utc>>,
 }
 
 /// A plan with some of its tokens, the newest first.
-#[derive(Debug, Serialize)]
-struct PlanView {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BulkRevocationPlan)]
+pub(crate) struct PlanView {
     #[serde(flatten)]
     job: JobView,
+    #[schema(max_items = 5)]
     sample: Vec<TokenView>,
 }
 
 /// Plans a revocation of all tokens that a filter matches: 201; or runs the plan: 200 when it is
 /// done, 202 while it goes on in the background; 404; 409 `PLAN_EXPIRED`; 422.
+#[utoipa::path(
+    post,
+    path = "/v1/tokens/bulk-revoke",
+    tag = "Tokens",
+    operation_id = "revokeTokens",
+    summary = "Revoke many tokens",
+    description = "In two steps. A dry run fixes the tokens that the filter matches and gives a plan; \
+        the same filter with `dry_run: false` and the `plan_id` revokes these and no others, and may \
+        be asked for again.",
+    request_body = BulkRevoke,
+    responses(
+        (status = 200, description = "The plan is done", body = JobView),
+        (status = 201, description = "The plan, with some of its tokens", body = PlanView),
+        (status = 202, description = "The plan is being run in the background", body = JobView),
+        WithBody<TokensWrite>,
+        NotFound,
+        PlanExpired,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,

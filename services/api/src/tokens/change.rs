@@ -1,13 +1,17 @@
 //! `PATCH /v1/tokens/{id}`
 
+use crate::openapi::errors::{NotFound, TokenRevoked, VersionMismatch, WithBody};
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tollkeeper_domain::ids::TokenId;
+use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::token::{Change, Command, Metadata, TokenName, Validity};
 use tollkeeper_read_model::tokens;
+use utoipa::ToSchema;
 
 use super::fields::{cut, scopes, within};
 use super::view::TokenView;
@@ -20,20 +24,59 @@ use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
 use crate::http::version::{IfMatch, etag};
 
-#[derive(Debug, Deserialize)]
+/// What to change of a token.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "nightly deployments", "scopes": ["orders:read"] }))]
 pub(crate) struct ChangeToken {
+    /// The new name.
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*\S[^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: Option<String>,
+    /// All scopes from now on.
+    #[schema(value_type = Option<Vec<Scope>>, max_items = 100)]
     scopes: Option<Vec<String>>,
+    /// All metadata from now on.
+    #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
+    /// The new start, or null for none.
     #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
     not_before: Option<Option<DateTime<Utc>>>,
+    /// The new end, or null for none where the installation allows it.
     #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
     expires_at: Option<Option<DateTime<Utc>>>,
 }
 
 /// Changes what the body names: 200, 403 beyond the caller's own token, 404, 409 once revoked, or
 /// 412 where `If-Match` names another version.
+#[utoipa::path(
+    patch,
+    path = "/v1/tokens/{id}",
+    tag = "Tokens",
+    operation_id = "changeToken",
+    summary = "Change a token",
+    description = "What the body does not name stays as it is. Both the token as it is and as it would \
+        become must lie within what the caller has.",
+    params(("id" = TokenId, Path, description = "The token"), IfMatch),
+    request_body = ChangeToken,
+    responses(
+        (
+            status = 200,
+            description = "The token as it is now",
+            body = TokenView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        WithBody<TokensWrite>,
+        NotFound,
+        TokenRevoked,
+        VersionMismatch,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,

@@ -1,5 +1,6 @@
 //! `POST /v1/tokens`
 
+use crate::openapi::errors::{IssueConflict, WithBody};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -9,11 +10,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tollkeeper_domain::authority::Authority;
 use tollkeeper_domain::ids::{AccountId, TokenId};
-use tollkeeper_domain::scope::ScopeSet;
+use tollkeeper_domain::scope::{Scope, ScopeSet};
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_domain::token::{Issue, Metadata, Token, TokenIssued, TokenName, Validity};
 use tollkeeper_read_model::tokens::Usage;
 use tollkeeper_read_model::{Reach, accounts};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::fields::{cut, scopes};
@@ -26,22 +28,69 @@ use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
 use crate::http::version::etag;
 
-#[derive(Debug, Deserialize)]
+/// A token to issue.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "account_id": "019aa5d0-1f2e-7a10-9c3b-5d6e7f809101",
+    "name": "deployments",
+    "environment": "live",
+    "scopes": ["orders:read", "orders:write"],
+    "metadata": { "team": "checkout" },
+    "expires_in_minutes": 43200,
+}))]
 pub(crate) struct IssueToken {
+    /// The owner. Operators say it; for others it is their own account.
     account_id: Option<Uuid>,
+    /// Its name for people. Not for personal data, as it stays in the log.
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*\S[^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
+    /// What kind of traffic it is for: `live` if nothing is said.
     environment: Option<Environment>,
+    /// What it may be used for. Without any it proves identity only.
     #[serde(default)]
+    #[schema(value_type = Vec<Scope>, max_items = 100)]
     scopes: Vec<String>,
+    /// Kept with the token: at most 2048 bytes as JSON. Not for personal data, as it stays in the
+    /// log.
     #[serde(default)]
+    #[schema(value_type = Object)]
     metadata: Map<String, Value>,
+    /// First moment at which it works.
     not_before: Option<DateTime<Utc>>,
+    /// First moment at which it works no more. This or `expires_in_minutes`, not both.
     expires_at: Option<DateTime<Utc>>,
+    /// The same, counted from now.
+    #[schema(minimum = 1)]
     expires_in_minutes: Option<i64>,
 }
 
 /// Issues a token: 201 with the secret, this once.
+#[utoipa::path(
+    post,
+    path = "/v1/tokens",
+    tag = "Tokens",
+    operation_id = "issueToken",
+    summary = "Issue a token",
+    description = "The answer holds the secret, this once. Without an expiry the token gets the longest \
+        one that this installation, and the credential of the caller, allow. A caller hands \
+        on no more than it has.",
+    request_body = IssueToken,
+    responses(
+        (
+            status = 201,
+            description = "Issued, with the secret",
+            body = SecretView<'_>,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        WithBody<TokensWrite>,
+        IssueConflict,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,

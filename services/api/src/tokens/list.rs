@@ -1,5 +1,6 @@
 //! `GET /v1/tokens`
 
+use crate::openapi::errors::Guarded;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -10,6 +11,7 @@ use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::Status;
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::tokens::{self, TokenFilter};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::view::TokenView;
@@ -20,21 +22,50 @@ use crate::http::page::{Page, cursor, limit};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Query {
+    /// Only those of this account.
     account_id: Option<Uuid>,
+    /// Only those in this state.
     state: Option<Status>,
+    /// Only those for this environment.
     environment: Option<Environment>,
+    /// Only those that hold exactly this scope.
     scope: Option<String>,
+    /// Only those whose `token_prefix` begins so.
     prefix: Option<String>,
+    /// Only those whose name holds this, whatever the case.
     search: Option<String>,
+    /// Those that there were at this moment, as they were then.
     as_of: Option<DateTime<Utc>>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
 }
 
 /// A page of tokens, the newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/tokens",
+    tag = "Tokens",
+    operation_id = "listTokens",
+    summary = "List tokens",
+    description = "From the newest to the oldest. Without the scope to see all, a caller sees the \
+        tokens of its own account.",
+    params(Query),
+    responses(
+        (
+            status = 200,
+            description = "A page of tokens",
+            body = Page<TokenView>,
+        ),
+        Guarded<TokensRead>,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensRead>,

@@ -1,12 +1,15 @@
 //! `DELETE /v1/tokens/{id}`
 
+use crate::openapi::errors::{Busy, Guarded, NotFound, VersionMismatch};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::token::{Command, RevocationReason};
 use tollkeeper_read_model::tokens;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::bulk_revoke::found;
@@ -20,34 +23,74 @@ use crate::http::query::Parameters;
 use crate::http::request_id::RequestId;
 use crate::http::version::{IfMatch, etag};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Query {
+    /// Why.
     #[serde(default)]
+    #[param(default = "unspecified")]
     reason: RevocationReason,
     /// Whether all tokens that it was used to issue, directly or through others, end with it.
     #[serde(default)]
     cascade: bool,
 }
 
-/// A token that is revoked, and all that descend from it.
-#[derive(Debug, Serialize)]
-struct Cascaded {
+/// A token that is revoked.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RevokedToken)]
+pub(crate) struct Revoked {
     #[serde(flatten)]
     token: TokenView,
-    cascade: Cascade,
+    /// What becomes of its descendants; absent where they were not to be revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    cascade: Option<Cascade>,
 }
 
 /// How far a cascade has come.
-#[derive(Debug, Serialize)]
-struct Cascade {
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Cascade {
+    /// For `GET /v1/tokens/bulk-revoke/{id}`.
     job_id: Uuid,
+    /// How many it has revoked.
+    #[schema(minimum = 0)]
     revoked: i64,
+    /// How many are still to be revoked.
+    #[schema(minimum = 0)]
     pending: i64,
 }
 
 /// Ends the token for good: 200, also if it was revoked before; 202 while a cascade goes on in the
 /// background; 404; 412.
+#[utoipa::path(
+    delete,
+    path = "/v1/tokens/{id}",
+    tag = "Tokens",
+    operation_id = "revokeToken",
+    summary = "Revoke a token",
+    description = "For good. A token that was revoked before stays as it is, and the answer is the \
+        same. With `cascade`, the tokens that it was used to issue follow.",
+    params(("id" = TokenId, Path, description = "The token"), IfMatch, Query),
+    responses(
+        (
+            status = 200,
+            description = "The token, revoked; with `cascade`, all its descendants too",
+            body = Revoked,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        (
+            status = 202,
+            description = "The token, revoked; its descendants follow in the background",
+            body = Revoked,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        Guarded<TokensWrite>,
+        NotFound,
+        Busy,
+        VersionMismatch,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,
@@ -72,23 +115,25 @@ pub(crate) async fn handle(
         let row = found(&app, allowed.reach, job.id).await?;
         let token = TokenView::new(token, usage, app.now());
         let tag = etag(token.version());
-        let cascade = Cascade {
+        let cascade = Some(Cascade {
             job_id: job.id,
             revoked: row.revoked,
             pending: row.pending,
-        };
+        });
         let status = if done {
             StatusCode::OK
         } else {
             StatusCode::ACCEPTED
         };
-        return Ok((status, tag, Json(Cascaded { token, cascade })).into_response());
+        return Ok((status, tag, Json(Revoked { token, cascade })).into_response());
     }
     let choose = |_: &_, _| Ok(Command::Revoke(query.reason));
     let token = app
         .commands
         .change(&cause, target, expected, Needs::Nothing, choose)
         .await?;
-    let view = TokenView::new(token, usage, app.now());
-    Ok((etag(view.version()), Json(view)).into_response())
+    let token = TokenView::new(token, usage, app.now());
+    let tag = etag(token.version());
+    let cascade = None;
+    Ok((tag, Json(Revoked { token, cascade })).into_response())
 }

@@ -1,14 +1,17 @@
 //! `POST /v1/tokens/{id}/rotate`
 
+use crate::openapi::errors::{NotFound, RotateConflict, VersionMismatch, WithBody};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use parking_lot::Mutex;
 use serde::Deserialize;
+use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::secret::TokenSecret;
 use tollkeeper_domain::token::{Command, Refusal, Rotate};
 use tollkeeper_read_model::tokens;
+use utoipa::ToSchema;
 
 use super::fields::within;
 use super::issue::NO_STORE;
@@ -22,16 +25,42 @@ use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
 use crate::http::version::{IfMatch, etag};
 
-#[derive(Debug, Deserialize)]
+/// How to rotate.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "grace_seconds": 3600 }))]
 pub(crate) struct RotateToken {
     /// How long the earlier secrets go on working; none at all by default.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 604_800)]
     grace_seconds: i64,
 }
 
 /// Gives the token a new secret: 200 with it, this once; 403 beyond the caller's own token, 404,
 /// 409 once revoked or expired.
+#[utoipa::path(
+    post,
+    path = "/v1/tokens/{id}/rotate",
+    tag = "Tokens",
+    operation_id = "rotateToken",
+    summary = "Give a token a new secret",
+    description = "The answer holds the new secret, this once. The earlier ones go on working for \
+        `grace_seconds`.",
+    params(("id" = TokenId, Path, description = "The token"), IfMatch),
+    request_body = Option<RotateToken>,
+    responses(
+        (
+            status = 200,
+            description = "The token with its new secret",
+            body = SecretView<'_>,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        WithBody<TokensWrite>,
+        NotFound,
+        RotateConflict,
+        VersionMismatch,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,

@@ -1,8 +1,10 @@
 //! `POST /v1/tokens/{id}/suspend` and `/resume`
 
+use crate::openapi::errors::{Guarded, NotFound, ResumeConflict, TokenRevoked, VersionMismatch};
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::token::Command;
 use tollkeeper_read_model::tokens;
 
@@ -17,6 +19,27 @@ use crate::http::request_id::RequestId;
 use crate::http::version::{IfMatch, etag};
 
 /// Lets the token rest: 200, 404, 409 once revoked.
+#[utoipa::path(
+    post,
+    path = "/v1/tokens/{id}/suspend",
+    tag = "Tokens",
+    operation_id = "suspendToken",
+    summary = "Suspend a token",
+    description = "It is refused until it is resumed.",
+    params(("id" = TokenId, Path, description = "The token"), IfMatch),
+    responses(
+        (
+            status = 200,
+            description = "The token, suspended",
+            body = TokenView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        Guarded<TokensWrite>,
+        NotFound,
+        TokenRevoked,
+        VersionMismatch,
+    ),
+)]
 pub(crate) async fn suspend(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,
@@ -42,6 +65,27 @@ pub(crate) async fn suspend(
 
 /// Lets the token work again: 200, 403 beyond the caller's own token, 404, 409 once revoked or
 /// while the account is not active.
+#[utoipa::path(
+    post,
+    path = "/v1/tokens/{id}/resume",
+    tag = "Tokens",
+    operation_id = "resumeToken",
+    summary = "Resume a token",
+    description = "Its account must be active, and the token must lie within what the caller has.",
+    params(("id" = TokenId, Path, description = "The token"), IfMatch),
+    responses(
+        (
+            status = 200,
+            description = "The token, at work again",
+            body = TokenView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        Guarded<TokensWrite>,
+        NotFound,
+        ResumeConflict,
+        VersionMismatch,
+    ),
+)]
 pub(crate) async fn resume(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,

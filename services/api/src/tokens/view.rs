@@ -4,38 +4,115 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::scope::Scope;
+use tollkeeper_domain::secret::Environment;
+use tollkeeper_domain::token::RevocationReason;
 use tollkeeper_domain::token::{Status, Token};
 use tollkeeper_read_model::tokens::{TokenRow, Usage};
+use utoipa::ToSchema;
 
-#[derive(Debug, Serialize)]
+/// A token.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Token, example = json!({
+    "id": "019aa5d0-4b1c-7f3e-a1d2-6c7b8a9d0e1f",
+    "account_id": "019aa5d0-1f2e-7a10-9c3b-5d6e7f809101",
+    "name": "deployments",
+    "environment": "live",
+    "token_prefix": "tk_live_Xk2p",
+    "scopes": ["orders:read", "orders:write"],
+    "metadata": { "team": "checkout" },
+    "not_before": null,
+    "expires_at": "2026-12-01T09:30:00Z",
+    "state": "active",
+    "is_active": true,
+    "revocation_reason": null,
+    "revoked_at": null,
+    "issued_by": null,
+    "created_at": "2026-11-01T09:30:00.123456Z",
+    "updated_at": "2026-11-01T09:30:00.123456Z",
+    "version": 1,
+    "usage_count": 1204,
+    "last_used_at": "2026-11-02T14:07:31.004512Z",
+    "last_accessed": "2026-11-02T14:07:31.004512Z",
+}))]
 pub(crate) struct TokenView {
     pub(super) id: TokenId,
+    /// The owner.
     pub(super) account_id: AccountId,
+    /// Its name for people.
+    #[schema(min_length = 1, max_length = 100)]
     pub(super) name: String,
+    #[schema(value_type = Environment)]
     pub(super) environment: String,
+    /// The beginning of its secret, to recognise it by.
     pub(super) token_prefix: String,
+    /// What it may be used for, sorted.
+    #[schema(value_type = Vec<Scope>)]
     pub(super) scopes: Vec<String>,
+    /// What the account keeps with it.
+    #[schema(value_type = Object)]
     pub(super) metadata: Value,
+    /// First moment at which it works.
+    #[schema(required)]
     pub(super) not_before: Option<DateTime<Utc>>,
+    /// First moment at which it works no more.
+    #[schema(required)]
     pub(super) expires_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Status)]
     pub(super) state: String,
+    /// Whether `state` is `active`.
     pub(super) is_active: bool,
+    #[schema(required, value_type = Option<RevocationReason>)]
     pub(super) revocation_reason: Option<String>,
+    #[schema(required)]
     pub(super) revoked_at: Option<DateTime<Utc>>,
+    /// The token by which it was issued, if one was used.
+    #[schema(required)]
     pub(super) issued_by: Option<TokenId>,
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
+    /// Counts its changes; the same as in `ETag`.
+    #[schema(minimum = 1)]
     pub(super) version: u64,
-    /// None of a token as it was: the log does not count.
+    /// Requests that presented it, refused ones included. Null of a token as it was: the log does
+    /// not count.
+    #[schema(required, minimum = 0)]
     pub(super) usage_count: Option<i64>,
+    /// When it was last let through.
+    #[schema(required)]
     pub(super) last_used_at: Option<DateTime<Utc>>,
+    /// The same as `last_used_at`.
+    #[schema(required)]
     pub(super) last_accessed: Option<DateTime<Utc>>,
 }
 
 /// A token together with its secret, which is shown this once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TokenWithSecret, example = json!({
+    "token": "tk_live_Xk2pV9aQ0bR7cS4dT1eU8fW5gY3hZ6iN2jM0q1aB2c",
+    "id": "019aa5d0-4b1c-7f3e-a1d2-6c7b8a9d0e1f",
+    "account_id": "019aa5d0-1f2e-7a10-9c3b-5d6e7f809101",
+    "name": "deployments",
+    "environment": "live",
+    "token_prefix": "tk_live_Xk2p",
+    "scopes": ["orders:read", "orders:write"],
+    "metadata": { "team": "checkout" },
+    "not_before": null,
+    "expires_at": "2026-12-01T09:30:00Z",
+    "state": "active",
+    "is_active": true,
+    "revocation_reason": null,
+    "revoked_at": null,
+    "issued_by": null,
+    "created_at": "2026-11-01T09:30:00.123456Z",
+    "updated_at": "2026-11-01T09:30:00.123456Z",
+    "version": 1,
+    "usage_count": 1204,
+    "last_used_at": "2026-11-02T14:07:31.004512Z",
+    "last_accessed": "2026-11-02T14:07:31.004512Z",
+}))]
 pub(super) struct SecretView<'a> {
-    /// The whole token.
+    /// The whole token. It is shown this once.
     pub(super) token: &'a str,
     #[serde(flatten)]
     pub(super) view: TokenView,

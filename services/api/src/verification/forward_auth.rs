@@ -12,6 +12,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures::FutureExt;
 use tollkeeper_authn::{Identity, Requirement, Verification};
+use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 
@@ -21,6 +22,7 @@ use crate::app::App;
 use crate::caller::{Credential, preferred};
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
+use crate::openapi::errors::{BadRequest, CheckForbidden, CheckRefused, Internal, Unavailable};
 
 /// Where the paths of this operation begin.
 const PREFIX: &str = "/v1/forward-auth";
@@ -38,6 +40,29 @@ pub(crate) fn is_for(path: &str) -> bool {
 
 /// 200 with the identity in headers, or 401, 403, 429 or 503 by the verdict. A refusal carries the
 /// request's id.
+#[utoipa::path(
+    get,
+    path = "/v1/forward-auth",
+    tag = "Verification",
+    operation_id = "forwardAuth",
+    summary = "Answer a reverse proxy by status",
+    description = "For nginx `auth_request`, Caddy, Traefik and Envoy. Any method and any path \
+        below `/v1/forward-auth/` is answered in the same way, and the request is counted as one \
+        of the token. The credential is an API token; `X-API-Key` wins over `Authorization`.",
+    params(Options<'_>),
+    responses(
+        (
+            status = 200,
+            description = "The token may pass. The headers say whose it is",
+            headers(
+                ("X-Tollkeeper-Token-Id" = TokenId, description = "The token"),
+                ("X-Tollkeeper-Account-Id" = AccountId, description = "Its owner"),
+                ("X-Tollkeeper-Scopes" = String, description = "Its scopes, with spaces between"),
+            ),
+        ),
+        BadRequest, CheckRefused, CheckForbidden, Internal, Unavailable,
+    ),
+)]
 pub(crate) async fn handle(app: &App, peer: SocketAddr, request: Request) -> Response {
     let (request, _body) = request.into_parts();
     // No layer catches a panic here, and a connection that ends without an answer tells nobody why.

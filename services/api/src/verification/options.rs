@@ -5,11 +5,13 @@ use std::borrow::Cow;
 
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::http::problem::Problem;
 
 /// Where the original request's path and method come from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
 pub(super) enum Source {
     /// The path after `/v1/forward-auth` and this request's own method, as Envoy sends them.
     #[default]
@@ -21,13 +23,20 @@ pub(super) enum Source {
 }
 
 /// The options of one request.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Options<'q> {
+    /// Where path and method of the original request come from.
+    #[param(inline, rename = "from", required = false, default = "path")]
     pub(super) source: Source,
     /// The scopes that the token must hold.
+    #[param(rename = "scope", required = false, value_type = Vec<Scope>)]
     pub(super) scopes: Vec<Cow<'q, str>>,
+    /// The environment that the token must be for.
+    #[param(rename = "env")]
     pub(super) environment: Option<Environment>,
-    /// Whether 429 is answered as 403, as nginx understands no other refusals.
+    /// `403` answers 429 as 403, as nginx understands no other refusals.
+    #[param(rename = "deny", required = false, value_type = String, pattern = "^403$")]
     pub(super) limits_as_403: bool,
 }
 

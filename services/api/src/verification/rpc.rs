@@ -1,6 +1,8 @@
 //! `POST /v1/verify`: a program asks about a token it was shown.
 
+use crate::openapi::errors::WithBody;
 use std::net::IpAddr;
+use utoipa::ToSchema;
 
 use axum::Json;
 use axum::extract::State;
@@ -20,35 +22,99 @@ use crate::caller::{Allowed, Verify};
 use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
 
-#[derive(Deserialize)]
+/// A token and what is demanded of it.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Verify, example = json!({
+    "token": "tk_live_Xk2pV9aQ0bR7cS4dT1eU8fW5gY3hZ6iN2jM0q1aB2c",
+    "scopes": ["orders:read"],
+    "environment": "live",
+    "endpoint": "/orders/42",
+    "method": "GET",
+}))]
 pub(crate) struct Question {
+    /// The token as it was presented.
+    #[schema(value_type = String)]
     token: Zeroizing<String>,
+    /// The scopes that it must hold.
     #[serde(default)]
+    #[schema(value_type = Vec<Scope>)]
     scopes: Vec<String>,
+    /// Where the request came from.
+    #[schema(value_type = Option<String>, examples("203.0.113.9", "2001:db8::1"))]
     ip: Option<IpAddr>,
+    /// The environment that it must be for.
     environment: Option<Environment>,
+    /// The path of the request, for the usage.
+    #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     endpoint: Option<String>,
+    /// The method of the request, for the usage.
+    #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     method: Option<String>,
 }
 
 /// What is known of the token. Nothing but `valid` and `code` where it is not the asker's to see.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Verification, example = json!({
+    "valid": true,
+    "code": "VALID",
+    "token_id": "019aa5d0-4b1c-7f3e-a1d2-6c7b8a9d0e1f",
+    "account_id": "019aa5d0-1f2e-7a10-9c3b-5d6e7f809101",
+    "environment": "live",
+    "scopes": ["orders:read", "orders:write"],
+    "expires_at": "2026-12-01T09:30:00Z",
+    "version": 1,
+    "age_ms": 212,
+    "cache": "hit",
+}))]
 pub(crate) struct Answer {
+    /// Whether the token may pass.
     valid: bool,
+    /// The verdict.
+    #[schema(value_type = Verdict)]
     code: &'static str,
+    #[schema(required)]
     token_id: Option<TokenId>,
+    #[schema(required)]
     account_id: Option<AccountId>,
+    #[schema(required)]
     environment: Option<Environment>,
+    /// The scopes that it holds.
+    #[schema(value_type = Vec<Scope>)]
     scopes: Vec<String>,
+    #[schema(required)]
     expires_at: Option<DateTime<Utc>>,
+    #[schema(required)]
     version: Option<u64>,
+    /// How old the knowledge is, in milliseconds.
+    #[schema(required, value_type = Option<u64>)]
     age_ms: Option<u128>,
+    /// Whether memory was enough.
+    #[schema(pattern = "^(hit|miss)$")]
     cache: &'static str,
 }
 
 /// 200 whatever the verdict; errors only for a bad question. `Cache-Control: no-cache` has the
 /// token read afresh.
+#[utoipa::path(
+    post,
+    path = "/v1/verify",
+    tag = "Verification",
+    operation_id = "verifyToken",
+    summary = "Ask about a token you were shown",
+    description = "The answer is 200 whatever the verdict, and the request is counted as one of the \
+        token. A token that is not yours to see is `NOT_FOUND`.",
+    params(("Cache-Control" = Option<String>, Header, description = "`no-cache` has the token read afresh")),
+    request_body = Question,
+    responses(
+        (
+            status = 200,
+            description = "What is known of it",
+            body = Answer,
+        ),
+        WithBody<Verify>,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<Verify>,

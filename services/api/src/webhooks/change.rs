@@ -1,9 +1,11 @@
 //! `PATCH /v1/webhooks/{id}`
 
+use crate::openapi::errors::{NotFound, VersionMismatch, WithBody};
 use axum::Json;
 use axum::extract::State as AppState;
 use axum::response::IntoResponse;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::store::endpoints::{self, Reason, State};
 use super::view::WebhookView;
@@ -15,17 +17,47 @@ use crate::http::path::Id;
 use crate::http::problem::{FieldErrors, Problem};
 use crate::http::version::{IfMatch, etag};
 
-#[derive(Debug, Deserialize)]
+/// What to change of a webhook.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "state": "enabled" }))]
 pub(crate) struct ChangeWebhook {
+    /// The new URL.
+    #[schema(max_length = 2048, pattern = "^https?://")]
     url: Option<String>,
+    /// All types of events from now on; none for all.
     types: Option<Vec<String>>,
+    /// The new description.
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     description: Option<String>,
+    /// Whether events are sent.
     state: Option<State>,
 }
 
 /// Changes what the body names: 200, 404, or 412 where `If-Match` names another version. Another
 /// URL, or enabling it again, has the next attempt made at once.
+#[utoipa::path(
+    patch,
+    path = "/v1/webhooks/{id}",
+    tag = "Webhooks",
+    operation_id = "changeWebhook",
+    summary = "Change a webhook",
+    description = "What the body does not name stays as it is. Another URL, or enabling it again, has \
+        the next attempt made at once.",
+    params(("id" = Uuid, Path, description = "The webhook"), IfMatch),
+    request_body = ChangeWebhook,
+    responses(
+        (
+            status = 200,
+            description = "The webhook as it is now",
+            body = WebhookView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        WithBody<WebhooksWrite>,
+        NotFound,
+        VersionMismatch,
+    ),
+)]
 pub(crate) async fn handle(
     AppState(app): AppState<App>,
     allowed: Allowed<WebhooksWrite>,

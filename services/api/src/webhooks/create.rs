@@ -1,5 +1,6 @@
 //! `POST /v1/webhooks`
 
+use crate::openapi::errors::{WebhookConflict, WithBody};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -7,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::Reach;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::secret::SigningSecret;
@@ -26,19 +28,51 @@ use crate::tokens::issue::NO_STORE;
 /// The most webhooks of one account.
 const MAX_PER_ACCOUNT: i64 = 20;
 
-#[derive(Debug, Deserialize)]
+/// A webhook to set up.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "url": "https://shop.example/hooks/tokens",
+    "types": ["TokenRevoked", "TokenExpiring"],
+}))]
 pub(crate) struct CreateWebhook {
+    /// Whose events are sent. Operators may leave it out to have those of all accounts; for others
+    /// it is their own account.
     account_id: Option<Uuid>,
+    /// Where to. `https` and a public address, unless the installation allows others.
+    #[schema(max_length = 2048, pattern = "^https?://")]
     url: String,
+    /// Which types of events; all if none is named.
     #[serde(default)]
     types: Vec<String>,
+    /// For people.
     #[serde(default)]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     description: String,
 }
 
 /// Sets up a webhook for the events from now on: 201 with the signing secret, this once; 409 if
 /// there is no key to seal it with, the account is not active, or has too many.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks",
+    tag = "Webhooks",
+    operation_id = "createWebhook",
+    summary = "Set up a webhook",
+    description = "Events from now on are sent to the URL in the form of Standard Webhooks. The answer \
+        holds the signing secret, this once.",
+    request_body = CreateWebhook,
+    responses(
+        (
+            status = 201,
+            description = "Set up, with the signing secret",
+            body = SecretView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        WithBody<WebhooksWrite>,
+        WebhookConflict,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<WebhooksWrite>,

@@ -1,5 +1,6 @@
 //! `DELETE /v1/webhooks/{id}`
 
+use crate::openapi::errors::{Guarded, NotFound, VersionMismatch};
 use axum::extract::State;
 use axum::http::StatusCode;
 
@@ -13,6 +14,21 @@ use crate::http::version::IfMatch;
 
 /// Removes the webhook with its secrets: 204, 404, or 412 where `If-Match` names another version.
 /// A delivery that is under way may still arrive.
+#[utoipa::path(
+    delete,
+    path = "/v1/webhooks/{id}",
+    tag = "Webhooks",
+    operation_id = "deleteWebhook",
+    summary = "Remove a webhook",
+    description = "A delivery that is under way may still arrive.",
+    params(("id" = Uuid, Path, description = "The webhook"), IfMatch),
+    responses(
+        (status = 204, description = "Removed"),
+        Guarded<WebhooksWrite>,
+        NotFound,
+        VersionMismatch,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<WebhooksWrite>,

@@ -1,5 +1,6 @@
 //! `GET /v1/webhooks/{id}`
 
+use crate::openapi::errors::{Guarded, NotFound};
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -13,6 +14,24 @@ use crate::http::problem::Problem;
 use crate::http::version::etag;
 
 /// The webhook, without its secret: 200, or 404 if it is not there or not the caller's.
+#[utoipa::path(
+    get,
+    path = "/v1/webhooks/{id}",
+    tag = "Webhooks",
+    operation_id = "getWebhook",
+    summary = "Read a webhook",
+    params(("id" = Uuid, Path, description = "The webhook")),
+    responses(
+        (
+            status = 200,
+            description = "The webhook, without its secret",
+            body = WebhookView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        Guarded<WebhooksWrite>,
+        NotFound,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<WebhooksWrite>,

@@ -1,11 +1,13 @@
 //! `GET /v1/webhooks`
 
+use crate::openapi::errors::Guarded;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::Reach;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::store::endpoints;
@@ -16,15 +18,37 @@ use crate::http::page::{Page, cursor, limit};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Query {
+    /// Only those of this account.
     account_id: Option<Uuid>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
 }
 
 /// A page of webhooks, the newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/webhooks",
+    tag = "Webhooks",
+    operation_id = "listWebhooks",
+    summary = "List webhooks",
+    description = "From the newest to the oldest.",
+    params(Query),
+    responses(
+        (
+            status = 200,
+            description = "A page of webhooks",
+            body = Page<WebhookView>,
+        ),
+        Guarded<WebhooksWrite>,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<WebhooksWrite>,

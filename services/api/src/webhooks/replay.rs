@@ -1,10 +1,12 @@
 //! `POST /v1/webhooks/{id}/replay`
 
+use crate::openapi::errors::{NotFound, VersionMismatch, WithBody};
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use tollkeeper_event_store::{ReadError, head};
+use utoipa::ToSchema;
 
 use super::locked;
 use super::store::endpoints;
@@ -16,15 +18,39 @@ use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::version::{IfMatch, etag};
 
-#[derive(Debug, Deserialize)]
+/// Where to go on.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "after": 4700 }))]
 pub(crate) struct Replay {
     /// Events after this position of the log are sent, again if they were sent before.
+    #[schema(minimum = 0)]
     after: i64,
 }
 
 /// Sets the webhook's cursor, back or forward, and enables it: 200, 404, 412, or 422 for a position
 /// that the log has not reached.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks/{id}/replay",
+    tag = "Webhooks",
+    operation_id = "replayWebhook",
+    summary = "Send events again, or pass over them",
+    description = "Sets the webhook's cursor, back or forward, and enables it.",
+    params(("id" = Uuid, Path, description = "The webhook"), IfMatch),
+    request_body = Replay,
+    responses(
+        (
+            status = 200,
+            description = "The webhook as it is now",
+            body = WebhookView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        WithBody<WebhooksWrite>,
+        NotFound,
+        VersionMismatch,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<WebhooksWrite>,

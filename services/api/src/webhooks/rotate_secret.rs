@@ -1,10 +1,12 @@
 //! `POST /v1/webhooks/{id}/rotate-secret`
 
+use crate::openapi::errors::{NotFound, SealKeyMissing, VersionMismatch, WithBody};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::secret::SigningSecret;
 use super::store::{endpoints, secrets};
@@ -22,12 +24,35 @@ use crate::tokens::issue::NO_STORE;
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 
 /// There is nothing to say yet.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RotateWebhookSecret, example = json!({}))]
 pub(crate) struct RotateSecret {}
 
 /// Gives the webhook a new signing secret, shown this once: 200, 404, 409 without a key to seal it
 /// with, or 412. For 24 hours the old one signs too.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks/{id}/rotate-secret",
+    tag = "Webhooks",
+    operation_id = "rotateWebhookSecret",
+    summary = "Give a webhook a new signing secret",
+    description = "The answer holds it, this once. For 24 hours the old one signs too.",
+    params(("id" = Uuid, Path, description = "The webhook"), IfMatch),
+    request_body = Option<RotateSecret>,
+    responses(
+        (
+            status = 200,
+            description = "The webhook with its new signing secret",
+            body = SecretView,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        WithBody<WebhooksWrite>,
+        NotFound,
+        SealKeyMissing,
+        VersionMismatch,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<WebhooksWrite>,

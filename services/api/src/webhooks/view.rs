@@ -3,27 +3,50 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tollkeeper_domain::ids::AccountId;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::store::endpoints::{Reason, State, Webhook};
 
-#[derive(Debug, Serialize)]
+/// A webhook.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Webhook, example = json!({
+    "id": "019aa5d0-77aa-7b3c-8d4e-1f2a3b4c5d6e",
+    "account_id": "019aa5d0-1f2e-7a10-9c3b-5d6e7f809101",
+    "url": "https://shop.example/hooks/tokens",
+    "types": ["TokenRevoked", "TokenExpiring"],
+    "description": "",
+    "state": "enabled",
+    "disabled_reason": null,
+    "position": 4711,
+    "failing_since": null,
+    "failures": 0,
+    "next_attempt_at": null,
+    "created_at": "2026-11-01T09:40:00.123456Z",
+    "updated_at": "2026-11-01T09:40:00.123456Z",
+    "version": 1,
+}))]
 pub(super) struct WebhookView {
     id: Uuid,
     /// Null for the events of all accounts.
+    #[schema(required)]
     account_id: Option<AccountId>,
+    #[schema(pattern = "^https?://")]
     url: String,
     /// None for all types.
     types: Vec<String>,
     description: String,
     state: State,
+    #[schema(required)]
     disabled_reason: Option<Reason>,
     /// Events up to this position of the log are done.
     position: i64,
     /// Since when, and how often in a row, the endpoint has not taken what it was sent.
+    #[schema(required)]
     failing_since: Option<DateTime<Utc>>,
     failures: i32,
+    #[schema(required)]
     next_attempt_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -61,8 +84,27 @@ impl From<Webhook> for WebhookView {
 }
 
 /// A webhook with its signing secret, which is shown this once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookWithSecret, example = json!({
+    "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+    "id": "019aa5d0-77aa-7b3c-8d4e-1f2a3b4c5d6e",
+    "account_id": "019aa5d0-1f2e-7a10-9c3b-5d6e7f809101",
+    "url": "https://shop.example/hooks/tokens",
+    "types": ["TokenRevoked", "TokenExpiring"],
+    "description": "",
+    "state": "enabled",
+    "disabled_reason": null,
+    "position": 4711,
+    "failing_since": null,
+    "failures": 0,
+    "next_attempt_at": null,
+    "created_at": "2026-11-01T09:40:00.123456Z",
+    "updated_at": "2026-11-01T09:40:00.123456Z",
+    "version": 1,
+}))]
 pub(super) struct SecretView {
+    /// The signing secret.
+    #[schema(value_type = String)]
     pub(super) secret: Zeroizing<String>,
     #[serde(flatten)]
     pub(super) view: WebhookView,

@@ -14,6 +14,7 @@ mod bad_input;
 mod bulk_revoke;
 mod callers;
 mod cascade;
+mod description;
 mod forward_auth;
 mod history;
 mod jwks;

@@ -135,6 +135,7 @@ pub struct TokenExpiring {
 
 /// Why a token was revoked; modelled on the reason codes of RFC 5280, section 5.3.1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationReason {
     /// Nobody said.

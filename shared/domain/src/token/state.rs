@@ -23,6 +23,7 @@ pub enum Lifecycle {
 
 /// [`Lifecycle`] together with the clock, as people see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = TokenState, description = "What a token is, by the clock."))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It may work.

@@ -1,5 +1,6 @@
 //! `POST /api/tokens`
 
+use crate::openapi::errors::{UserConflict, WithBody};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,10 +10,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tollkeeper_domain::account::{AccountRegistered, Lifecycle, Role};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::{Metadata, TokenName, Validity};
 use tollkeeper_read_model::accounts::{self, Profile};
 use tollkeeper_read_model::tokens::Usage;
+use utoipa::ToSchema;
 
 use super::view::{ServiceSecretView, ServiceTokenView};
 use super::{across_accounts, own_names};
@@ -33,23 +36,70 @@ const LONGEST_MINUTES: i64 = 525_600;
 /// The name of a token that was given none.
 const UNNAMED: &str = "API token";
 
-#[derive(Debug, Deserialize)]
+/// A token to issue for a user.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(example = json!({
+    "userId": "user123",
+    "scopes": ["read", "write"],
+    "expiresInMinutes": 60,
+}))]
 pub(crate) struct IssueForUser {
+    /// Your own name for the user: the `external_id` of their account.
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]+$"
+    )]
     user_id: String,
+    /// Its name for people: `API token` if nothing is said.
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*\S[^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: Option<String>,
+    /// What kind of traffic it is for: `live` if nothing is said.
     environment: Option<Environment>,
+    /// What it may be used for. Without any it proves identity only.
     #[serde(default)]
+    #[schema(value_type = Vec<Scope>, max_items = 100)]
     scopes: Vec<String>,
+    /// Kept with the token: at most 2048 bytes as JSON. Not for personal data.
     #[serde(default)]
+    #[schema(value_type = Object)]
     metadata: Map<String, Value>,
+    /// First moment at which it works no more. This or `expiresInMinutes`, not both.
     expires_at: Option<DateTime<Utc>>,
+    /// The same, counted from now.
+    #[schema(minimum = 1, maximum = 525_600)]
     expires_in_minutes: Option<i64>,
 }
 
 /// Issues a token for a user, who gets an account at the first call: 201 with the secret, this
 /// once; 403 beyond the caller's own token, 409 once the account is suspended or deleted, or has as
 /// many tokens as it may.
+#[utoipa::path(
+    post,
+    path = "/api/tokens",
+    tag = "Services",
+    operation_id = "issueTokenForUser",
+    summary = "Issue a token for a user",
+    description = "For operators and tokens of system accounts. The user gets an account at the \
+        first call for them; an API token needs `tollkeeper:accounts.write` for that. The answer \
+        holds the secret, this once.",
+    request_body = IssueForUser,
+    responses(
+        (
+            status = 201,
+            description = "Issued, with the secret",
+            body = ServiceSecretView<'_>,
+            headers(("ETag" = String, description = "The version, for `If-Match`")),
+        ),
+        WithBody<TokensWrite>,
+        UserConflict,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,

@@ -1,5 +1,6 @@
 //! `GET /api/tokens`
 
+use crate::openapi::errors::Guarded;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -8,6 +9,7 @@ use tollkeeper_domain::token::Status;
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts;
 use tollkeeper_read_model::tokens::{self, TokenFilter, TokenRow};
+use utoipa::{IntoParams, ToSchema};
 
 use super::across_accounts;
 use super::view::ServiceTokenView;
@@ -18,25 +20,49 @@ use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 use crate::tokens::TokenView;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Query {
+    /// Only those of this user.
     user_id: Option<String>,
+    /// Only those in this state.
     state: Option<Status>,
+    /// The `nextCursor` of the page before.
     cursor: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UserTokenPage)]
 pub(crate) struct ServicePage {
+    /// From the newest to the oldest.
     items: Vec<ServiceTokenView>,
     /// Give it as `cursor` to get what follows; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 
 /// A page of the tokens of a user, or of all, the newest first: 200.
+#[utoipa::path(
+    get,
+    path = "/api/tokens",
+    tag = "Services",
+    operation_id = "listTokensOfUser",
+    summary = "List the tokens of a user",
+    description = "From the newest to the oldest; of all users if none is named. For operators and \
+        tokens of system accounts.",
+    params(Query),
+    responses(
+        (status = 200, description = "A page of tokens", body = ServicePage),
+        Guarded<TokensRead>,
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensRead>,

@@ -3,13 +3,25 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgExecutor;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// How many attempts of a webhook are kept.
 pub(in crate::webhooks) const KEPT: i64 = 100;
 
 /// One attempt to deliver one event.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Delivery, example = json!({
+    "id": "019aa5d0-88aa-7b3c-8d4e-1f2a3b4c5d6e",
+    "position": 4711,
+    "event_id": "019aa5d0-87f0-7b3c-8d4e-1f2a3b4c5d6e",
+    "type": "TokenRevoked",
+    "attempted_at": "2026-11-01T09:41:00.123456Z",
+    "micros": 48211,
+    "outcome": "delivered",
+    "status": 204,
+    "detail": "",
+}))]
 pub(in crate::webhooks) struct Attempt {
     pub(in crate::webhooks) id: Uuid,
     pub(in crate::webhooks) position: i64,
@@ -20,6 +32,7 @@ pub(in crate::webhooks) struct Attempt {
     pub(in crate::webhooks) micros: i64,
     pub(in crate::webhooks) outcome: String,
     /// What the endpoint answered, if it did.
+    #[schema(required)]
     pub(in crate::webhooks) status: Option<i32>,
     /// The beginning of its answer, or what went wrong.
     pub(in crate::webhooks) detail: String,

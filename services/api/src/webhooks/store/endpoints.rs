@@ -5,21 +5,24 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgExecutor};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::Reach;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::unknown;
 
 /// Whether events are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = WebhookState)]
 pub(in crate::webhooks) enum State {
     Enabled,
     Disabled,
 }
 
 /// Why no events are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = WebhookDisabledReason)]
 pub(in crate::webhooks) enum Reason {
     /// Its owner said so.
     ByRequest,

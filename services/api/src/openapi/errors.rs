@@ -1,0 +1,387 @@
+//! The errors of operations, each a response that the whole document shares. A handler names them
+//! in its `responses`.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use serde_json::{Value, json};
+use utoipa::IntoResponses;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::Header;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{AllOfBuilder, Schema, SchemaType};
+use utoipa::openapi::{ObjectBuilder, Ref, RefOr};
+
+use crate::caller::Privilege;
+
+/// Responses by their status.
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+/// One error response.
+struct Listed {
+    name: &'static str,
+    status: u16,
+    description: &'static str,
+    title: &'static str,
+    /// Whether it is written as OAuth clients read it.
+    oauth: bool,
+    /// Each code with the `detail` of an example.
+    codes: &'static [(&'static str, &'static str)],
+    headers: &'static [(&'static str, &'static str)],
+}
+
+macro_rules! errors {
+    ($(
+        #[doc = $doc:literal]
+        $name:ident = $status:literal $title:literal $($oauth:ident)?
+            { $($code:ident: $detail:literal),+ $(,)? }
+            $([ $($header:literal: $meaning:literal),+ ])?
+    )+) => {
+        $(
+            #[doc = $doc]
+            #[derive(Debug)]
+            pub(crate) struct $name;
+
+            impl $name {
+                const LISTED: Listed = Listed {
+                    name: stringify!($name),
+                    status: $status,
+                    description: $doc,
+                    title: $title,
+                    oauth: stringify!($($oauth)?).len() > 0,
+                    codes: &[$((stringify!($code), $detail)),+],
+                    headers: &[$($(($header, $meaning)),+)?],
+                };
+            }
+
+            impl IntoResponses for $name {
+                fn responses() -> Responses {
+                    $name::LISTED.reference(None)
+                }
+            }
+        )+
+
+        const ALL: &[Listed] = &[$($name::LISTED),+];
+    };
+}
+
+errors! {
+    /// The request cannot be understood.
+    BadRequest = 400 "The request cannot be understood" {
+        INVALID_QUERY: "`limit` is 1 to 200",
+        INVALID_HEADER: "`If-Match` is the `ETag` of the version you have seen, such as \"3\"",
+        TWO_CREDENTIALS: "`X-API-Key` and `Authorization` hold two differing credentials",
+        MALFORMED_JSON: "the body is not JSON: line 1, column 2",
+        BODY_UNREADABLE: "the body did not arrive whole",
+    }
+
+    /// There is no credential, or it does not work.
+    Unauthenticated = 401 "The credential does not work" {
+        UNAUTHENTICATED: "give an API token or a JWT as `Authorization: Bearer`, or a key as `X-API-Key`",
+        INVALID_JWT: "the JWT has expired",
+        MALFORMED: "the API token or key is not accepted",
+        NOT_FOUND: "the API token or key is not accepted",
+        REVOKED: "the API token or key is not accepted",
+        ACCOUNT_SUSPENDED: "the API token or key is not accepted",
+        SUSPENDED: "the API token or key is not accepted",
+        NOT_YET_VALID: "the API token or key is not accepted",
+        EXPIRED: "the API token or key is not accepted",
+    } ["WWW-Authenticate": "The challenge of RFC 6750."]
+
+    /// The caller may not do this.
+    Forbidden = 403 "Not allowed" {
+        INSUFFICIENT_SCOPE: "this needs the scope `tollkeeper:tokens.write`",
+        BEYOND_AUTHORITY: "only operators make system accounts",
+        ACCOUNT_SUSPENDED: "the account is suspended",
+        ACCOUNT_DELETED: "the account is deleted",
+        NO_ACCOUNT: "an operator has no account of their own: use `/v1/tokens`",
+    }
+
+    /// The report is not signed by a key that is known here.
+    BadSignature = 403 "Not allowed" {
+        BAD_SIGNATURE: "the report is not signed by a key that is known here",
+    }
+
+    /// The account cannot have this webhook, or there is no key to seal its secret with.
+    WebhookConflict = 409 "It does not fit the present state" {
+        ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",
+        TOO_MANY_WEBHOOKS: "an account has at most 20 webhooks",
+        SEAL_KEY_MISSING: "signing secrets are sealed at rest, and no key is configured for that: set `TOLLKEEPER_SEAL_KEYS`",
+    }
+
+    /// There is no key to seal the secret with.
+    SealKeyMissing = 409 "It does not fit the present state" {
+        SEAL_KEY_MISSING: "signing secrets are sealed at rest, and no key is configured for that: set `TOLLKEEPER_SEAL_KEYS`",
+    }
+
+    /// The form or the credentials cannot be understood.
+    OAuthBadRequest = 400 "" OAuth {
+        invalid_request: "the parameter `token` is missing",
+    }
+
+    /// The client's credential does not work.
+    OAuthUnauthorized = 401 "" OAuth {
+        invalid_client: "the API token or key is not accepted",
+    } ["WWW-Authenticate": "The challenge of RFC 7617."]
+
+    /// The client may not do this. An API token needs the scope `tollkeeper:verify`.
+    OAuthForbidden = 403 "" OAuth {
+        insufficient_scope: "this needs the scope `tollkeeper:verify`",
+    }
+
+    /// Others change the token all the time. Nothing was done.
+    OAuthConflict = 409 "" OAuth {
+        temporarily_unavailable: "others are changing this all the time; try again",
+    } ["Retry-After": "Seconds to wait before you try again."]
+
+    /// The form is larger than 64 KiB.
+    OAuthTooLarge = 413 "" OAuth {
+        invalid_request: "a body has at most 65536 bytes",
+    }
+
+    /// Something went wrong on our side.
+    OAuthInternal = 500 "" OAuth {
+        server_error: "something went wrong on our side; the request id helps to find out what",
+    }
+
+    /// It cannot be done now.
+    OAuthUnavailable = 503 "" OAuth {
+        temporarily_unavailable: "this cannot be done now; try again",
+    } ["Retry-After": "Seconds to wait before you try again."]
+
+    /// It is not there, or not the caller's.
+    NotFound = 404 "Not found" {
+        NOT_FOUND: "there is no such token",
+    }
+
+    /// It does not fit: another account has the external id.
+    RegisterConflict = 409 "It does not fit the present state" {
+        EXTERNAL_ID_TAKEN: "another account has this external id",
+    }
+
+    /// It does not fit the account as it is.
+    AccountConflict = 409 "It does not fit the present state" {
+        EXTERNAL_ID_TAKEN: "another account has this external id",
+        ACCOUNT_DELETED: "the account is deleted",
+        BUSY: "others are changing this all the time; try again",
+    } ["Retry-After": "With `BUSY`: seconds to wait before you try again."]
+
+    /// A deleted account stays as it is.
+    AccountDeleted = 409 "It does not fit the present state" {
+        ACCOUNT_DELETED: "the account is deleted",
+        BUSY: "others are changing this all the time; try again",
+    } ["Retry-After": "With `BUSY`: seconds to wait before you try again."]
+
+    /// The account cannot have this token now.
+    IssueConflict = 409 "It does not fit the present state" {
+        ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",
+        TOO_MANY_TOKENS: "the account has as many live tokens as it may have",
+    }
+
+    /// The user's account cannot have this token now.
+    UserConflict = 409 "It does not fit the present state" {
+        ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",
+        ACCOUNT_DELETED: "the user's account is deleted",
+        TOO_MANY_TOKENS: "the account has as many live tokens as it may have",
+    }
+
+    /// Others change it all the time. Nothing was done.
+    Busy = 409 "It does not fit the present state" {
+        BUSY: "others are changing this all the time; try again",
+    } ["Retry-After": "With `BUSY`: seconds to wait before you try again."]
+
+    /// A revoked token stays as it is.
+    TokenRevoked = 409 "It does not fit the present state" {
+        TOKEN_REVOKED: "the token is revoked",
+        BUSY: "others are changing this all the time; try again",
+    } ["Retry-After": "With `BUSY`: seconds to wait before you try again."]
+
+    /// The token as it is gets no new secret.
+    RotateConflict = 409 "It does not fit the present state" {
+        TOKEN_REVOKED: "the token is revoked",
+        TOKEN_EXPIRED: "the token has expired",
+        ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",
+        BUSY: "others are changing this all the time; try again",
+    } ["Retry-After": "With `BUSY`: seconds to wait before you try again."]
+
+    /// The token as it is cannot work again.
+    ResumeConflict = 409 "It does not fit the present state" {
+        TOKEN_REVOKED: "the token is revoked",
+        ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",
+        BUSY: "others are changing this all the time; try again",
+    } ["Retry-After": "With `BUSY`: seconds to wait before you try again."]
+
+    /// The plan is too old to be run.
+    PlanExpired = 409 "It does not fit the present state" {
+        PLAN_EXPIRED: "the plan is too old to be run: make a new one",
+    }
+
+    /// `If-Match` names another version than the present one.
+    VersionMismatch = 412 "It has changed" {
+        VERSION_MISMATCH: "the version is 4 by now; read it again before you change it",
+    }
+
+    /// The body is larger than 64 KiB, or what else the operation names.
+    BodyTooLarge = 413 "The body is too large" {
+        BODY_TOO_LARGE: "a body has at most 65536 bytes",
+    }
+
+    /// The body is not said to be JSON.
+    UnsupportedMediaType = 415 "Unsupported media type" {
+        UNSUPPORTED_MEDIA_TYPE: "send JSON with `Content-Type: application/json`",
+    }
+
+    /// Fields cannot be accepted. `errors` names each.
+    InvalidFields = 422 "The body cannot be accepted" {
+        INVALID_FIELDS: "/name: a name has 1 to 100 characters",
+    }
+
+    /// Something went wrong on our side. The request id helps to find out what.
+    Internal = 500 "Internal error" {
+        INTERNAL: "something went wrong on our side; the request id helps to find out what",
+    }
+
+    /// It cannot be done now. Whether a change has happened may not be known.
+    Unavailable = 503 "Unavailable" {
+        UNAVAILABLE: "this cannot be done now; try again",
+    } ["Retry-After": "Seconds to wait before you try again."]
+
+    /// The token does not pass. `X-Tollkeeper-Code` repeats the code.
+    CheckRefused = 401 "The credential does not work" {
+        UNAUTHENTICATED: "give an API token or a JWT as `Authorization: Bearer`, or a key as `X-API-Key`",
+        MALFORMED: "the token is not accepted",
+        NOT_FOUND: "the token is not accepted",
+        REVOKED: "the token is not accepted",
+        ACCOUNT_SUSPENDED: "the token is not accepted",
+        SUSPENDED: "the token is not accepted",
+        NOT_YET_VALID: "the token is not accepted",
+        EXPIRED: "the token is not accepted",
+        WRONG_ENVIRONMENT: "the token is not accepted",
+    } ["WWW-Authenticate": "The challenge of RFC 6750."]
+
+    /// The token works, but not for this. `X-Tollkeeper-Code` repeats the code.
+    CheckForbidden = 403 "Not allowed" {
+        INSUFFICIENT_SCOPE: "this needs the scope `orders:read`",
+    }
+}
+
+/// Every shared error response by its name.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, Response)> {
+    ALL.iter().map(|listed| (listed.name, listed.response()))
+}
+
+/// What every operation may answer that wants a credential.
+#[derive(Debug)]
+pub(crate) struct Known;
+
+impl IntoResponses for Known {
+    fn responses() -> Responses {
+        let mut responses = BadRequest::responses();
+        responses.append(&mut Unauthenticated::responses());
+        responses.append(&mut Forbidden::responses());
+        responses.append(&mut Internal::responses());
+        responses.append(&mut Unavailable::responses());
+        responses
+    }
+}
+
+/// [`Known`], where the handler demands the privilege `P`.
+#[derive(Debug)]
+pub(crate) struct Guarded<P>(PhantomData<P>);
+
+impl<P: Privilege> IntoResponses for Guarded<P> {
+    fn responses() -> Responses {
+        let holders = if P::FOR_ACCOUNTS {
+            "An account holder's JWT is enough."
+        } else {
+            "An account holder's JWT is not enough."
+        };
+        let forbidden = format!(
+            "The caller may not do this. An API token needs the scope `{}`. {holders}",
+            P::SCOPE
+        );
+        let mut responses = Known::responses();
+        responses.append(&mut Forbidden::LISTED.reference(Some(forbidden)));
+        responses
+    }
+}
+
+/// [`Guarded`], where the operation takes a JSON body.
+#[derive(Debug)]
+pub(crate) struct WithBody<P>(PhantomData<P>);
+
+impl<P: Privilege> IntoResponses for WithBody<P> {
+    fn responses() -> Responses {
+        let mut responses = Guarded::<P>::responses();
+        responses.append(&mut BodyTooLarge::responses());
+        responses.append(&mut UnsupportedMediaType::responses());
+        responses.append(&mut InvalidFields::responses());
+        responses
+    }
+}
+
+impl Listed {
+    /// The response by its name, with a text of its own if one is given.
+    fn reference(&self, description: Option<String>) -> Responses {
+        let mut reference = Ref::from_response_name(self.name);
+        reference.description = description.unwrap_or_default();
+        BTreeMap::from([(self.status.to_string(), reference.into())])
+    }
+
+    fn response(&self) -> Response {
+        let codes = self.codes.iter().map(|(code, _)| *code);
+        let one_of = || ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+        let narrowed = if self.oauth {
+            ObjectBuilder::new().property("error", one_of().enum_values(Some(codes)))
+        } else {
+            ObjectBuilder::new()
+                .property("code", one_of().enum_values(Some(codes)))
+                .property("status", one_of().enum_values(Some([self.status])))
+        };
+        let (kind, general) = if self.oauth {
+            ("application/json", "OAuthError")
+        } else {
+            ("application/problem+json", "Problem")
+        };
+        let schema = AllOfBuilder::new()
+            .item(Ref::from_schema_name(general))
+            .item(narrowed)
+            .build();
+        let examples = self.codes.iter().map(|(code, detail)| {
+            let example = ExampleBuilder::new().value(Some(self.example(code, detail)));
+            (*code, example.build())
+        });
+        let content = ContentBuilder::new()
+            .schema(Some(Schema::AllOf(schema)))
+            .examples_from_iter(examples)
+            .build();
+        let mut response = ResponseBuilder::new()
+            .description(self.description.trim())
+            .content(kind, content);
+        for (name, meaning) in self.headers {
+            let mut header = Header::default();
+            header.description = Some((*meaning).to_owned());
+            response = response.header(*name, header);
+        }
+        response.build()
+    }
+
+    fn example(&self, code: &str, detail: &str) -> Value {
+        if self.oauth {
+            return json!({ "error": code, "error_description": detail });
+        }
+        let mut problem = json!({
+            "type": format!("urn:tollkeeper:problem:{}", code.to_lowercase()),
+            "title": self.title,
+            "status": self.status,
+            "detail": detail,
+            "code": code,
+            "request_id": "019aa5d0-5a3c-7bc2-8d1e-0f4b5a6c7d8e",
+        });
+        if let Some((pointer, detail)) = detail.split_once(": ").filter(|_| self.status == 422) {
+            problem["errors"] = json!([{ "pointer": pointer, "detail": detail }]);
+        }
+        problem
+    }
+}
