@@ -1,15 +1,13 @@
-//! `tollkeeper audit` and `tollkeeper projections`: whether the log is whole, and whether the tables
-//! are what it says.
+//! `tollkeeper audit`: whether the log is whole.
 
 use std::process::ExitCode;
 
 use sqlx::PgPool;
 use tollkeeper_event_store::{AuditError, Head, ReadError, head, verify_chain};
-use tollkeeper_read_model::rebuild::{RebuildError, verify};
 use tollkeeper_runtime::database::{self, PoolShape};
 use tollkeeper_runtime::settings::{Binary, DatabaseSettings, SettingsError, Source};
 
-use crate::out::{complain, say};
+use crate::out::say;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Audit {
@@ -18,12 +16,6 @@ pub(crate) enum Audit {
     /// Print position and hash of the last event, to be kept elsewhere: a chain alone does not show
     /// that its tail was cut off
     Head,
-}
-
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum Projections {
-    /// Rebuild accounts and tokens from the log and report every row that differs
-    Verify,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +31,6 @@ pub(crate) enum Error {
 
     #[error(transparent)]
     Audit(#[from] AuditError),
-
-    #[error(transparent)]
-    Rebuild(#[from] RebuildError),
 }
 
 pub(crate) async fn audit(command: &Audit) -> Result<ExitCode, Error> {
@@ -58,28 +47,6 @@ pub(crate) async fn audit(command: &Audit) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn projections(command: &Projections) -> Result<ExitCode, Error> {
-    let Projections::Verify = command;
-    let pool = connect()?;
-    let mut connection = pool.acquire().await?;
-    let differences = verify(&mut connection).await?;
-    for it in &differences {
-        let side = if it.live {
-            "only in the table"
-        } else {
-            "only in the log"
-        };
-        complain(&format!("{} {}: {side}", it.table, it.key));
-    }
-    if differences.is_empty() {
-        say("the tables are what the log says");
-        Ok(ExitCode::SUCCESS)
-    } else {
-        complain(&format!("{} rows differ", differences.len()));
-        Ok(ExitCode::FAILURE)
-    }
-}
-
 fn connect() -> Result<PgPool, Error> {
     let source = Source::from_process(Binary::Ctl)?;
     let settings = DatabaseSettings::read(&source)?;
@@ -89,6 +56,6 @@ fn connect() -> Result<PgPool, Error> {
     )?)
 }
 
-fn hexadecimal(head: &Head) -> String {
+pub(crate) fn hexadecimal(head: &Head) -> String {
     head.hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,6 +5,7 @@ mod completions;
 mod migrate;
 mod nats;
 mod out;
+mod projections;
 mod token;
 mod up;
 
@@ -37,9 +38,8 @@ enum Command {
     /// Prove that the log is whole
     #[command(subcommand)]
     Audit(audit::Audit),
-    /// Prove that the tables are what the log says
-    #[command(subcommand)]
-    Projections(audit::Projections),
+    /// Prove that the tables are what the log says, or make them so
+    Projections(projections::Arguments),
     /// Print what a shell needs to complete the arguments of this command
     Completions(completions::Arguments),
 }
@@ -53,7 +53,7 @@ async fn main() -> ExitCode {
         Command::Nats(command) => nats::run(&command).await.map_err(report),
         Command::Token(arguments) => Ok(token::run(&arguments).await),
         Command::Audit(command) => audit::audit(&command).await.map_err(report),
-        Command::Projections(command) => audit::projections(&command).await.map_err(report),
+        Command::Projections(arguments) => Ok(projections::run(&arguments).await),
         Command::Completions(arguments) => {
             completions::run::<Arguments>(&arguments).map_err(report)
         }

@@ -105,6 +105,7 @@ impl TokenSource for Endless {
 const HEAD: LogHead = LogHead {
     position: 0,
     hash: [0; 32],
+    generation: 0,
 };
 
 fn texts(brand: &Brand) -> Vec<String> {

@@ -15,6 +15,9 @@ pub struct LogHead {
     pub position: u64,
     /// The chain's hash there.
     pub hash: LogHash,
+    /// How often rows were replaced outside of the log's order. Whatever was read before it moved
+    /// may be wrong, and no event says so.
+    pub generation: u64,
 }
 
 /// One event of the log as verification sees it.

@@ -62,6 +62,7 @@ impl Engine {
         let head = in_time(self.source.head()).await?;
         let same_history = match self.store.applied() {
             None => false,
+            Some(applied) if head.generation != applied.generation => false,
             Some(applied) if head.position == applied.position => head.hash == applied.hash,
             Some(applied) if head.position < applied.position => false,
             Some(applied) if head.position - applied.position > MOST_TO_CATCH_UP => false,
@@ -106,6 +107,7 @@ impl Engine {
                 applied = LogHead {
                     position: logged.event.position,
                     hash: logged.hash,
+                    ..applied
                 };
                 if applied.position == head.position && applied.hash != head.hash {
                     return Ok(false);

@@ -72,11 +72,12 @@ pub async fn verify_chain(pool: &PgPool) -> Result<AuditReport, AuditError> {
     }
 }
 
-fn broken(position: i64, what: &'static str) -> AuditError {
+pub(crate) fn broken(position: i64, what: &'static str) -> AuditError {
     AuditError::Broken { position, what }
 }
 
-fn step(walked: Head, row: &EventRow) -> Result<Head, AuditError> {
+/// Checks the event that follows on `walked`, and tells where the walk is after it.
+pub(crate) fn step(walked: Head, row: &EventRow) -> Result<Head, AuditError> {
     let position = walked.position + 1;
     if row.position != position {
         return Err(broken(position, "missing"));

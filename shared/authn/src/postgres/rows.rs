@@ -27,6 +27,7 @@ pub(super) async fn tokens(
         select
             head.position as "head_position!",
             head.hash as "head_hash!",
+            head.generation as "head_generation!",
             pg_is_in_recovery() as "replica!",
             secret.secret_hash as "secret_hash?",
             secret.valid_until as "secret_valid_until?",
@@ -56,7 +57,11 @@ pub(super) async fn tokens(
 
     let first = rows.first().ok_or(NO_HEAD)?;
     primary_only(first.replica)?;
-    let head = log_head(first.head_position, &first.head_hash)?;
+    let head = log_head(
+        first.head_position,
+        &first.head_hash,
+        first.head_generation,
+    )?;
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(secret_hash) = row.secret_hash else {
@@ -105,14 +110,15 @@ pub(super) async fn tokens(
 /// The log's head.
 pub(super) async fn head(connection: &mut PgConnection) -> Result<LogHead, SourceError> {
     let row = sqlx::query!(
-        r#"select position, hash, pg_is_in_recovery() as "replica!" from event_log_head"#
+        r#"select position, hash, generation, pg_is_in_recovery() as "replica!"
+        from event_log_head"#
     )
     .fetch_optional(connection)
     .await
     .map_err(database)?
     .ok_or(NO_HEAD)?;
     primary_only(row.replica)?;
-    log_head(row.position, &row.hash)
+    log_head(row.position, &row.hash, row.generation)
 }
 
 /// A page of the log.
@@ -159,10 +165,11 @@ fn primary_only(replica: bool) -> Result<(), SourceError> {
     Ok(())
 }
 
-fn log_head(position: i64, hash: &[u8]) -> Result<LogHead, SourceError> {
+fn log_head(position: i64, hash: &[u8], generation: i64) -> Result<LogHead, SourceError> {
     Ok(LogHead {
         position: number(position)?,
         hash: bytes(hash)?,
+        generation: number(generation)?,
     })
 }
 

@@ -34,6 +34,7 @@ pub struct World {
     log: Vec<LoggedEvent>,
     /// Differs between histories, so that their hashes do.
     pub history: u8,
+    generation: u64,
 }
 
 impl World {
@@ -41,6 +42,7 @@ impl World {
         LogHead {
             position: self.log.len() as u64,
             hash: self.log.last().map_or([0; 32], |last| last.hash),
+            generation: self.generation,
         }
     }
 
@@ -253,6 +255,18 @@ impl Primary {
             account::Lifecycle::Deleted => "AccountDeleted",
         };
         self.change_account(account, name, |facts| facts.lifecycle = lifecycle)
+    }
+
+    /// Changes a token's row as no event does, by hand.
+    pub fn tamper(&self, token: &Held, lifecycle: token::Lifecycle) {
+        let mut world = self.world();
+        world.tokens.get_mut(&token.id).unwrap().lifecycle = lifecycle;
+    }
+
+    /// Puts a token's row right as a rebuild does.
+    pub fn rebuild(&self, token: &Held, lifecycle: token::Lifecycle) {
+        self.tamper(token, lifecycle);
+        self.world().generation += 1;
     }
 
     /// Appends events that are about nothing that is in memory.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tollkeeper_authn::{Freshness, Requirement};
-use tollkeeper_domain::account::Lifecycle;
+use tollkeeper_domain::account;
+use tollkeeper_domain::token::Lifecycle;
 use tollkeeper_domain::verdict::Verdict;
 
 use crate::node::{Node, config};
@@ -69,7 +70,7 @@ async fn a_revocation_once_seen_denies_however_stale() {
         assert_eq!(node.verdict(token).await, Verdict::Valid);
     }
     node.primary.revoke(&revoked);
-    node.primary.set_account(orphan.account, Lifecycle::Deleted);
+    node.primary.set_account(orphan.account, account::Lifecycle::Deleted);
     node.prove().await;
     node.primary.set_cut(true);
     node.clock.pass(SECOND * 1000);
@@ -233,4 +234,40 @@ async fn a_node_far_behind_starts_over() {
     node.prove().await;
     assert_eq!(node.status().counts.restarts, 1);
     assert_eq!(node.verdict(&token).await, Verdict::Revoked);
+}
+
+#[tokio::test]
+async fn rows_that_a_rebuild_put_right_are_read_again() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    node.primary.tamper(&token, Lifecycle::Revoked);
+    node.prove().await;
+    assert_eq!(node.verdict(&token).await, Verdict::Revoked);
+
+    node.primary.rebuild(&token, Lifecycle::Active);
+    node.prove().await;
+    assert_eq!(node.status().counts.restarts, 1);
+    assert_eq!(node.verdict(&token).await, Verdict::Valid);
+    node.primary.append_noise(1);
+    node.prove().await;
+    assert_eq!(node.status().counts.restarts, 1, "once for each rebuild");
+}
+
+#[tokio::test]
+async fn a_read_from_before_a_rebuild_is_refused() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    node.primary.revoke(&token);
+    node.primary.tamper(&token, Lifecycle::Active);
+    node.prove().await;
+
+    node.primary.hold();
+    let check = node.check_later(&token);
+    node.primary.wait_for_lookups(1).await;
+    node.primary.rebuild(&token, Lifecycle::Revoked);
+    node.prove().await;
+    node.primary.release();
+    assert_eq!(check.await.unwrap().verdict, Verdict::Revoked);
+    assert_eq!(node.remembered(&token), Some(Verdict::Revoked));
+    assert_eq!(node.primary.lookups(), 2);
 }

@@ -1,0 +1,1 @@
+alter table event_log_head drop column generation;
