@@ -228,6 +228,10 @@ async fn each_constraint_refuses() {
             "event_log_head_hash_check",
         ),
         (
+            "update event_log_head set generation = -1".into(),
+            "event_log_head_generation_check",
+        ),
+        (
             "insert into checkpoints values ('a', -1)".into(),
             "checkpoints_position_check",
         ),

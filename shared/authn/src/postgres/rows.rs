@@ -57,11 +57,7 @@ pub(super) async fn tokens(
 
     let first = rows.first().ok_or(NO_HEAD)?;
     primary_only(first.replica)?;
-    let head = log_head(
-        first.head_position,
-        &first.head_hash,
-        first.head_generation,
-    )?;
+    let head = log_head(first.head_position, &first.head_hash, first.head_generation)?;
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(secret_hash) = row.secret_hash else {

@@ -70,7 +70,8 @@ async fn a_revocation_once_seen_denies_however_stale() {
         assert_eq!(node.verdict(token).await, Verdict::Valid);
     }
     node.primary.revoke(&revoked);
-    node.primary.set_account(orphan.account, account::Lifecycle::Deleted);
+    node.primary
+        .set_account(orphan.account, account::Lifecycle::Deleted);
     node.prove().await;
     node.primary.set_cut(true);
     node.clock.pass(SECOND * 1000);

@@ -7,7 +7,8 @@ pub(super) const DATABASE_URL: Setting = Setting {
     name: "DATABASE_URL",
     default: DefaultValue::None,
     meaning: "Postgres 15 or newer, the primary, as a `postgres://` URL. May point at a \
-              transaction-pooling PgBouncer (1.21 or newer), except for `tollkeeper migrate`.",
+              transaction-pooling PgBouncer (1.21 or newer), except for \
+              `tollkeeper migrate` and `tollkeeper projections`.",
     secret: true,
     read_by: &[Binary::Api, Binary::Ingestor, Binary::Ctl],
     example: "postgres://tollkeeper:password@localhost/tollkeeper",
