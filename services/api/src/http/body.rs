@@ -27,7 +27,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             return Err(Problem::not_json());
         }
         let bytes = read_all(request, state).await?;
-        read(&bytes).map(Self)
+        read_object(&bytes).map(Self)
     }
 }
 
@@ -43,7 +43,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OptionalBody<T> {
         let bytes = read_all(request, state).await?;
         match (bytes.is_empty(), json) {
             (true, _) => read(b"{}").map(Self),
-            (false, true) => read(&bytes).map(Self),
+            (false, true) => read_object(&bytes).map(Self),
             (false, false) => Err(Problem::not_json()),
         }
     }
@@ -80,6 +80,19 @@ pub(crate) fn unread(rejection: BytesRejection, most: usize) -> Problem {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(most),
         _ => Problem::bad_request("BODY_UNREADABLE", "the body did not arrive whole"),
     }
+}
+
+/// Reads an object. The reader would take an array of the fields' values as well, which is nothing
+/// that anybody means.
+fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let value = read(bytes)?;
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::bad_field(
+            "",
+            "this is an array, and not an object",
+        ));
+    }
+    Ok(value)
 }
 
 /// Reads JSON of exactly this form.

@@ -62,7 +62,7 @@ pub(crate) struct Cascade {
 }
 
 /// Ends the token for good: 200, also if it was revoked before; 202 while a cascade goes on in the
-/// background; 404; 412.
+/// background; 400 for a reason that is not a caller's to give; 404; 412.
 #[utoipa::path(
     delete,
     path = "/v1/tokens/{id}",
@@ -99,6 +99,10 @@ pub(crate) async fn handle(
     RequestId(request_id): RequestId,
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Problem> {
+    if query.reason == RevocationReason::AccountDeleted {
+        let detail = "`reason`: this is given to tokens of deleted accounts only";
+        return Err(Problem::bad_request("INVALID_QUERY", detail));
+    }
     let cause = Cause {
         actor: allowed.caller.actor(),
         request_id,

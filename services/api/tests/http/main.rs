@@ -15,6 +15,7 @@ mod bulk_revoke;
 mod callers;
 mod cascade;
 mod description;
+mod every_operation;
 mod forward_auth;
 mod history;
 mod jwks;

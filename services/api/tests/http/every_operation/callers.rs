@@ -1,0 +1,83 @@
+//! Who is let through: 400, 401 and 403.
+
+use serde_json::json;
+use tollkeeper_testkit::Stack;
+use tollkeeper_testkit::stack::Person;
+
+use super::list::SCOPES;
+use super::{OPERATIONS, SETTINGS, World};
+use crate::support::{challenged, problem, system_account, text, unissued};
+
+#[tokio::test]
+async fn nobody_is_let_through_without_a_credential_that_works() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&SETTINGS).await;
+    let world = World::new(&api.operator()).await;
+    let unissued = unissued();
+    for operation in OPERATIONS {
+        let name = operation.name();
+        let answer = Person::send(world.request(&api.nobody(), operation)).await;
+        assert_eq!(answer.status, 401, "{name}: {}", answer.text);
+        problem(&answer, 401, "UNAUTHENTICATED");
+        challenged(&answer, None);
+        let answer = Person::send(world.request(&api.bearer(&unissued), operation)).await;
+        assert_eq!(answer.status, 401, "{name}: {}", answer.text);
+        problem(&answer, 401, "NOT_FOUND");
+        challenged(&answer, Some("invalid_token"));
+        let two = world.request(&api.operator(), operation);
+        let two = two.header("authorization", format!("Bearer {unissued}"));
+        let answer = Person::send(two).await;
+        assert_eq!(answer.status, 400, "{name}: {}", answer.text);
+        problem(&answer, 400, "TWO_CREDENTIALS");
+    }
+}
+
+#[tokio::test]
+async fn all_other_scopes_together_are_not_the_one_that_is_needed() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&SETTINGS).await;
+    let operator = api.operator();
+    let world = World::new(&operator).await;
+    let system = system_account(&operator).await;
+    for needed in SCOPES {
+        let others = SCOPES.into_iter().filter(|scope| *scope != needed);
+        let others: Vec<&str> = others
+            .chain(["*", "tollkeeper:usage.read", "tollkeeper:usage.write"])
+            .collect();
+        let token = operator.issue(&system, json!({ "scopes": others })).await;
+        let person = api.bearer(text(&token, "token"));
+        let those = OPERATIONS.iter().filter(|it| it.scope == Some(needed));
+        for operation in those {
+            let answer = Person::send(world.request(&person, operation)).await;
+            assert_eq!(answer.status, 403, "{}: {}", operation.name(), answer.text);
+            let body = problem(&answer, 403, "INSUFFICIENT_SCOPE");
+            assert!(text(&body, "detail").contains(needed), "{body}");
+            challenged(&answer, Some("insufficient_scope"));
+            let challenge = answer.header("www-authenticate").unwrap();
+            let named = format!("scope=\"{needed}\"");
+            assert!(challenge.contains(&named), "{challenge}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn its_scope_alone_is_enough_for_each() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&SETTINGS).await;
+    let operator = api.operator();
+    operator.account("somebody known").await;
+    let system = system_account(&operator).await;
+    for operation in OPERATIONS {
+        let scopes: Vec<&str> = operation.scope.into_iter().collect();
+        let token = operator.issue(&system, json!({ "scopes": scopes })).await;
+        let person = api.bearer(text(&token, "token"));
+        let world = if operation.path.starts_with("/settings/") {
+            World::of(&operator, &system).await
+        } else {
+            World::new(&operator).await
+        };
+        let answer = Person::send(world.request(&person, operation)).await;
+        let (name, text) = (operation.name(), &answer.text);
+        assert_eq!(answer.status, operation.success, "{name}: {text}");
+    }
+}

@@ -1,0 +1,158 @@
+//! The operations, and what they ask for.
+
+/// An operation of the API.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    /// The scope that it needs; none if any credential will do.
+    pub(super) scope: Option<&'static str>,
+    pub(super) takes: Takes,
+    /// The part of a query that it cannot do without; none if it reads none.
+    pub(super) query: Option<&'static str>,
+    /// Whether it heeds `If-Match`.
+    pub(super) versioned: bool,
+    /// How it answers when all is well.
+    pub(super) success: u16,
+}
+
+/// A body.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Takes {
+    Nothing,
+    /// Such as this.
+    Json(&'static str),
+    /// Such as this, which may be left out.
+    JsonOrNothing(&'static str),
+}
+
+impl Operation {
+    const fn new(method: &'static str, path: &'static str, scope: &'static str) -> Self {
+        Self {
+            method,
+            path,
+            scope: Some(scope),
+            takes: Takes::Nothing,
+            query: None,
+            versioned: false,
+            success: 200,
+        }
+    }
+
+    const fn takes(mut self, body: &'static str) -> Self {
+        self.takes = Takes::Json(body);
+        self
+    }
+
+    const fn may_take(mut self, body: &'static str) -> Self {
+        self.takes = Takes::JsonOrNothing(body);
+        self
+    }
+
+    const fn asked(mut self, query: &'static str) -> Self {
+        self.query = Some(query);
+        self
+    }
+
+    const fn versioned(mut self) -> Self {
+        self.versioned = true;
+        self
+    }
+
+    const fn answers(mut self, status: u16) -> Self {
+        self.success = status;
+        self
+    }
+
+    pub(super) fn is_about_one(&self) -> bool {
+        self.path.contains("{id}")
+    }
+
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
+const ACCOUNTS: &str = "tollkeeper:accounts.write";
+const READ: &str = "tollkeeper:tokens.read";
+const WRITE: &str = "tollkeeper:tokens.write";
+const EVENTS: &str = "tollkeeper:events.read";
+const WEBHOOKS: &str = "tollkeeper:webhooks.write";
+const VERIFY: &str = "tollkeeper:verify";
+
+/// The scopes of management.
+pub(super) const SCOPES: [&str; 6] = [ACCOUNTS, READ, WRITE, EVENTS, WEBHOOKS, VERIFY];
+
+/// Those that speak JSON and ask callers who they are. What proxies, OAuth clients and partners ask
+/// for is tried by itself.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("POST", "/v1/accounts", ACCOUNTS)
+        .takes("{}")
+        .answers(201),
+    Operation::new("GET", "/v1/accounts", ACCOUNTS).asked(""),
+    Operation::new("GET", "/v1/accounts/{id}", ACCOUNTS),
+    Operation::new("PATCH", "/v1/accounts/{id}", ACCOUNTS)
+        .takes(r#"{"name":"another"}"#)
+        .versioned(),
+    Operation::new("DELETE", "/v1/accounts/{id}", ACCOUNTS).versioned(),
+    Operation::new("POST", "/v1/accounts/{id}/suspend", ACCOUNTS),
+    Operation::new("POST", "/v1/accounts/{id}/resume", ACCOUNTS),
+    Operation::new("POST", "/v1/tokens", WRITE)
+        .takes(r#"{"name":"a token"}"#)
+        .answers(201),
+    Operation::new("GET", "/v1/tokens", READ).asked(""),
+    Operation::new("GET", "/v1/tokens/{id}", READ).asked(""),
+    Operation::new("PATCH", "/v1/tokens/{id}", WRITE)
+        .takes(r#"{"name":"another"}"#)
+        .versioned(),
+    Operation::new("DELETE", "/v1/tokens/{id}", WRITE)
+        .asked("")
+        .versioned(),
+    Operation::new("POST", "/v1/tokens/bulk-revoke", WRITE)
+        .takes(r#"{"dry_run":true,"filter":{"all":true}}"#)
+        .answers(201),
+    Operation::new("GET", "/v1/tokens/bulk-revoke/{id}", READ),
+    Operation::new("POST", "/v1/tokens/{id}/rotate", WRITE)
+        .may_take(r#"{"grace_seconds":0}"#)
+        .versioned(),
+    Operation::new("POST", "/v1/tokens/{id}/suspend", WRITE).versioned(),
+    Operation::new("POST", "/v1/tokens/{id}/resume", WRITE).versioned(),
+    Operation::new("GET", "/v1/tokens/{id}/events", EVENTS).asked(""),
+    Operation::new("GET", "/v1/tokens/{id}/diff", READ).asked("from=1"),
+    Operation::new("GET", "/v1/events", EVENTS).asked(""),
+    Operation::new("POST", "/v1/webhooks", WEBHOOKS)
+        .takes(r#"{"url":"https://hooks.example.com/"}"#)
+        .answers(201),
+    Operation::new("GET", "/v1/webhooks", WEBHOOKS).asked(""),
+    Operation::new("GET", "/v1/webhooks/{id}", WEBHOOKS),
+    Operation::new("PATCH", "/v1/webhooks/{id}", WEBHOOKS)
+        .takes(r#"{"description":"another"}"#)
+        .versioned(),
+    Operation::new("DELETE", "/v1/webhooks/{id}", WEBHOOKS)
+        .versioned()
+        .answers(204),
+    Operation::new("POST", "/v1/webhooks/{id}/rotate-secret", WEBHOOKS)
+        .may_take("{}")
+        .versioned(),
+    Operation::new("POST", "/v1/webhooks/{id}/replay", WEBHOOKS)
+        .takes(r#"{"after":0}"#)
+        .versioned(),
+    Operation::new("GET", "/v1/webhooks/{id}/deliveries", WEBHOOKS),
+    Operation {
+        scope: None,
+        ..Operation::new("GET", "/v1/whoami", "")
+    },
+    Operation::new("POST", "/v1/verify", VERIFY).takes(r#"{"token":"tk_live_x"}"#),
+    Operation::new("POST", "/settings/api-tokens", WRITE)
+        .takes(r#"{"name":"a token"}"#)
+        .answers(201),
+    Operation::new("GET", "/settings/api-tokens", READ).asked(""),
+    Operation::new("GET", "/settings/api-tokens/{id}", READ).asked(""),
+    Operation::new("DELETE", "/settings/api-tokens/{id}", WRITE)
+        .asked("")
+        .versioned(),
+    Operation::new("POST", "/api/tokens", WRITE)
+        .takes(r#"{"userId":"somebody known"}"#)
+        .answers(201),
+    Operation::new("GET", "/api/tokens", READ).asked(""),
+];

@@ -1,0 +1,1 @@
+//! `docs/operations.md` is true.
