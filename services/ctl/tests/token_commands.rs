@@ -6,20 +6,12 @@
 )]
 
 use std::io::Write;
-use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
-use rcgen::generate_simple_self_signed;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tollkeeper_testkit::stack::{Node, OPERATOR_KEY};
-use tollkeeper_testkit::{FaultProxy, Stack, wait_for};
+use tollkeeper_testkit::{FaultProxy, Stack, TlsFront, wait_for};
 
 /// The id of no token.
 const NOBODY: &str = "01900000-0000-7000-8000-000000000000";
@@ -558,51 +550,21 @@ async fn what_a_token_has_issued_ends_with_it_if_that_is_wanted() {
     assert!(told.expect(4).contains("REVOKED"), "{told:?}");
 }
 
-/// Speaks TLS in front of `upstream`, with a certificate for `localhost` that it writes to `path`.
-async fn tls_in_front_of(upstream: SocketAddr, path: &Path) -> SocketAddr {
-    let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(path, made.cert.pem()).unwrap();
-    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let provider = tokio_rustls::rustls::crypto::ring::default_provider();
-    let config = ServerConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((plain, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                // Clients that do not trust the certificate go away here.
-                if let Ok(mut secured) = acceptor.accept(plain).await {
-                    let mut server = TcpStream::connect(upstream).await.unwrap();
-                    let _ended = tokio::io::copy_bidirectional(&mut secured, &mut server).await;
-                }
-            });
-        }
-    });
-    address
-}
-
 #[tokio::test]
 async fn https_is_spoken_to_servers_that_are_trusted() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&[]).await;
     let folder = tempfile::tempdir().unwrap();
     let certificate = folder.path().join("certificate.pem");
-    let secured = tls_in_front_of(api.public, &certificate).await;
+    let secured = TlsFront::start(api.public).await;
+    std::fs::write(&certificate, secured.certificate()).unwrap();
     let url = format!("https://localhost:{}", secured.port());
     let trusting =
         Shell::new(url.clone(), OPERATOR_KEY).with("SSL_CERT_FILE", certificate.to_str().unwrap());
     trusting.run(&["token", "list"]).await.expect(0);
-    let other = folder.path().join("other.pem");
-    let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(&other, made.cert.pem()).unwrap();
-    let wary = Shell::new(url, OPERATOR_KEY).with("SSL_CERT_FILE", other.to_str().unwrap());
+    let stranger = TlsFront::start(api.public).await;
+    std::fs::write(&certificate, stranger.certificate()).unwrap();
+    let wary = Shell::new(url, OPERATOR_KEY).with("SSL_CERT_FILE", certificate.to_str().unwrap());
     let refused = wary.run(&["token", "list"]).await;
     refused.expect(5);
     assert!(refused.complaint.contains("certificate"), "{refused:?}");

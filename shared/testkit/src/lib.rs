@@ -15,6 +15,7 @@ mod entropy;
 mod folder;
 mod http;
 mod python;
+mod tls;
 mod wait;
 
 pub use binaries::binary;
@@ -26,4 +27,5 @@ pub use postgres::{PrivatePostgres, TestDatabase};
 pub use proxy::FaultProxy;
 pub use python::python_packages;
 pub use stack::Stack;
+pub use tls::TlsFront;
 pub use wait::{wait_for, wait_for_some};

@@ -454,3 +454,26 @@ fn camel_case(pointer: &str) -> String {
     }
     camel
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_text_of_a_panic_stays_inside() {
+        for panic in [
+            Box::new("index 7 out of bounds") as Box<dyn Any + Send>,
+            Box::new("index 7 out of bounds".to_owned()),
+            Box::new(7),
+        ] {
+            let answer = Problem::panicked(panic).answer("request-1");
+            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            let body = to_bytes(answer.into_body(), 10_000).await.unwrap();
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            assert!(body.contains("\"code\":\"INTERNAL\""), "{body}");
+            assert!(!body.contains("bounds"), "{body}");
+        }
+    }
+}

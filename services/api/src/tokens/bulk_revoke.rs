@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::bulk_filter::Filter;
+use super::reason::GivenReason;
 use super::view::TokenView;
 use crate::app::App;
 use crate::caller::{Allowed, TokensWrite};
@@ -46,7 +47,7 @@ pub(crate) struct BulkRevoke {
     /// Which tokens. To run a plan, the same as when it was made.
     filter: Filter,
     /// Why. To run a plan, the same or none.
-    reason: Option<RevocationReason>,
+    reason: Option<GivenReason>,
 }
 
 /// How far a revocation of many tokens has come.
@@ -152,12 +153,6 @@ pub(crate) async fn handle(
 ) -> Result<Response, Problem> {
     let mut errors = FieldErrors::default();
     body.filter.check(&mut errors);
-    if body.reason == Some(RevocationReason::AccountDeleted) {
-        errors.add(
-            "/reason",
-            "this is given to tokens of deleted accounts only",
-        );
-    }
     match (body.dry_run, body.plan_id) {
         (true, Some(_)) => errors.add("/plan_id", "a dry run makes a plan of its own"),
         (false, None) => errors.add("/plan_id", "only what a dry run has planned is run"),
@@ -193,7 +188,7 @@ async fn plan(
     let plan = Plan {
         id: app.new_id(),
         filter: serde_json::to_value(&body.filter).map_err(Problem::internal)?,
-        reason: body.reason.unwrap_or_default(),
+        reason: body.reason.unwrap_or_default().into(),
         created_at: now,
         expires_at: now + GOOD_FOR,
     };
@@ -228,7 +223,8 @@ async fn run(
     if plan.filter != Some(asked) {
         errors.add("/filter", "this is not the filter of the plan");
     }
-    if body.reason.is_some_and(|it| it.as_str() != plan.reason) {
+    let reason = body.reason.map(RevocationReason::from);
+    if reason.is_some_and(|it| it.as_str() != plan.reason) {
         errors.add("/reason", "this is not the reason of the plan");
     }
     errors.check()?;

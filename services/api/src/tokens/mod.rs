@@ -8,6 +8,7 @@ mod fields;
 pub(crate) mod get;
 pub(crate) mod issue;
 pub(crate) mod list;
+mod reason;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
 pub(crate) mod service;

@@ -7,12 +7,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tollkeeper_domain::ids::TokenId;
-use tollkeeper_domain::token::{Command, RevocationReason};
+use tollkeeper_domain::token::Command;
 use tollkeeper_read_model::tokens;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::bulk_revoke::found;
+use super::reason::GivenReason;
 use super::view::TokenView;
 use crate::app::App;
 use crate::caller::{Allowed, TokensWrite};
@@ -30,7 +31,7 @@ pub(crate) struct Query {
     /// Why.
     #[serde(default)]
     #[param(default = "unspecified")]
-    reason: RevocationReason,
+    reason: GivenReason,
     /// Whether all tokens that it was used to issue, directly or through others, end with it.
     #[serde(default)]
     cascade: bool,
@@ -99,10 +100,6 @@ pub(crate) async fn handle(
     RequestId(request_id): RequestId,
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Problem> {
-    if query.reason == RevocationReason::AccountDeleted {
-        let detail = "`reason`: this is given to tokens of deleted accounts only";
-        return Err(Problem::bad_request("INVALID_QUERY", detail));
-    }
     let cause = Cause {
         actor: allowed.caller.actor(),
         request_id,
@@ -113,7 +110,7 @@ pub(crate) async fn handle(
     if query.cascade {
         let (token, job) = app
             .commands
-            .revoke_cascading(&cause, target, expected, query.reason)
+            .revoke_cascading(&cause, target, expected, query.reason.into())
             .await?;
         let done = app.commands.work_within_request(&job).await?;
         let row = found(&app, allowed.reach, job.id).await?;
@@ -131,7 +128,7 @@ pub(crate) async fn handle(
         };
         return Ok((status, tag, Json(Revoked { token, cascade })).into_response());
     }
-    let choose = |_: &_, _| Ok(Command::Revoke(query.reason));
+    let choose = |_: &_, _| Ok(Command::Revoke(query.reason.into()));
     let token = app
         .commands
         .change(&cause, target, expected, Needs::Nothing, choose)

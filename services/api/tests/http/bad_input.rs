@@ -144,16 +144,25 @@ async fn bodies_have_an_end() {
     }
 
     // Of no stated length, so that only reading it tells.
-    let mut request = format!(
+    let head = format!(
         "POST /v1/accounts HTTP/1.1\r\nHost: a\r\nX-API-Key: {}\r\nConnection: close\r\n\
          Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
         tollkeeper_testkit::stack::OPERATOR_KEY
     );
     let body = body(limit + 1);
-    request += &format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
-    let answer = exchange(api.public, request.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    assert!(answer.contains("BODY_TOO_LARGE"), "{answer}");
+    let large = format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let no_chunk = format!("{head}nonsense\r\n");
+    for (request, status, code) in [
+        (large, "413", "BODY_TOO_LARGE"),
+        (no_chunk, "400", "BODY_UNREADABLE"),
+    ] {
+        let answer = exchange(api.public, request.as_bytes()).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        assert!(answer.contains(code), "{answer}");
+    }
 }
 
 #[tokio::test]

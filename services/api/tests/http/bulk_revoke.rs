@@ -6,7 +6,7 @@ use tollkeeper_testkit::stack::{Answer, Person};
 use tollkeeper_testkit::{Stack, wait_for};
 use uuid::Uuid;
 
-use crate::support::{bad_fields, manager, path_of, problem, text, verify};
+use crate::support::{bad_fields, manager, path_of, problem, text, verify, while_held};
 
 const PATH: &str = "/v1/tokens/bulk-revoke";
 
@@ -216,6 +216,29 @@ async fn callers_reach_the_tokens_of_their_own_account() {
     let everything = json!({ "all": true });
     let planned = plan(&stranger, &everything).await;
     assert_eq!(planned["count"], 2, "its own among them");
+}
+
+#[tokio::test]
+async fn a_run_that_takes_long_goes_on_in_the_background() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let filter = json!({ "account_id": account });
+    // Once more where the log has not waited so long.
+    let (under_way, planned) = loop {
+        let token = operator.issue(&account, json!({})).await;
+        let planned = plan(&operator, &filter).await;
+        let answer = while_held(&stack, &token, run(&operator, &planned, &filter)).await;
+        if answer.status != 503 {
+            break (answer.expect(202), planned);
+        }
+    };
+    assert_eq!(under_way["state"], "running");
+    wait_for("the run to be done", async || {
+        progress(&operator, &planned).await["state"] == "done"
+    })
+    .await;
 }
 
 #[tokio::test]

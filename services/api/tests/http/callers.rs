@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 use tollkeeper_testkit::Stack;
-use tollkeeper_testkit::stack::{OPERATOR_KEY, Person};
+use tollkeeper_testkit::stack::OPERATOR_KEY;
 
 use crate::support::{
     challenged, in_seconds, manager, path_of, problem, system_account, text, unissued, verified_as,
@@ -118,103 +118,6 @@ async fn a_token_that_does_not_work_manages_nothing() {
     operator.post(&suspend, json!({})).await.expect(200);
     refused(text(&other, "token"), "ACCOUNT_SUSPENDED").await;
     refused(&unissued(), "NOT_FOUND").await;
-}
-
-#[tokio::test]
-async fn each_operation_needs_its_scope() {
-    let mut stack = Stack::bare().await;
-    let api = stack.api(&[]).await;
-    let operator = api.operator();
-    let account = operator.account("crm-1").await;
-    let path = path_of(&operator.issue(&account, json!({})).await);
-    let all = [
-        (
-            Method::GET,
-            "/v1/tokens".to_owned(),
-            "tollkeeper:tokens.read",
-        ),
-        (Method::GET, path.clone(), "tollkeeper:tokens.read"),
-        (
-            Method::POST,
-            "/v1/tokens".to_owned(),
-            "tollkeeper:tokens.write",
-        ),
-        (Method::PATCH, path.clone(), "tollkeeper:tokens.write"),
-        (Method::DELETE, path.clone(), "tollkeeper:tokens.write"),
-        (
-            Method::POST,
-            format!("{path}/rotate"),
-            "tollkeeper:tokens.write",
-        ),
-        (
-            Method::POST,
-            format!("{path}/suspend"),
-            "tollkeeper:tokens.write",
-        ),
-        (
-            Method::POST,
-            format!("{path}/resume"),
-            "tollkeeper:tokens.write",
-        ),
-        (Method::POST, "/v1/verify".to_owned(), "tollkeeper:verify"),
-        (
-            Method::GET,
-            "/v1/accounts".to_owned(),
-            "tollkeeper:accounts.write",
-        ),
-        (
-            Method::POST,
-            "/v1/accounts".to_owned(),
-            "tollkeeper:accounts.write",
-        ),
-        (
-            Method::GET,
-            format!("/v1/accounts/{account}"),
-            "tollkeeper:accounts.write",
-        ),
-        (
-            Method::PATCH,
-            format!("/v1/accounts/{account}"),
-            "tollkeeper:accounts.write",
-        ),
-        (
-            Method::POST,
-            format!("/v1/accounts/{account}/suspend"),
-            "tollkeeper:accounts.write",
-        ),
-        (
-            Method::POST,
-            format!("/v1/accounts/{account}/resume"),
-            "tollkeeper:accounts.write",
-        ),
-    ];
-    for (method, path, needed) in all {
-        let others = [
-            "*",
-            "tollkeeper:usage.read",
-            "tollkeeper:tokens.read",
-            "tollkeeper:tokens.write",
-            "tollkeeper:verify",
-            "tollkeeper:accounts.write",
-        ];
-        let others: Vec<_> = others
-            .into_iter()
-            .filter(|scope| *scope != needed)
-            .collect();
-        let token = operator.issue(&account, json!({ "scopes": others })).await;
-        let caller = api.bearer(text(&token, "token"));
-        let request = caller.request(method, &path).json(&json!({}));
-        let answer = Person::send(request).await;
-        let body = problem(&answer, 403, "INSUFFICIENT_SCOPE");
-        assert!(text(&body, "detail").contains(needed), "{path}: {body}");
-        challenged(&answer, Some("insufficient_scope"));
-        let challenge = answer.header("www-authenticate").unwrap();
-        assert!(
-            challenge.contains(&format!("scope=\"{needed}\"")),
-            "{challenge}"
-        );
-    }
-    assert_eq!(operator.get(&path).await.expect(200)["version"], 1);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tollkeeper_testkit::stack::{Node, Person};
 use tollkeeper_testkit::{Stack, wait_for};
 
-use crate::support::{manager, path_of, problem, text, verify, with_header};
+use crate::support::{manager, path_of, problem, text, verify, while_held, with_header};
 
 /// A token that `issuer` issues and that can issue others.
 async fn child(node: &Node, issuer: &Value) -> Value {
@@ -166,6 +166,42 @@ async fn no_child_escapes_that_is_issued_meanwhile() {
     })
     .await;
     assert_eq!(live(&stack).await, 0, "nobody is left");
+}
+
+#[tokio::test]
+async fn a_cascade_that_takes_long_goes_on_in_the_background() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    for own in [false, true] {
+        // Once more where the log has not waited so long.
+        let (under_way, leaf) = loop {
+            let root = manager(&operator, &account, &[]).await;
+            let leaf = child(&api, &root).await;
+            let caller = manager(&operator, &account, &[]).await;
+            let caller = api.bearer(text(&caller, "token"));
+            let mut path = cascading(&root);
+            if own {
+                path = path.replace("/v1/tokens/", "/settings/api-tokens/");
+            }
+            let answer = while_held(&stack, &leaf, caller.delete(&path)).await;
+            if answer.status != 503 {
+                break (answer.expect(202), leaf);
+            }
+        };
+        assert_eq!(under_way["state"], "revoked");
+        wait_for("the leaf to be revoked", async || {
+            code(&operator, &leaf).await == "REVOKED"
+        })
+        .await;
+        let job = text(&under_way["cascade"], "job_id");
+        let path = format!("/v1/tokens/bulk-revoke/{job}");
+        wait_for("the cascade to be done", async || {
+            operator.get(&path).await.expect(200)["state"] == "done"
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

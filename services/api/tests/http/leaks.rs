@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tollkeeper_testkit::stack::{Answer, Node, Person};
 use tollkeeper_testkit::{Stack, wait_for};
 
+use crate::every_operation::faults::damage;
 use crate::support::{bad_fields, path_of, problem, text, unissued, unsigned_problem, verified_as};
 
 /// A partner with its key, which it publishes in a file.
@@ -284,6 +285,20 @@ async fn what_is_no_report_is_refused() {
     );
     let method = api.nobody().get("/v1/leaks").await;
     problem(&method, 405, "METHOD_NOT_ALLOWED");
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_dealt_with_is_not_taken() {
+    let partner = Partner::new();
+    let mut stack = Stack::bare().await;
+    let keys = partner.path();
+    let api = stack.api(&[("TOLLKEEPER_LEAK_KEYS", &keys)]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let leaked = operator.issue(&account, json!({})).await;
+    damage(&stack).await;
+    let report = json!([found(text(&leaked, "token"))]);
+    problem(&partner.report(&api, &report).await, 500, "INTERNAL");
 }
 
 #[tokio::test]

@@ -204,6 +204,27 @@ async fn a_service_issues_tokens_for_the_users_it_knows() {
 }
 
 #[tokio::test]
+async fn an_account_that_may_have_no_more_is_told_so_on_every_surface() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let full = json!({ "external_id": "crm-1", "token_limit": 1 });
+    let account = operator.post("/v1/accounts", full).await.expect(201);
+    let only = manager(&operator, text(&account, "id"), &[]).await;
+    let own = api.bearer(text(&only, "token"));
+    let more = json!({ "name": "one more" });
+    for answer in [
+        own.post("/v1/tokens", more.clone()).await,
+        own.post(SETTINGS_PATH, more).await,
+        operator
+            .post("/api/tokens", json!({ "userId": "crm-1" }))
+            .await,
+    ] {
+        problem(&answer, 409, "TOO_MANY_TOKENS");
+    }
+}
+
+#[tokio::test]
 async fn a_service_is_told_what_is_wrong_in_its_own_names() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&[]).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tollkeeper_ambient::{Clock, Entropy, SystemClock, SystemEntropy};
 use tollkeeper_domain::secret::{Brand, Environment, TokenSecret};
 use tollkeeper_testkit::stack::{Answer, Node, Person};
-use tollkeeper_testkit::wait_for;
+use tollkeeper_testkit::{Stack, wait_for};
 
 /// A problem as RFC 9457 and the API guide want it; gives its body.
 #[track_caller]
@@ -140,4 +140,30 @@ pub(crate) async fn system_account(operator: &Person) -> String {
     let body = json!({ "role": "system" });
     let made = operator.post("/v1/accounts", body).await.expect(201);
     text(&made, "id").to_owned()
+}
+
+/// Asks while somebody holds the token's row for as long as a request works at most on many tokens,
+/// and for less than the log waits for it.
+pub(crate) async fn while_held(
+    stack: &Stack,
+    token: &Value,
+    ask: impl Future<Output = Answer>,
+) -> Answer {
+    let mut held = stack.database.pool.begin().await.unwrap();
+    let id: uuid::Uuid = text(token, "id").parse().unwrap();
+    let lock = sqlx::query("select 1 from api_tokens where id = $1 for update").bind(id);
+    lock.execute(&mut *held).await.unwrap();
+    let release = async {
+        wait_for("a write that has waited long", async || {
+            let waiting = sqlx::query_scalar::<_, i64>(
+                "select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock'
+                    and clock_timestamp() - query_start > interval '2.1 seconds'",
+            );
+            waiting.fetch_one(&stack.database.pool).await.unwrap() > 0
+        })
+        .await;
+        held.rollback().await.unwrap();
+    };
+    tokio::join!(ask, release).0
 }

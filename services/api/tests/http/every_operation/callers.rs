@@ -6,6 +6,7 @@ use tollkeeper_testkit::stack::Person;
 
 use super::list::SCOPES;
 use super::{OPERATIONS, SETTINGS, World};
+use crate::jwt;
 use crate::support::{challenged, problem, system_account, text, unissued};
 
 #[tokio::test]
@@ -79,5 +80,25 @@ async fn its_scope_alone_is_enough_for_each() {
         let answer = Person::send(world.request(&person, operation)).await;
         let (name, text) = (operation.name(), &answer.text);
         assert_eq!(answer.status, operation.success, "{name}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn holders_of_a_suspended_account_are_told_so() {
+    let mut stack = Stack::bare().await;
+    let settings = [&SETTINGS[..], &jwt::SETTINGS].concat();
+    let api = stack.api(&settings).await;
+    let operator = api.operator();
+    let holder = api.bearer(&jwt::of("user-1"));
+    let first = holder.post("/v1/tokens", json!({ "name": "first" })).await;
+    let account = text(&first.expect(201), "account_id").to_owned();
+    let world = World::of(&operator, &account).await;
+    let suspend = format!("/v1/accounts/{account}/suspend");
+    operator.post(&suspend, json!({})).await.expect(200);
+    for operation in OPERATIONS {
+        let answer = Person::send(world.request(&holder, operation)).await;
+        let name = operation.name();
+        assert_eq!(answer.status, 403, "{name}: {}", answer.text);
+        problem(&answer, 403, "ACCOUNT_SUSPENDED");
     }
 }

@@ -103,7 +103,7 @@ async fn without_the_database_every_operation_says_when_to_try_again() {
 }
 
 /// Has the tables hold what no version of the program has ever written.
-async fn damage(stack: &Stack) {
+pub(crate) async fn damage(stack: &Stack) {
     for statement in [
         "alter table events disable trigger events_are_final",
         "update events set payload = 'x'",
@@ -129,7 +129,11 @@ async fn a_fault_of_our_own_says_nothing_of_the_inside() {
     let system = system_account(&operator).await;
     let world = World::of(&operator, &system).await;
     let person = known(&api, &system).await;
+    let held = operator.issue(&system, json!({})).await;
     damage(&stack).await;
+    let revoked = form(&api.nobody(), "/oauth/revoke", text(&held, "token")).await;
+    assert_eq!(revoked.expect(500)["error"], "server_error");
+    says_nothing_of_the_inside(&revoked);
     let mut well = Vec::new();
     for (operation, answer) in ask_all(&person, &world).await {
         let name = operation.name();
@@ -156,7 +160,7 @@ async fn a_fault_of_our_own_says_nothing_of_the_inside() {
 }
 
 /// The operations that take turns at one token or account.
-const IN_TURN: [&str; 10] = [
+pub(super) const IN_TURN: [&str; 10] = [
     "PATCH /v1/accounts/{id}",
     "DELETE /v1/accounts/{id}",
     "POST /v1/accounts/{id}/suspend",
@@ -223,7 +227,7 @@ async fn whoever_waits_too_long_for_a_turn_is_told_that_nothing_was_done() {
     let secret = text(&held, "token");
     let revoke = async || form(&api.nobody(), "/oauth/revoke", secret).await;
     let (_, revoked) = tokio::join!(join_all(asked), until_busy("/oauth/revoke", revoke));
-    assert_eq!(revoked.expect(409)["error"], "invalid_request");
+    assert_eq!(revoked.expect(409)["error"], "temporarily_unavailable");
     assert!(revoked.header("retry-after").is_some());
     log.rollback().await.unwrap();
 }

@@ -2,7 +2,7 @@
 //! the database is away. One list of operations, so that a new one is tried as all others are.
 
 mod callers;
-mod faults;
+pub(crate) mod faults;
 mod input;
 mod list;
 mod table;

@@ -1,13 +1,15 @@
 //! What becomes of events while an endpoint or the API does not work, and where none may go.
 
+use std::fs;
+
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use serde_json::{Value, json};
 use tollkeeper_testkit::stack::{Node, Person};
-use tollkeeper_testkit::{Stack, wait_for};
+use tollkeeper_testkit::{Stack, TlsFront, wait_for};
 
 use super::receiver::{Arrived, Receiver};
 use super::{SEAL_KEY, SETTINGS};
-use crate::support::{bad_fields, text};
+use crate::support::{bad_fields, now, text};
 
 async fn webhook(operator: &Person, url: &str) -> String {
     let body = json!({ "url": url, "types": ["TokenIssued"] });
@@ -72,6 +74,28 @@ async fn what_is_not_taken_is_sent_again_before_what_follows() {
     let detail = text(&attempts[3], "detail");
     assert!(detail.starts_with("out of order "), "{detail}");
     assert!(!detail.contains(text(&leak, "token")), "{detail}");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_asks_for_time_is_given_it() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&SETTINGS).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    for status in [429, 503] {
+        let receiver = Receiver::start().await;
+        receiver.plan_with(status, vec![(RETRY_AFTER, "3600")], "");
+        let path = webhook(&operator, &receiver.url()).await;
+        operator.issue(&account, json!({})).await;
+        let waiting = seen_as(&operator, &path, "failures", 1.into()).await;
+        let next: chrono::DateTime<chrono::Utc> =
+            text(&waiting, "next_attempt_at").parse().unwrap();
+        let wait = (next - now()).num_minutes();
+        assert!((50..=60).contains(&wait), "{status}: {waiting}");
+        assert_eq!(waiting["state"], "enabled");
+        assert_eq!(attempts(&operator, &path).await[0]["status"], status);
+        operator.delete(&path).await.expect(204);
+    }
 }
 
 #[tokio::test]
@@ -238,4 +262,31 @@ async fn a_private_address_is_never_connected_to_unless_it_is_allowed() {
 
     let allowed = stack.api(&SETTINGS).await;
     assert_eq!(first_outcome(&allowed, &account, &name).await, "delivered");
+}
+
+#[tokio::test]
+async fn an_encrypted_endpoint_is_sent_events_if_its_certificate_is_trusted() {
+    let mut stack = Stack::bare().await;
+    let receiver = Receiver::start().await;
+    let front = TlsFront::start(([127, 0, 0, 1], receiver.port).into()).await;
+    let url = format!("https://localhost:{}/hook", front.port());
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = folder.path().join("certificate.pem");
+    fs::write(&certificate, front.certificate()).unwrap();
+
+    let wary = stack.api(&SETTINGS).await;
+    let account = wary.operator().account("crm-1").await;
+    assert_eq!(first_outcome(&wary, &account, &url).await, "unreachable");
+    assert!(receiver.arrived().is_empty(), "nothing was said to it");
+    drop(wary);
+
+    let trust = ("SSL_CERT_FILE", certificate.to_str().unwrap());
+    let trusting = stack.api(&[&SETTINGS[..], &[trust]].concat()).await;
+    let operator = trusting.operator();
+    let body = json!({ "url": url, "types": ["TokenIssued"] });
+    let made = operator.post("/v1/webhooks", body).await.expect(201);
+    operator.issue(&account, json!({})).await;
+    let arrived = receiver.wait(1).await;
+    assert!(arrived[0].is_signed_with(text(&made, "secret")));
+    assert_eq!(arrived[0].kind(), "TokenIssued");
 }
