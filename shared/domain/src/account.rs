@@ -201,7 +201,7 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
             it.external_id
                 .iter()
                 .chain(identity)
-                .try_for_each(|name| check_name(name))?;
+                .try_for_each(|name| check_external_id(name))?;
             return Ok(vec![AccountEvent::Registered(it.clone())]);
         }
         (Some(_), Command::Register(_)) => return Err(Refusal::Exists),
@@ -231,7 +231,7 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
             changed
                 .external_id
                 .iter()
-                .try_for_each(|name| check_name(name))?;
+                .try_for_each(|name| check_external_id(name))?;
             let same = changed.external_id == account.external_id
                 && changed.role == account.role
                 && changed.token_limit == account.token_limit;
@@ -247,7 +247,11 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
     }
 }
 
-fn check_name(name: &str) -> Result<(), Refusal> {
+/// Checks an external id: 1 to 255 characters, none of them a control character.
+///
+/// # Errors
+/// [`Refusal::Name`] if it is not.
+pub fn check_external_id(name: &str) -> Result<(), Refusal> {
     let fits = (1..=MAX_NAME_CHARACTERS).contains(&name.chars().count());
     if fits && !name.chars().any(char::is_control) {
         Ok(())

@@ -9,6 +9,7 @@ use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::postgres::PgDatabaseError;
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::verdict::Verdict;
 use uuid::Uuid;
 
 use crate::canonical::{CanonicalError, Envelope, digest, to_canonical};
@@ -122,9 +123,9 @@ pub enum AppendError {
     /// An account would have more live tokens than it may.
     #[error("account {0} has as many tokens as it may")]
     TooManyTokens(AccountId),
-    /// The token that was used to issue another is revoked by now.
-    #[error("the token that was used is revoked")]
-    IssuerRevoked,
+    /// The token in whose name an event is, or that issued another, does not work by now.
+    #[error("the token that was used does not work any more")]
+    ActorEnded(Verdict),
     /// Somebody else carries out the request with this idempotency key by now.
     #[error("the reservation of the idempotency key is lost")]
     ReservationLost,
@@ -303,7 +304,7 @@ fn classify(error: sqlx::Error) -> AppendError {
         ) => AppendError::Refused(constraint.to_owned()),
         (_, _, Some("TK001")) => AppendError::AccountNotActive(account_in_detail(&**inside)),
         (_, _, Some("TK002")) => AppendError::TooManyTokens(account_in_detail(&**inside)),
-        (_, _, Some("TK004")) => AppendError::IssuerRevoked,
+        (_, _, Some("TK004")) => AppendError::ActorEnded(end_in_detail(&**inside)),
         (_, _, Some("TK003")) => AppendError::ReservationLost,
         // A value that a column cannot hold, or a row twice: the fault of one submission.
         (_, constraint, Some(code)) if ["21", "22", "23"].iter().any(|it| code.starts_with(it)) => {
@@ -315,9 +316,20 @@ fn classify(error: sqlx::Error) -> AppendError {
 
 /// The account that our own functions name beside what they raise.
 fn account_in_detail(raised: &dyn DatabaseError) -> AccountId {
-    let raised = raised.try_downcast_ref::<PgDatabaseError>();
-    let id = raised
-        .and_then(PgDatabaseError::detail)
-        .and_then(|id| id.parse::<Uuid>().ok());
+    let id = detail(raised).and_then(|id| id.parse::<Uuid>().ok());
     id.unwrap_or_default().into()
+}
+
+/// Why a token does not work, as our own functions name it beside what they raise.
+fn end_in_detail(raised: &dyn DatabaseError) -> Verdict {
+    match detail(raised) {
+        Some("suspended") => Verdict::Suspended,
+        Some(account) if account.starts_with("account_") => Verdict::AccountSuspended,
+        _ => Verdict::Revoked,
+    }
+}
+
+fn detail(raised: &dyn DatabaseError) -> Option<&str> {
+    let raised = raised.try_downcast_ref::<PgDatabaseError>();
+    raised.and_then(PgDatabaseError::detail)
 }

@@ -157,36 +157,35 @@ fn needed(submission: &Submission) -> impl Iterator<Item = &AccountId> {
     submission.active_accounts.iter().chain(with_room)
 }
 
+/// Writes a group whole, or else its halves, down to the submissions that are refused alone. A
+/// database that goes silent meanwhile is not asked once more for each of them.
 async fn write(pool: &PgPool, group: Vec<Waiting>) {
-    let submissions: Vec<&Submission> = group.iter().map(|it| &it.submission).collect();
-    match append_group(pool, &submissions).await {
-        Ok(appended) => {
-            for (waiting, appended) in group.into_iter().zip(appended) {
-                // A caller that has gone away does not undo what it asked for.
-                let _gone = waiting.answer.send(Ok(appended));
+    let mut parts = vec![group];
+    while let Some(mut part) = parts.pop() {
+        let submissions: Vec<&Submission> = part.iter().map(|it| &it.submission).collect();
+        match append_group(pool, &submissions).await {
+            Ok(appended) => {
+                for (waiting, appended) in part.into_iter().zip(appended) {
+                    // A caller that has gone away does not undo what it asked for.
+                    let _gone = waiting.answer.send(Ok(appended));
+                }
             }
-        }
-        Err(AppendError::Unavailable(why)) => {
-            for waiting in group {
-                let _gone = waiting
-                    .answer
-                    .send(Err(AppendError::Unavailable(why.clone())));
+            Err(AppendError::Unavailable(why)) => {
+                for waiting in part.into_iter().chain(parts.drain(..).flatten()) {
+                    let _gone = waiting
+                        .answer
+                        .send(Err(AppendError::Unavailable(why.clone())));
+                }
             }
-        }
-        Err(own) if group.len() == 1 => {
-            if let Some(waiting) = group.into_iter().next() {
-                let _gone = waiting.answer.send(Err(own));
+            Err(own) if part.len() == 1 => {
+                if let Some(waiting) = part.pop() {
+                    let _gone = waiting.answer.send(Err(own));
+                }
             }
-        }
-        Err(shared) => {
-            tracing::debug!(reason = %shared, size = group.len(), "a group failed, trying singly");
-            for waiting in group {
-                let appended = append_group(pool, &[&waiting.submission]).await;
-                let answer = appended.and_then(|appended| {
-                    let gone = || AppendError::Unavailable("no answer".to_owned());
-                    appended.first().copied().ok_or_else(gone)
-                });
-                let _gone = waiting.answer.send(answer);
+            Err(shared) => {
+                tracing::debug!(reason = %shared, size = part.len(), "a group failed, trying its halves");
+                let later = part.split_off(part.len() / 2);
+                parts.extend([later, part]);
             }
         }
     }

@@ -18,24 +18,28 @@ pub async fn notice_due(
     limit: i64,
 ) -> Result<Vec<TokenId>, sqlx::Error> {
     let [first, second, last] = EXPIRY_NOTICES.map(|days| now + TimeDelta::days(days.into()));
-    let [first_days, second_days, last_days] = EXPIRY_NOTICES.map(i32::from);
+    let [first_days, second_days, _] = EXPIRY_NOTICES.map(i32::from);
+    // One range of the index for each notice: 31 stands for none yet, as in the index.
     let ids = sqlx::query_scalar!(
-        "select t.id from api_tokens as t join accounts as a on a.id = t.account_id
-        where t.state <> 'revoked' and a.state <> 'deleted'
-            and t.expires_at > $1 and t.expires_at <= $2
-            and coalesce(t.expiry_notice, $5 + 1) > case
-                when t.expires_at <= $4 then $7::integer
-                when t.expires_at <= $3 then $6::integer
-                else $5::integer
-            end
-        order by t.expires_at, t.id limit $8",
+        r#"select t.id as "id!"
+        from unnest(
+            array[31, $5, $6]::integer[], array[$2, $3, $4]::timestamptz[]
+        ) as due (last_notice, until)
+            cross join lateral (
+                select t.id, t.expires_at
+                from api_tokens as t join accounts as a on a.id = t.account_id
+                where t.state <> 'revoked' and a.state <> 'deleted'
+                    and coalesce(t.expiry_notice, 31) = due.last_notice
+                    and t.expires_at > $1 and t.expires_at <= due.until
+                order by t.expires_at, t.id limit $7
+            ) as t
+        order by t.expires_at, t.id limit $7"#,
         now,
         first,
         second,
         last,
         first_days,
         second_days,
-        last_days,
         limit,
     )
     .fetch_all(db)

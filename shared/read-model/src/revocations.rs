@@ -17,6 +17,9 @@ use crate::tokens::{self, TokenFilter, TokenRow};
 /// The most tokens of one plan.
 pub const MOST_TOKENS: usize = 100_000;
 
+/// The most plans that whoever makes them keeps; the oldest make room.
+const MOST_PLANS: i64 = 20;
+
 const PAGE: usize = 1000;
 
 /// A revocation of the tokens that a filter matches.
@@ -123,6 +126,17 @@ pub async fn plan(
     )
     .execute(&mut *db)
     .await?;
+    sqlx::query!(
+        "delete from revocation_jobs where id in (
+            select id from revocation_jobs
+            where state = 'planned' and account_id is not distinct from $1
+            order by created_at desc, id desc offset $2
+        ) and state = 'planned'",
+        reach.account(),
+        MOST_PLANS,
+    )
+    .execute(&mut *db)
+    .await?;
     let (mut count, mut newest) = (0, Vec::new());
     let mut filter = filter.clone();
     filter.limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
@@ -224,7 +238,6 @@ pub fn begin_cascade(job: &Running, now: DateTime<Utc>, rows: &mut Rows) {
             "request_id": job.request_id,
             "created_at": now,
             "started_at": now,
-            "leased_until": now + chrono::TimeDelta::seconds(15),
         }),
     );
 }
@@ -308,8 +321,9 @@ pub async fn pending(
     Ok(ids.into_iter().map(Into::into).collect())
 }
 
-/// Adds the tokens within reach that were issued by the root of a cascade, directly or through
-/// others, and are not revoked. Tells how many are new.
+/// Adds the tokens within reach that descend from the root of a cascade and are not revoked: those
+/// that were issued with it and those whose current secret it was given, directly or through others.
+/// Tells how many are new.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -322,9 +336,21 @@ pub async fn add_descendants(
     // `union` drops what was seen before, so not even a circle would go round for ever.
     let added = sqlx::query!(
         "with recursive descendants as (
-            select id from api_tokens where issued_by = $2
+            select $2::uuid as id
             union
-            select t.id from api_tokens as t join descendants as d on t.issued_by = d.id
+            select next.id from descendants as d cross join lateral (
+                select id from api_tokens where issued_by = d.id
+                union all
+                select r.stream_id from events as r
+                where r.type = 'TokenRotated' and r.actor like 'token:%'
+                    and r.actor = 'token:' || d.id
+                    and not exists (
+                        select from events as later
+                        where later.stream_id = r.stream_id
+                            and later.stream_version > r.stream_version
+                            and later.type = 'TokenRotated'
+                    )
+            ) as next
         )
         insert into revocation_job_tokens (job_id, token_id)
         select $1, t.id from api_tokens as t join descendants as d on d.id = t.id
@@ -368,7 +394,8 @@ pub async fn note_already_revoked(
     Ok(())
 }
 
-/// Notes that nothing is left to be done.
+/// Notes that nothing is left to be done, unless somebody else has added something meanwhile. Tells
+/// whether nothing is.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -376,34 +403,44 @@ pub async fn finish(
     db: impl PgExecutor<'_>,
     job: Uuid,
     now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update revocation_jobs set state = 'done', finished_at = $2
-        where id = $1 and state = 'running'",
+) -> Result<bool, sqlx::Error> {
+    let finished = sqlx::query_scalar!(
+        r#"with done as (
+            select not exists (
+                select from revocation_job_tokens where job_id = $1 and outcome is null
+            ) as done
+        ), noted as (
+            update revocation_jobs set state = 'done', finished_at = $2
+            where id = $1 and state = 'running' and (select done from done)
+        )
+        select done as "done!" from done"#,
         job,
         now,
     )
-    .execute(db)
+    .fetch_one(db)
     .await?;
-    Ok(())
+    Ok(finished)
 }
 
-/// Removes one plan that was never run, or one job that is done, of before `until`. Tells whether
-/// there was one.
+/// Removes one job that is done since before `done`, or one plan that could last be run before
+/// `planned`. Tells whether there was one.
 ///
 /// # Errors
 /// If the database does not answer.
 pub async fn forget_one(
     db: impl PgExecutor<'_>,
-    until: DateTime<Utc>,
+    done: DateTime<Utc>,
+    planned: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
     let gone = sqlx::query!(
         "delete from revocation_jobs where id = (
             select id from revocation_jobs
-            where state <> 'running' and coalesce(finished_at, expires_at) < $1
-            order by coalesce(finished_at, expires_at) limit 1 for update skip locked
+            where state = 'done' and coalesce(finished_at, expires_at) < $1
+                or state = 'planned' and coalesce(finished_at, expires_at) < $2
+            limit 1 for update skip locked
         )",
-        until,
+        done,
+        planned,
     )
     .execute(db)
     .await?;

@@ -7,14 +7,32 @@ use serde_json::{Value, json};
 use sqlx::PgExecutor;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::secret::{Environment, SecretHash};
-use tollkeeper_domain::token::{Status, Token};
+use tollkeeper_domain::token::{Secret, Status, Token};
 use tollkeeper_event_store::Rows;
 use uuid::Uuid;
 
 use crate::{Reach, unknown};
 
-/// Adds the rows of this token.
+/// Adds all rows of this token.
 pub fn project(token: &Token, rows: &mut Rows) {
+    project_token(token, rows);
+    for secret in &token.secrets {
+        project_secret(token, secret, rows);
+    }
+}
+
+/// Adds the rows that its last change can have touched. A secret that had ended before is not among
+/// them, so what a change costs does not grow with every rotation that ever was.
+pub fn project_change(token: &Token, rows: &mut Rows) {
+    project_token(token, rows);
+    for secret in &token.secrets {
+        if secret.valid_until.is_none_or(|it| it >= token.updated_at) {
+            project_secret(token, secret, rows);
+        }
+    }
+}
+
+fn project_token(token: &Token, rows: &mut Rows) {
     rows.push(
         "api_tokens",
         json!({
@@ -37,22 +55,23 @@ pub fn project(token: &Token, rows: &mut Rows) {
             "expiry_notice": token.expiry_notice,
         }),
     );
-    for secret in &token.secrets {
-        let hash: String = secret
-            .hash
-            .0
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        rows.push(
-            "api_token_secrets",
-            json!({
-                "secret_hash": format!("\\x{hash}"),
-                "token_id": token.id,
-                "valid_until": secret.valid_until,
-            }),
-        );
-    }
+}
+
+fn project_secret(token: &Token, secret: &Secret, rows: &mut Rows) {
+    let hash: String = secret
+        .hash
+        .0
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    rows.push(
+        "api_token_secrets",
+        json!({
+            "secret_hash": format!("\\x{hash}"),
+            "token_id": token.id,
+            "valid_until": secret.valid_until,
+        }),
+    );
 }
 
 /// A token as people see it, with what the usage side knows of it.

@@ -8,14 +8,14 @@ use serde::Deserialize;
 use tollkeeper_domain::account::{Command, Role};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::Reach;
-use tollkeeper_read_model::accounts::{self, Profile};
+use tollkeeper_read_model::accounts::Profile;
 use utoipa::ToSchema;
 
 use super::register::check_role;
 use super::view::{AccountView, check_profile, check_token_limit};
 use crate::app::App;
 use crate::caller::{AccountsWrite, Allowed};
-use crate::commands::Cause;
+use crate::commands::{Cause, ProfileChange};
 use crate::http::body::{Body, nullable};
 use crate::http::path::Id;
 use crate::http::problem::{FieldErrors, Problem};
@@ -79,8 +79,6 @@ pub(crate) async fn handle(
     RequestId(request_id): RequestId,
     Body(body): Body<Change>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = accounts::find(&app.pool, allowed.reach, id.into()).await?;
-    let before = found.ok_or_else(|| Problem::not_found("account"))?;
     let by_operators = [
         body.external_id.is_some(),
         body.role.is_some(),
@@ -91,13 +89,12 @@ pub(crate) async fn handle(
         return Err(Problem::forbidden("BEYOND_AUTHORITY", detail));
     }
     check_role(&allowed.caller, body.role.unwrap_or_default())?;
-    let known = before.profile;
-    let profile = Profile {
-        name: body.name.unwrap_or_else(|| known.name.clone()),
-        email: body.email.unwrap_or_else(|| known.email.clone()),
+    let given = Profile {
+        name: body.name.clone().flatten(),
+        email: body.email.clone().flatten(),
     };
     let mut errors = FieldErrors::default();
-    check_profile(&profile, &mut errors);
+    check_profile(&given, &mut errors);
     check_token_limit(body.token_limit.flatten(), &mut errors);
     errors.check()?;
 
@@ -109,13 +106,17 @@ pub(crate) async fn handle(
         external_id: body.external_id,
         role: body.role,
         token_limit: body.token_limit,
-        profile_changes: profile != known,
+        profile_changes: false,
     };
     let target = (id.into(), allowed.reach);
-    let account = app
+    let profile = ProfileChange {
+        name: body.name,
+        email: body.email,
+    };
+    let row = app
         .commands
-        .change_account(&cause, target, expected, &command, Some(&profile))
+        .change_account(&cause, target, expected, &command, &profile)
         .await?;
-    let view = AccountView::new(account, profile);
+    let view = AccountView::from(row);
     Ok((etag(view.version()), Json(view)))
 }

@@ -7,12 +7,11 @@ use axum::response::IntoResponse;
 use tollkeeper_domain::account::Command;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::Reach;
-use tollkeeper_read_model::accounts::Profile;
 
 use super::view::AccountView;
 use crate::app::App;
 use crate::caller::{AccountsWrite, Allowed};
-use crate::commands::Cause;
+use crate::commands::{Cause, ProfileChange};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
@@ -62,11 +61,11 @@ pub(crate) async fn handle(
         request_id,
     };
     let target = (id.into(), allowed.reach);
-    let erased = Profile::default();
-    let account = app
+    let erased = ProfileChange::erase();
+    let row = app
         .commands
-        .change_account(&cause, target, expected, &Command::Delete, Some(&erased))
+        .change_account(&cause, target, expected, &Command::Delete, &erased)
         .await?;
-    let view = AccountView::new(account, erased);
+    let view = AccountView::from(row);
     Ok((etag(view.version()), Json(view)))
 }

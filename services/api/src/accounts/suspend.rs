@@ -6,13 +6,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use tollkeeper_domain::account::Command;
 use tollkeeper_domain::ids::AccountId;
-use tollkeeper_read_model::{Reach, accounts};
+use tollkeeper_read_model::Reach;
 use uuid::Uuid;
 
 use super::view::AccountView;
 use crate::app::App;
 use crate::caller::{AccountsWrite, Allowed};
-use crate::commands::Cause;
+use crate::commands::{Cause, ProfileChange};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
@@ -95,10 +95,10 @@ async fn carry_out(
         request_id,
     };
     let target = (id.into(), allowed.reach);
-    app.commands
-        .change_account(&cause, target, None, command, None)
+    let row = app
+        .commands
+        .change_account(&cause, target, None, command, &ProfileChange::default())
         .await?;
-    let found = accounts::find(&app.pool, allowed.reach, id.into()).await?;
-    let view = AccountView::from(found.ok_or_else(|| Problem::not_found("account"))?);
+    let view = AccountView::from(row);
     Ok((etag(view.version()), Json(view)).into_response())
 }

@@ -21,6 +21,9 @@ const LONGEST: Duration = Duration::from_secs(15);
 /// How long a job can be asked for after it is over.
 const KEPT: TimeDelta = TimeDelta::days(30);
 
+/// How long whoever runs a plan too late is told so.
+const PLANS_KEPT: TimeDelta = TimeDelta::hours(1);
+
 /// Works until `stop`. Faults are logged and tried again.
 pub async fn run(app: App, stop: CancellationToken) {
     let mut failing = false;
@@ -47,7 +50,9 @@ pub async fn run(app: App, stop: CancellationToken) {
 /// Works on one job until it is done. Tells whether there was nothing to do.
 async fn work(app: &App, stop: &CancellationToken) -> Result<bool, CommandError> {
     let Some(job) = app.commands.abandoned_job().await? else {
-        return Ok(!app.commands.forget_job(app.now() - KEPT).await?);
+        let now = app.now();
+        let forgotten = app.commands.forget_job(now - KEPT, now - PLANS_KEPT);
+        return Ok(!forgotten.await?);
     };
     while !stop.is_cancelled() {
         match tokio::time::timeout(LONGEST, app.commands.work(&job)).await {

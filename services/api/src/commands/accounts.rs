@@ -6,10 +6,36 @@ use tollkeeper_domain::account::{
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_event_store::{Submission, load};
-use tollkeeper_read_model::accounts::{self, Profile};
+use tollkeeper_read_model::accounts::{self, AccountRow, Profile};
 use tollkeeper_read_model::{Reach, replay};
 
 use super::{ATTEMPTS, Cause, CommandError, Commands};
+
+/// What to change of an account's profile: nothing of what is `None`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ProfileChange {
+    /// Its new name, or none.
+    pub(crate) name: Option<Option<String>>,
+    /// Its new e-mail address, or none.
+    pub(crate) email: Option<Option<String>>,
+}
+
+impl ProfileChange {
+    /// Everything is forgotten.
+    pub(crate) fn erase() -> Self {
+        Self {
+            name: Some(None),
+            email: Some(None),
+        }
+    }
+
+    fn apply(&self, known: &Profile) -> Profile {
+        Profile {
+            name: self.name.clone().unwrap_or_else(|| known.name.clone()),
+            email: self.email.clone().unwrap_or_else(|| known.email.clone()),
+        }
+    }
+}
 
 impl Commands {
     /// Lets an account come into being.
@@ -54,15 +80,16 @@ impl Commands {
     }
 
     /// Carries out the command on the account, if it is within reach and at the `expected`
-    /// version. A `profile` is kept in the transaction of what follows.
+    /// version. What changes of the `profile` is kept in the transaction of what follows; that it
+    /// changes is something that happened, too.
     pub(crate) async fn change_account(
         &self,
         cause: &Cause,
         (id, reach): (AccountId, Reach),
         expected: Option<u64>,
         command: &Command,
-        profile: Option<&Profile>,
-    ) -> Result<Account, CommandError> {
+        profile: &ProfileChange,
+    ) -> Result<AccountRow, CommandError> {
         let _turn = self.turns.take(Stream::Account(id)).await?;
         let mut attempt = 0;
         loop {
@@ -73,16 +100,29 @@ impl Commands {
             if expected.is_some_and(|version| version != account.version) {
                 return Err(CommandError::VersionMismatch(account.version));
             }
+            // Read after the history: if somebody else changes it from now on, the log has moved on.
+            let found = accounts::find(&self.pool, reach, id).await?;
+            let known = found.ok_or(CommandError::NotFound("account"))?.profile;
+            let wanted = profile.apply(&known);
+            let mut command = command.clone();
+            if let Command::Change {
+                profile_changes, ..
+            } = &mut command
+            {
+                *profile_changes = wanted != known;
+            }
             let (account, mut submission) =
-                self.decide_account(cause, id, Some(account), command)?;
+                self.decide_account(cause, id, Some(account), &command)?;
+            let row = AccountRow {
+                account,
+                profile: wanted,
+            };
             if submission.events.is_empty() {
-                return Ok(account);
+                return Ok(row);
             }
-            if let Some(profile) = profile {
-                accounts::keep_profile(id, profile, &mut submission.rows);
-            }
+            accounts::keep_profile(id, &row.profile, &mut submission.rows);
             match self.commit(submission).await {
-                Ok(()) => return Ok(account),
+                Ok(()) => return Ok(row),
                 Err(CommandError::Conflict) if attempt < ATTEMPTS => {}
                 Err(CommandError::Conflict) => return Err(CommandError::Busy),
                 Err(error) => return Err(error),

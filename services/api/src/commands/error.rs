@@ -2,6 +2,7 @@
 
 use tollkeeper_authn::FeedEvent;
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_domain::{BrokenHistory, account, authority::Beyond, token};
 use tollkeeper_event_store::{AppendError, ReadError};
 use tollkeeper_read_model::replay::ReplayError;
@@ -32,9 +33,9 @@ pub(crate) enum CommandError {
     /// The account has as many live tokens as it may.
     #[error("the account has as many live tokens as it may")]
     TooManyTokens(AccountId),
-    /// The token that was used to issue another is revoked by now.
-    #[error("the token that you used is revoked")]
-    IssuerRevoked,
+    /// The caller's token, or its account, has ended while the command waited.
+    #[error("the token that you used does not work any more")]
+    CallerEnded(Verdict),
     /// Another account has this external id.
     #[error("another account has this external id, or had it when it was deleted")]
     ExternalIdTaken,
@@ -70,7 +71,7 @@ impl From<AppendError> for CommandError {
             },
             AppendError::Unavailable(why) => Self::Unavailable(why),
             AppendError::Conflict => Self::Conflict,
-            AppendError::IssuerRevoked => Self::IssuerRevoked,
+            AppendError::ActorEnded(why) => Self::CallerEnded(why),
             AppendError::ReservationLost | AppendError::Canonical(_) | AppendError::TooLarge => {
                 Self::Internal(error.to_string())
             }
@@ -139,7 +140,7 @@ impl From<CommandError> for Problem {
                 Self::conflict("ACCOUNT_NOT_ACTIVE", "the account is suspended or deleted")
             }
             CommandError::TooManyTokens(_) => Self::conflict("TOO_MANY_TOKENS", text),
-            CommandError::IssuerRevoked => Self::bad_credential("REVOKED", text),
+            CommandError::CallerEnded(why) => Self::bad_credential(why.code(), text),
             CommandError::ExternalIdTaken => Self::conflict("EXTERNAL_ID_TAKEN", text),
             // Who registers an identity takes the account that is there.
             CommandError::IdentityTaken => Self::internal(text),

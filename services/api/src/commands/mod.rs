@@ -13,6 +13,7 @@ mod revocations;
 mod tokens;
 mod turns;
 
+pub(crate) use accounts::ProfileChange;
 pub use announce::Audience;
 pub(crate) use error::CommandError;
 use sqlx::PgPool;

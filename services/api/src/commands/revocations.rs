@@ -91,8 +91,8 @@ impl Commands {
                 return Ok(true);
             }
         }
-        revocations::finish(&self.pool, job.id, self.clock.now()).await?;
-        Ok(false)
+        let done = revocations::finish(&self.pool, job.id, self.clock.now()).await?;
+        Ok(!done)
     }
 
     /// Leases a job that nobody works on, if there is one.
@@ -100,9 +100,14 @@ impl Commands {
         Ok(revocations::lease(&self.pool).await?)
     }
 
-    /// Forgets one job that is over since before `until`. Tells whether there was one.
-    pub(crate) async fn forget_job(&self, until: DateTime<Utc>) -> Result<bool, CommandError> {
-        Ok(revocations::forget_one(&self.pool, until).await?)
+    /// Forgets one job that is done since before `done`, or one plan that could last be run before
+    /// `planned`. Tells whether there was one.
+    pub(crate) async fn forget_job(
+        &self,
+        done: DateTime<Utc>,
+        planned: DateTime<Utc>,
+    ) -> Result<bool, CommandError> {
+        Ok(revocations::forget_one(&self.pool, done, planned).await?)
     }
 
     /// Begins a plan, if it can be begun.

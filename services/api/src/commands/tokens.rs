@@ -121,7 +121,7 @@ impl Commands {
             new_tokens: new_tokens.into_iter().collect(),
             ..Submission::default()
         };
-        tokens::project(&token, &mut submission.rows);
+        tokens::project_change(&token, &mut submission.rows);
         Ok((token, submission))
     }
 }

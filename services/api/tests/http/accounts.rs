@@ -263,3 +263,26 @@ async fn tokens_manage_accounts_as_far_as_their_own_goes() {
         "BEYOND_AUTHORITY",
     );
 }
+
+#[tokio::test]
+async fn changes_of_two_fields_at_once_both_hold() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let path = format!("/v1/accounts/{}", operator.account("crm-1").await);
+    for round in 0..20 {
+        let name = json!({ "name": format!("Ada {round}") });
+        let email = json!({ "email": format!("ada{round}@example.com") });
+        let (one, other) = tokio::join!(operator.patch(&path, name), operator.patch(&path, email));
+        one.expect(200);
+        other.expect(200);
+        let now = operator.get(&path).await.expect(200);
+        assert_eq!(
+            (text(&now, "name"), text(&now, "email")),
+            (
+                &*format!("Ada {round}"),
+                &*format!("ada{round}@example.com")
+            )
+        );
+    }
+}

@@ -172,7 +172,7 @@ async fn what_cannot_be_revoked_in_bulk_is_refused() {
     let body = json!({ "dry_run": false, "plan_id": planned["id"], "filter": scope,
         "reason": "leaked" });
     bad_fields(&operator.post(PATH, body).await, &["/reason"]);
-    sqlx::query("update revocation_jobs set expires_at = 'epoch'")
+    sqlx::query("update revocation_jobs set expires_at = now() - interval '1 second'")
         .execute(&stack.database.pool)
         .await
         .unwrap();
@@ -280,4 +280,26 @@ async fn a_run_goes_on_whatever_process_dies_and_does_the_work_once() {
     assert_eq!(revoked().await, 900, "each of them once");
     let done = run(&one, &planned, &filter).await.expect(200);
     assert_eq!(counts(&done), [0, 900, 0]);
+}
+
+#[tokio::test]
+async fn the_oldest_plans_make_room() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let own = manager(&operator, &account, &[]).await;
+    let own = api.bearer(text(&own, "token"));
+    let filter = json!({ "scope": "a" });
+    let of_operator = plan(&operator, &filter).await;
+    let mut plans = Vec::new();
+    for _ in 0..21 {
+        plans.push(plan(&own, &filter).await);
+    }
+    let path = |plan: &Value| format!("{PATH}/{}", text(plan, "id"));
+    problem(&own.get(&path(&plans[0])).await, 404, "NOT_FOUND");
+    for kept in &plans[1..] {
+        own.get(&path(kept)).await.expect(200);
+    }
+    operator.get(&path(&of_operator)).await.expect(200);
 }

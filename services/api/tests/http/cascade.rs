@@ -235,3 +235,37 @@ async fn a_cascade_goes_on_where_its_process_died() {
     let again = there.operator().delete(&cascading(&root)).await;
     assert_eq!(again.expect(200)["cascade"]["pending"], 0);
 }
+
+#[tokio::test]
+async fn secrets_that_a_token_was_given_by_rotation_go_with_it() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let leaked = manager(&operator, &account, &[]).await;
+    let thief = api.bearer(text(&leaked, "token"));
+    let rotate = async |person: &Person, token: &Value| {
+        let path = format!("{}/rotate", path_of(token));
+        person.post(&path, json!({})).await.expect(200)
+    };
+    let fields = json!({
+        "scopes": ["tollkeeper:tokens.write", "tollkeeper:tokens.read"],
+        "expires_in_minutes": 120,
+    });
+    let taken = operator.issue(&account, fields).await;
+    let taken = rotate(&thief, &taken).await;
+    // With what it was given it goes on.
+    let soon = json!({ "expires_in_minutes": 60 });
+    let further = operator.issue(&account, soon.clone()).await;
+    let further = rotate(&api.bearer(text(&taken, "token")), &further).await;
+    // This one has a newer secret, which the thief has never seen.
+    let healed = operator.issue(&account, soon).await;
+    rotate(&thief, &healed).await;
+    let healed = rotate(&operator, &healed).await;
+
+    operator.delete(&cascading(&leaked)).await.expect(200);
+    for token in [&leaked, &taken, &further] {
+        assert_eq!(code(&operator, token).await, "REVOKED");
+    }
+    assert_eq!(code(&operator, &healed).await, "VALID");
+}

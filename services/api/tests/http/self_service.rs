@@ -238,7 +238,9 @@ async fn a_service_is_told_what_is_wrong_in_its_own_names() {
     bad_fields(&refused(past).await, &["/expiresAt"]);
     let both = json!({ "userId": "u", "expiresAt": "2101-01-01T00:00:00Z", "expiresInMinutes": 1 });
     bad_fields(&refused(both).await, &["/expiresInMinutes"]);
-    bad_fields(&refused(json!({ "userId": "" })).await, &["/userId"]);
+    for user in ["", "a\0", &"u".repeat(256)] {
+        bad_fields(&refused(json!({ "userId": user })).await, &["/userId"]);
+    }
     bad_fields(
         &refused(json!({ "userId": "u", "user_id": "u" })).await,
         &["/user_id"],

@@ -241,7 +241,7 @@ impl History {
                     Some(token::evolve(it, id, event, now).unwrap())
                 });
                 let account_id = after.as_ref().unwrap().account_id;
-                tokens::project(after.as_ref().unwrap(), &mut submission.rows);
+                tokens::project_change(after.as_ref().unwrap(), &mut submission.rows);
                 self.world.tokens.insert(id, after.unwrap());
                 let events: Vec<_> = events.into_iter().map(Event::Token).collect();
                 (Stream::Token(id), account_id, version, events)

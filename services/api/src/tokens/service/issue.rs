@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tollkeeper_domain::account::{AccountRegistered, Lifecycle, Role};
+use tollkeeper_domain::account::{AccountRegistered, Lifecycle, Role, check_external_id};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
@@ -135,6 +135,7 @@ fn wanted(
     now: DateTime<Utc>,
 ) -> Result<Wanted, Problem> {
     let mut errors = FieldErrors::default();
+    errors.take("/external_id", check_external_id(&body.user_id));
     let name = body.name.as_deref().unwrap_or(UNNAMED);
     let name = errors.take("/name", TokenName::new(name));
     let metadata = errors.take("/metadata", Metadata::new(body.metadata));
