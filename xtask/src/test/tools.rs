@@ -17,6 +17,14 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<(), Error> {
     if !is_installed("nginx") {
         install::packages(&["nginx"], &say)?;
     }
+    for (program, package) in [
+        ("chromium", "chromium"),
+        ("chromedriver", "chromium-driver"),
+    ] {
+        if !is_installed(program) {
+            install::packages(&[package], &say)?;
+        }
+    }
     Ok(())
 }
 

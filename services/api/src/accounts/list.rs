@@ -20,8 +20,10 @@ use crate::http::query::Parameters;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Query {
     /// Only the one with this external id.
+    #[param(pattern = r"^[^\x00]*$")]
     external_id: Option<String>,
     /// The `next_cursor` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]{21}[AQgw]$")]
     cursor: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 200, default = 50)]

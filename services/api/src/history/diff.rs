@@ -112,7 +112,8 @@ pub(crate) async fn handle(
 }
 
 fn point(app: &App, name: &str, text: &str) -> Result<Point, Problem> {
-    if let Ok(version) = text.parse() {
+    let version = text.parse::<i64>().ok();
+    if let Some(version) = version.and_then(|it| u64::try_from(it).ok()) {
         return Ok(Point::Version(version));
     }
     let time = text.parse::<DateTime<Utc>>();

@@ -26,6 +26,7 @@ use crate::public_event::{PublicEvent, public};
 #[into_params(parameter_in = Query)]
 pub(crate) struct Query {
     /// The `next_cursor` of the page before.
+    #[param(pattern = "^[0-9]{1,18}$")]
     cursor: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 200, default = 50)]

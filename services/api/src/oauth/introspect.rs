@@ -15,6 +15,7 @@ use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::verdict::Verdict;
 use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::NO_STORE;
 use super::client::{CHALLENGE, caller};
@@ -25,7 +26,8 @@ use crate::http::problem::Problem;
 use crate::verification::counted::{Asked, count};
 
 /// What is told of a token that works; of another nothing but that it does not.
-#[derive(Debug, Default, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
 #[schema(example = json!({
     "active": true,
     "scope": "orders:read orders:write",
@@ -37,17 +39,33 @@ use crate::verification::counted::{Asked, count};
     "environment": "live",
     "version": 1,
 }))]
-pub(crate) struct Introspection {
-    /// Whether it works now.
-    active: bool,
-    #[serde(flatten)]
-    known: Option<Known>,
+pub(crate) enum Introspection {
+    /// It works now.
+    Active {
+        #[schema(schema_with = always::<true>)]
+        active: bool,
+        #[serde(flatten)]
+        known: Known,
+    },
+    /// It does not.
+    Inactive {
+        #[schema(schema_with = always::<false>)]
+        active: bool,
+    },
+}
+
+/// What a member is in one case.
+fn always<const VALUE: bool>() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .enum_values(Some([VALUE]))
+        .build()
 }
 
 /// The members of RFC 7662, section 2.2, and three of our own.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = IntrospectedToken)]
-struct Known {
+pub(crate) struct Known {
     /// The scopes, with spaces between them.
     scope: String,
     token_type: &'static str,
@@ -115,7 +133,7 @@ pub(crate) async fn handle(
     let verification = app.engine.verify(token, &Requirement::default()).await;
     let identity = verification.identity();
     if identity.is_some_and(|it| !caller.reach().includes(it.account_id())) {
-        return Ok((NO_STORE, Json(Introspection::default())).into_response());
+        return Ok((NO_STORE, Json(Introspection::INACTIVE)).into_response());
     }
     count(&app, &verification, began, &Asked::default()).map_err(Problem::in_oauth_form)?;
     if verification.verdict == Verdict::Unavailable {
@@ -125,6 +143,8 @@ pub(crate) async fn handle(
 }
 
 impl Introspection {
+    const INACTIVE: Self = Self::Inactive { active: false };
+
     fn of(verification: &Verification) -> Self {
         let identity = verification.identity();
         let known = identity
@@ -147,9 +167,9 @@ impl Introspection {
                     version: identity.version(),
                 }
             });
-        Self {
-            active: known.is_some(),
+        known.map_or(Self::INACTIVE, |known| Self::Active {
+            active: true,
             known,
-        }
+        })
     }
 }

@@ -23,10 +23,13 @@ pub(super) struct Filter {
     /// Those for this environment.
     pub(super) environment: Option<Environment>,
     /// Those that hold exactly this scope.
+    #[schema(pattern = r"^[^\x00]*$")]
     pub(super) scope: Option<String>,
     /// Those whose `token_prefix` begins so.
+    #[schema(pattern = r"^[^\x00]*$")]
     pub(super) prefix: Option<String>,
     /// Those whose name holds this, whatever the case.
+    #[schema(pattern = r"^[^\x00]*$")]
     pub(super) search: Option<String>,
 }
 

@@ -33,14 +33,18 @@ pub(crate) struct Query {
     /// Only those for this environment.
     environment: Option<Environment>,
     /// Only those that hold exactly this scope.
+    #[param(pattern = r"^[^\x00]*$")]
     scope: Option<String>,
     /// Only those whose `token_prefix` begins so.
+    #[param(pattern = r"^[^\x00]*$")]
     prefix: Option<String>,
     /// Only those whose name holds this, whatever the case.
+    #[param(pattern = r"^[^\x00]*$")]
     search: Option<String>,
     /// Those that there were at this moment, as they were then.
     as_of: Option<DateTime<Utc>>,
     /// The `next_cursor` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]{21}[AQgw]$")]
     cursor: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 200, default = 50)]

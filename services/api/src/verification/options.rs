@@ -26,8 +26,8 @@ pub(super) enum Source {
 #[derive(Debug, Default, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Options<'q> {
-    /// Where path and method of the original request come from.
-    #[param(inline, rename = "from", required = false, default = "path")]
+    /// Where path and method of the original request come from: `path` if nothing is said.
+    #[param(inline, rename = "from", required = false)]
     pub(super) source: Source,
     /// The scopes that the token must hold.
     #[param(rename = "scope", required = false, value_type = Vec<Scope>)]

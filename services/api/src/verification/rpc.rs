@@ -3,6 +3,7 @@
 use crate::openapi::errors::WithBody;
 use std::net::IpAddr;
 use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type};
 
 use axum::Json;
 use axum::extract::State;
@@ -41,7 +42,7 @@ pub(crate) struct Question {
     #[schema(value_type = Vec<Scope>)]
     scopes: Vec<String>,
     /// Where the request came from.
-    #[schema(value_type = Option<String>, examples("203.0.113.9", "2001:db8::1"))]
+    #[schema(schema_with = address)]
     ip: Option<IpAddr>,
     /// The environment that it must be for.
     environment: Option<Environment>,
@@ -160,6 +161,22 @@ pub(crate) async fn handle(
     };
     count(&app, &verification, began, &asked)?;
     Ok(Json(Answer::of(&verification)))
+}
+
+/// An address of either version, or none.
+fn address() -> Schema {
+    let version = |name: &str, example: &str| {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::Custom(name.to_owned())))
+            .examples([example])
+    };
+    let either = OneOfBuilder::new()
+        .item(version("ipv4", "203.0.113.9"))
+        .item(version("ipv6", "2001:db8::1"))
+        .item(ObjectBuilder::new().schema_type(Type::Null))
+        .description(Some("Where the request came from."));
+    Schema::OneOf(either.build())
 }
 
 fn wants_fresh(headers: &HeaderMap) -> bool {

@@ -16,6 +16,7 @@ use crate::http::body::Body;
 use crate::http::path::Id;
 use crate::http::problem::{FieldErrors, Problem};
 use crate::http::version::{IfMatch, etag};
+use crate::public_event::EventType;
 
 /// What to change of a webhook.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -26,6 +27,7 @@ pub(crate) struct ChangeWebhook {
     #[schema(max_length = 2048, pattern = "^https?://")]
     url: Option<String>,
     /// All types of events from now on; none for all.
+    #[schema(value_type = Option<Vec<EventType>>)]
     types: Option<Vec<String>>,
     /// The new description.
     #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]

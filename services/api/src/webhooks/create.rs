@@ -23,6 +23,7 @@ use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
 use crate::http::version::etag;
+use crate::public_event::EventType;
 use crate::tokens::issue::NO_STORE;
 
 /// The most webhooks of one account.
@@ -44,6 +45,7 @@ pub(crate) struct CreateWebhook {
     url: String,
     /// Which types of events; all if none is named.
     #[serde(default)]
+    #[schema(value_type = Vec<EventType>)]
     types: Vec<String>,
     /// For people.
     #[serde(default)]

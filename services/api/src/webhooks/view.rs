@@ -8,6 +8,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::store::endpoints::{Reason, State, Webhook};
+use crate::public_event::EventType;
 
 /// A webhook.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,6 +36,7 @@ pub(super) struct WebhookView {
     #[schema(pattern = "^https?://")]
     url: String,
     /// None for all types.
+    #[schema(value_type = Vec<EventType>)]
     types: Vec<String>,
     description: String,
     state: State,

@@ -8,7 +8,7 @@ use tollkeeper_testkit::Stack;
 use crate::support::{bad_fields, challenged, now, path_of, problem, text, unsigned_problem};
 
 const ISSUER: &str = "https://id.example.com";
-const SECRET: &str = "a shared secret of more than 32 bytes";
+pub(crate) const SECRET: &str = "a shared secret of more than 32 bytes";
 
 pub(crate) const SETTINGS: [(&str, &str); 3] = [
     ("TOLLKEEPER_JWT_ISSUER", ISSUER),
@@ -17,7 +17,7 @@ pub(crate) const SETTINGS: [(&str, &str); 3] = [
 ];
 
 /// A JWT with these claims changed or, where null, left out.
-fn signed(algorithm: Algorithm, secret: &str, patch: &Value) -> String {
+pub(crate) fn signed(algorithm: Algorithm, secret: &str, patch: &Value) -> String {
     let end = (now() + TimeDelta::minutes(5)).timestamp();
     let mut claims = json!({ "iss": ISSUER, "aud": "tollkeeper", "sub": "user-1", "exp": end });
     for (name, value) in patch.as_object().unwrap() {

@@ -17,13 +17,13 @@ use crate::every_operation::faults::damage;
 use crate::support::{bad_fields, path_of, problem, text, unissued, unsigned_problem, verified_as};
 
 /// A partner with its key, which it publishes in a file.
-struct Partner {
+pub(crate) struct Partner {
     key: SigningKey,
     folder: TempDir,
 }
 
 impl Partner {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let partner = Self {
             key: SigningKey::from_slice(&[9; 32]).unwrap(),
             folder: tempfile::tempdir().unwrap(),
@@ -32,7 +32,7 @@ impl Partner {
         partner
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let path = self.folder.path().join("keys.json");
         path.to_str().unwrap().to_owned()
     }

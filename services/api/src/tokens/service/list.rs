@@ -25,10 +25,12 @@ use crate::tokens::TokenView;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Query {
     /// Only those of this user.
+    #[param(pattern = r"^[^\x00]*$")]
     user_id: Option<String>,
     /// Only those in this state.
     state: Option<Status>,
     /// The `nextCursor` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]{21}[AQgw]$")]
     cursor: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 200, default = 50)]

@@ -7,7 +7,7 @@ mod operations;
 mod receiver;
 
 /// A key to seal with, and receivers on this machine allowed.
-const SETTINGS: [(&str, &str); 2] = [
+pub(crate) const SETTINGS: [(&str, &str); 2] = [
     SEAL_KEY,
     ("TOLLKEEPER_WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8"),
 ];
