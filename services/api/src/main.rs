@@ -162,8 +162,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         lifecycle.spawn_support("keys of JWTs", |stop| keys.run(stop));
     }
     lifecycle.spawn_support("verification", |stop| engine.clone().run(stop));
-    let watched = engine.clone();
-    lifecycle.spawn_support("log watch", |stop| history::watch(watched, news, stop));
+    let watched = (engine.clone(), pool.clone());
+    lifecycle.spawn_support("log watch", |stop| {
+        history::watch(watched.0, watched.1, news, stop)
+    });
     let watched = engine.clone();
     lifecycle.spawn_support("proof watch", |stop| {
         readiness::watch_proof(watched, proof, stop)

@@ -2,6 +2,7 @@
 //! types, in the one order of all.
 
 use chrono::{DateTime, Utc};
+use futures::StreamExt;
 use sqlx::PgPool;
 use tollkeeper_domain::event::Stream;
 use tollkeeper_domain::ids::AccountId;
@@ -107,16 +108,14 @@ pub async fn history(
     rows.into_iter().map(EventRow::read).collect()
 }
 
-/// All events of these token streams that were recorded by `until`, each stream's in its order.
-///
-/// # Errors
-/// [`ReadError`] if the database does not answer or an event cannot be read.
-pub async fn load_tokens_until(
-    pool: &PgPool,
-    ids: &[Uuid],
+/// All events of these token streams that were recorded by `until`, as they come from the database:
+/// each stream's in its order. Histories have no bounds, so they are not to be collected.
+pub fn tokens_until<'a>(
+    pool: &'a PgPool,
+    ids: &'a [Uuid],
     until: DateTime<Utc>,
-) -> Result<Vec<StoredEvent>, ReadError> {
-    let rows = sqlx::query_as!(
+) -> impl futures::Stream<Item = Result<StoredEvent, ReadError>> + Send + 'a {
+    sqlx::query_as!(
         EventRow,
         "select position, event_id, stream_type, stream_id, stream_version, type, schema_version,
             payload, actor, request_id, occurred_at, recorded_at, hash, account_id
@@ -126,7 +125,6 @@ pub async fn load_tokens_until(
         ids,
         until,
     )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter().map(EventRow::read).collect()
+    .fetch(pool)
+    .map(|row| row?.read())
 }

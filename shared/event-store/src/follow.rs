@@ -1,5 +1,6 @@
 //! Reads the one order of all events, a page at a time.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use tollkeeper_domain::ids::AccountId;
 
@@ -45,6 +46,20 @@ pub async fn head(db: impl PgExecutor<'_>) -> Result<Head, ReadError> {
         what: "hash of the head",
     })?;
     Ok(Head { position, hash })
+}
+
+/// The time by the clock that events are recorded by: the database's, which never goes back behind
+/// the last event.
+///
+/// # Errors
+/// [`ReadError`] if the database does not answer.
+pub async fn now(db: impl PgExecutor<'_>) -> Result<DateTime<Utc>, ReadError> {
+    let now = sqlx::query_scalar!(
+        r#"select greatest(recorded_at, clock_timestamp()) as "now!" from event_log_head"#
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(now)
 }
 
 /// At most `limit` events after `position`, in order. Fewer than `limit` means that this is the

@@ -52,8 +52,7 @@ impl Audience {
             event.position = position;
             self.engine.committed(event);
         }
-        let count = i64::try_from(events.len()).unwrap_or(0);
-        self.news.reached(first + count - 1);
+        self.news.committed();
         let Some(broker) = &self.broker else { return };
         if broker.connection_state() != State::Connected {
             return;

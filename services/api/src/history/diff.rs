@@ -88,10 +88,10 @@ pub(crate) async fn handle(
     Id(id): Id,
     Parameters(query): Parameters<Query>,
 ) -> Result<impl IntoResponse, Problem> {
-    let from = point(&app, "from", &query.from)?;
+    let from = point(&app, "from", &query.from).await?;
     let to = match &query.to {
-        Some(text) => point(&app, "to", text)?,
-        None => Point::Time(app.now()),
+        Some(text) => point(&app, "to", text).await?,
+        None => Point::Version(u64::MAX),
     };
     let read = load(&app.pool, Stream::Token(TokenId(id))).await;
     let events = read.map_err(CommandError::from)?;
@@ -111,7 +111,7 @@ pub(crate) async fn handle(
     }))
 }
 
-fn point(app: &App, name: &str, text: &str) -> Result<Point, Problem> {
+async fn point(app: &App, name: &str, text: &str) -> Result<Point, Problem> {
     let version = text.parse::<i64>().ok();
     if let Some(version) = version.and_then(|it| u64::try_from(it).ok()) {
         return Ok(Point::Version(version));
@@ -121,7 +121,8 @@ fn point(app: &App, name: &str, text: &str) -> Result<Point, Problem> {
         let detail = format!("`{name}` is a version or a time in RFC 3339");
         Problem::bad_request("INVALID_QUERY", detail)
     };
-    past::moment(app, time.map_err(bad)?).map(Point::Time)
+    let time = past::moment(app, name, time.map_err(bad)?).await?;
+    Ok(Point::Time(time))
 }
 
 /// The events up to the point.

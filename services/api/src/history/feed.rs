@@ -1,13 +1,15 @@
 //! `GET /v1/events`
 
+use std::pin::pin;
 use std::time::Duration;
 
-use crate::openapi::errors::Guarded;
+use crate::openapi::errors::{Guarded, TooManyWaiting};
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::time::sleep;
 use tollkeeper_domain::event::TYPES;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_event_store::{FeedFilter, FeedPage, feed};
@@ -15,6 +17,8 @@ use tollkeeper_read_model::Reach;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::news::PACE;
+use super::places::{Full, Holder, SHARE};
 use crate::app::App;
 use crate::caller::{Allowed, EventsRead};
 use crate::commands::CommandError;
@@ -65,7 +69,8 @@ pub(crate) struct Feed {
 }
 
 /// The events of all, or of the caller's account, in the one order of the log: 200, 400 for a
-/// position that the log has not reached, 503 while too many wait.
+/// position that the log has not reached, 429 while too many of the holder's wait, 503 while too many
+/// wait in all.
 #[utoipa::path(
     get,
     path = "/v1/events",
@@ -79,6 +84,7 @@ pub(crate) struct Feed {
     responses(
         (status = 200, description = "Some events", body = Feed),
         Guarded<EventsRead>,
+        TooManyWaiting,
     ),
 )]
 pub(crate) async fn handle(
@@ -97,7 +103,8 @@ pub(crate) async fn handle(
     };
     let mut page = next(&app, &filter).await?;
     if page.events.is_empty() && page.examined >= page.head && !patience.is_zero() {
-        page = wait(&app, filter, page, patience).await?;
+        let holder = Holder::of(&allowed.caller);
+        page = wait(&app, holder, filter, page, patience).await?;
     }
     let items: Result<Vec<Value>, _> = page.events.iter().map(public).collect();
     Ok(Json(Feed {
@@ -149,7 +156,6 @@ fn read(
 
 async fn next(app: &App, filter: &FeedFilter) -> Result<FeedPage, Problem> {
     let page = feed(&app.pool, filter).await.map_err(CommandError::from)?;
-    app.news.reached(page.head);
     if filter.after > page.head {
         let detail = format!(
             "`after` lies beyond the end of the log, which is {}",
@@ -160,25 +166,43 @@ async fn next(app: &App, filter: &FeedFilter) -> Result<FeedPage, Problem> {
     Ok(page)
 }
 
-/// Waits for an event that was asked for. What others do is looked through as it comes.
+/// Waits for an event that was asked for, for `patience` at most. The database is looked at again
+/// when there is news, or the last look did not come to the end, and never faster than the pace.
 async fn wait(
     app: &App,
+    holder: Holder,
     mut filter: FeedFilter,
     mut page: FeedPage,
     patience: Duration,
 ) -> Result<FeedPage, Problem> {
-    let Some(_place) = app.news.place() else {
-        return Err(Problem::known_unavailable());
-    };
-    let end = app.clock.boot_time() + patience;
-    loop {
-        let left = end.saturating_sub(app.clock.boot_time());
-        app.news.beyond(page.head, left).await;
+    let mut listener = app.news.listen(holder).map_err(|full| match full {
+        Full::Share => Problem::too_many_waiting(SHARE),
+        Full::All => Problem::known_unavailable(),
+    })?;
+    let mut patience = pin!(sleep(patience));
+    while page.events.is_empty() {
         filter.after = page.examined;
-        page = next(app, &filter).await?;
-        let over = app.clock.boot_time() >= end || app.news.is_over();
-        if !page.events.is_empty() || over {
-            return Ok(page);
+        let pause = sleep(PACE);
+        let worth_a_look = async {
+            if page.examined >= page.head {
+                listener.news(&mut filter).await;
+            }
+        };
+        let over = tokio::select! {
+            biased;
+            () = &mut patience => true,
+            () = app.news.over() => true,
+            () = worth_a_look => false,
+        };
+        if over {
+            // Nothing that was asked for stands in what was passed over.
+            page.examined = filter.after;
+            page.head = page.head.max(filter.after);
+            break;
         }
+        pause.await;
+        let _turn = app.news.turn().await;
+        page = next(app, &filter).await?;
     }
+    Ok(page)
 }

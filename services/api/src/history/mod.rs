@@ -6,5 +6,6 @@ pub(crate) mod feed;
 mod news;
 pub(crate) mod of_token;
 pub(crate) mod past;
+mod places;
 
 pub use news::{News, watch};

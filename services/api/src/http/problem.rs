@@ -247,6 +247,19 @@ impl Problem {
         }])
     }
 
+    /// 429: as many calls of the caller's wait as may.
+    pub(crate) fn too_many_waiting(most: usize) -> Self {
+        let detail =
+            format!("{most} calls wait for you already; leave out `wait_seconds`, or try again");
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TOO_MANY_WAITING",
+            "Too many requests",
+            detail,
+        )
+        .with_retry()
+    }
+
     /// 503: it cannot be done now, and whether it was done may not be known.
     pub(crate) fn unavailable(inside: impl Display) -> Self {
         let detail = "this cannot be done now; try again";

@@ -237,6 +237,11 @@ errors! {
         INVALID_FIELDS: "/name: a name has 1 to 100 characters",
     }
 
+    /// As many calls as may wait already with this operator key, or for this account.
+    TooManyWaiting = 429 "Too many requests" {
+        TOO_MANY_WAITING: "50 calls wait for you already; leave out `wait_seconds`, or try again",
+    } ["Retry-After": "Seconds to wait before you try again."]
+
     /// Something went wrong on our side. The request id helps to find out what.
     Internal = 500 "Internal error" {
         INTERNAL: "something went wrong on our side; the request id helps to find out what",

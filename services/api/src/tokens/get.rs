@@ -57,7 +57,7 @@ pub(crate) async fn handle(
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Problem> {
     if let Some(as_of) = query.as_of {
-        let as_of = past::moment(&app, as_of)?;
+        let as_of = past::moment(&app, "as_of", as_of).await?;
         let found = past::token(&app, allowed.reach, id.into(), as_of).await?;
         let token = found.ok_or_else(|| Problem::not_found("token"))?;
         // Without an entity tag: what was cannot be changed.

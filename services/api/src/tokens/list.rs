@@ -92,7 +92,7 @@ pub(crate) async fn handle(
         None => allowed.reach,
     };
     if let Some(as_of) = query.as_of {
-        let as_of = past::moment(&app, as_of)?;
+        let as_of = past::moment(&app, "as_of", as_of).await?;
         let page = past::list(&app, reach, &TokenFilter { limit, ..filter }, as_of).await?;
         let tokens = page.tokens.into_iter();
         let views = tokens.map(|token| TokenView::past(token, as_of)).collect();

@@ -233,58 +233,6 @@ async fn everybody_sees_the_history_of_their_own_account_alone() {
 }
 
 #[tokio::test]
-async fn whoever_waits_is_told_at_once_and_only_of_what_they_asked_for() {
-    let mut stack = Stack::bare().await;
-    let api = stack.api(&[]).await;
-    let elsewhere = stack.api(&[]).await;
-    let operator = api.operator();
-    let account = operator.account("crm-1").await;
-    let token = operator.issue(&account, json!({})).await;
-    let suspend = format!("{}/suspend", path_of(&token));
-
-    // One waits where it is committed and one at another node; neither for what comes first.
-    let query = "/v1/events?after=2&type=TokenSuspended&wait_seconds=30";
-    let waiting = [api.operator(), elsewhere.operator()]
-        .map(|person| tokio::spawn(async move { person.get(query).await }));
-    operator.issue(&account, json!({})).await;
-    operator.post(&suspend, json!({})).await.expect(200);
-    for answer in waiting {
-        let page = answer.await.unwrap().expect(200);
-        assert_eq!(types(&page), ["TokenSuspended"]);
-        assert_eq!(page["items"][0]["position"], 4);
-    }
-    // What is there already is not waited for.
-    let page = operator
-        .get("/v1/events?after=3&wait_seconds=30")
-        .await
-        .expect(200);
-    assert_eq!(types(&page), ["TokenSuspended"]);
-    let none = operator
-        .get("/v1/events?after=4&wait_seconds=1")
-        .await
-        .expect(200);
-    assert_eq!(
-        (&none["items"], &none["next_after"]),
-        (&json!([]), &json!(4))
-    );
-}
-
-#[tokio::test]
-async fn nobody_waits_for_a_node_that_stops() {
-    let mut stack = Stack::bare().await;
-    let mut api = stack.api(&[]).await;
-    let person = api.operator();
-    let waiting = tokio::spawn(async move { person.get("/v1/events?wait_seconds=30").await });
-    let operator = api.operator();
-    operator.get("/v1/events").await.expect(200);
-    api.stop().await;
-    // Either it was answered in order, or it had not been let in yet.
-    if let Ok(answer) = waiting.await {
-        assert_eq!(answer.expect(200)["items"], json!([]));
-    }
-}
-
-#[tokio::test]
 async fn the_past_is_what_the_log_says_of_every_moment() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&[]).await;
@@ -338,12 +286,96 @@ async fn the_past_is_what_the_log_says_of_every_moment() {
         "NOT_FOUND",
     );
     let future = crate::support::in_seconds(3600);
-    for list in [path.as_str(), "/v1/tokens"] {
-        for bad in [future.as_str(), "yesterday", ""] {
-            let answer = operator.get(&format!("{list}?as_of={bad}")).await;
+    let diff = format!("{path}/diff?to=99&from");
+    for read in [
+        &format!("{path}?as_of"),
+        "/v1/tokens?as_of",
+        &diff,
+        &format!("{path}/diff?from=1&to"),
+    ] {
+        let parameter = read.rsplit(['?', '&']).next().unwrap();
+        for bad in [
+            future.as_str(),
+            "-5000-01-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "%2B10000-01-01T00:00:00Z",
+            "%2B262000-01-01T00:00:00Z",
+        ] {
+            let answer = operator.get(&format!("{read}={bad}")).await;
+            let body = problem(&answer, 400, "INVALID_QUERY");
+            let named = format!("`{parameter}`");
+            assert!(text(&body, "detail").contains(&named), "{body}");
+        }
+        for bad in ["yesterday", ""] {
+            let answer = operator.get(&format!("{read}={bad}")).await;
             problem(&answer, 400, "INVALID_QUERY");
         }
     }
+    let first = "1970-01-01T00:00:00Z";
+    let none = operator.get(&format!("/v1/tokens?as_of={first}")).await;
+    assert_eq!(none.expect(200)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn the_past_goes_by_the_clock_that_events_are_recorded_by() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    // As it is when the database's clock was set back: no event is recorded before the last one.
+    let ahead = "update event_log_head set recorded_at = clock_timestamp() + interval '1 hour'";
+    sqlx::query(ahead)
+        .execute(&stack.database.pool)
+        .await
+        .unwrap();
+    let token = operator.issue(&account, json!({})).await;
+    let path = path_of(&token);
+    let history = operator.get(&format!("{path}/events")).await.expect(200);
+    let recorded = text(&history["items"][0], "recorded_at");
+    let at = operator.get(&format!("{path}?as_of={recorded}")).await;
+    assert_eq!(at.expect(200)["version"], 1);
+    let diff = operator.get(&format!("{path}/diff?from={recorded}")).await;
+    assert_eq!(diff.expect(200)["changes"], json!([]));
+    let before = crate::support::in_seconds(60);
+    let unborn = operator.get(&format!("{path}?as_of={before}")).await;
+    problem(&unborn, 404, "NOT_FOUND");
+    let beyond = crate::support::in_seconds(7200);
+    let beyond = operator.get(&format!("{path}?as_of={beyond}")).await;
+    problem(&beyond, 400, "INVALID_QUERY");
+}
+
+/// More tokens than a page of the past looks at, with ids of the day after tomorrow on.
+const LATER: &str = "insert into api_tokens (
+        id, account_id, name, environment, token_prefix, scopes, metadata, state, created_at,
+        updated_at, version
+    )
+    select
+        (
+            lpad(to_hex((extract(epoch from now() + interval '2 days') * 1000)::bigint), 12, '0')
+            || '70008000' || lpad(to_hex(n), 12, '0')
+        )::uuid,
+        $1, 'later', 'live', 'tk_live_', '{}', '{}', 'active', now(), now(), 1
+    from generate_series(1, 2100) as n";
+
+#[tokio::test]
+async fn a_list_of_the_past_begins_at_its_moment() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let token = operator.issue(&account, json!({})).await;
+    let path = format!("{}/events", path_of(&token));
+    let history = operator.get(&path).await.expect(200);
+    let then = text(&history["items"][0], "recorded_at");
+    let id: uuid::Uuid = account.parse().unwrap();
+    let later = sqlx::query(LATER).bind(id).execute(&stack.database.pool);
+    assert_eq!(later.await.unwrap().rows_affected(), 2100);
+    let page = operator
+        .get(&format!("/v1/tokens?as_of={then}"))
+        .await
+        .expect(200);
+    assert_eq!(page["items"][0]["id"], token["id"]);
+    assert_eq!(page.get("next_cursor"), None);
 }
 
 #[tokio::test]

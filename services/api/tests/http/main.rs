@@ -18,6 +18,7 @@ mod cascade;
 mod conformance;
 mod description;
 mod every_operation;
+mod feed_waits;
 mod forward_auth;
 mod history;
 mod jwks;
