@@ -24,6 +24,7 @@ pub(crate) fn run_bench(arguments: &Arguments) -> Result<(), Error> {
         "--bins",
         "--package=tollkeeper-api",
         "--package=tollkeeper-ingestor",
+        "--package=tollkeeper-ctl",
         "--package=tollkeeper-bench",
     ]))?;
     run(Command::new(target.join("release/tollkeeper-bench"))

@@ -7,6 +7,7 @@ mod issue;
 mod load;
 mod open_loop;
 mod process;
+mod rebuild;
 mod report;
 mod servers;
 mod settler;
@@ -73,6 +74,9 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let wanted = |name: &str| name.contains(&arguments.only);
     if wanted("engine") {
         engine::measure(&mut report)?;
+    }
+    if wanted("rebuild") {
+        rebuild::measure(arguments, &mut report).await?;
     }
     let mut stack = Stack::as_in_production().await;
     if wanted("forward-auth") {
