@@ -9,7 +9,7 @@ use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_authn::Engine;
 use tollkeeper_domain::secret::Brand;
 use tollkeeper_runtime::settings::{LeakSettings, NetworkList, OperatorKey, UsageIp};
-use tollkeeper_usage::Spool;
+use tollkeeper_usage::{Scrubber, Spool};
 use uuid::Uuid;
 
 use crate::caller::jwt::JwtPolicy;
@@ -48,6 +48,8 @@ pub struct Parts {
 pub struct Policy {
     /// First part of every issued token.
     pub brand: Brand,
+    /// Takes tokens out of what is told and logged.
+    pub scrubber: Scrubber,
     /// The longest expiry that may be asked for; none if tokens need not expire.
     pub longest_lifetime: Option<TimeDelta>,
     /// Who may do everything.

@@ -24,7 +24,7 @@ use tollkeeper_runtime::health::{Health, InternalServer, Need};
 use tollkeeper_runtime::lifecycle::Lifecycle;
 use tollkeeper_runtime::logging::LogGuard;
 use tollkeeper_runtime::{logging, metrics, nats, tls};
-use tollkeeper_usage::{PostgresLedger, Publisher, PublisherSettings, Spool};
+use tollkeeper_usage::{PostgresLedger, Publisher, PublisherSettings, Scrubber, Spool};
 
 /// How long requests, the writer and the publisher may take to finish after a signal.
 const GRACE: Duration = Duration::from_secs(20);
@@ -75,6 +75,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         leaks::keys::Keys::read(&leaks.keys)
             .map_err(|error| format!("TOLLKEEPER_LEAK_KEYS: {error}"))?;
     }
+    let legacy = settings
+        .legacy(&brand)
+        .map_err(|error| format!("TOLLKEEPER_LEGACY_TOKEN_SHAPES: {error}"))?;
+    let scrubber = Scrubber::new(legacy.clone());
     let clock: SharedClock = Arc::new(SystemClock);
     let entropy: SharedEntropy = Arc::new(SystemEntropy);
 
@@ -100,12 +104,16 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         }) => Some(keys.clone()),
         _ => None,
     };
-    let spool = Spool::open(settings.spool(), clock.clone(), entropy.clone())?;
+    let spool = Spool::open(
+        settings.spool(scrubber.clone()),
+        clock.clone(),
+        entropy.clone(),
+    )?;
     let shape = PoolShape::new("tollkeeper-api", MANAGEMENT_CONNECTIONS);
     let pool = database::pool(&settings.database, &shape)?;
     let broker = nats::connect(&settings.broker, "tollkeeper-api", broker_ready).await?;
 
-    let config = settings.engine(brand.clone());
+    let config = settings.engine(brand.clone(), legacy);
     let options = database::connect_options(&settings.database, "tollkeeper-api verification")?;
     let in_flight = u32::try_from(config.fill.in_flight)?;
     let source = Arc::new(PostgresSource::new(options, in_flight));
@@ -145,7 +153,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         clock,
         sealer: Sealer::new(&settings.seal.keys, entropy.clone()),
         entropy,
-        policy: settings.policy(brand, jwt),
+        policy: settings.policy(brand, scrubber, jwt),
     });
 
     lifecycle.spawn_support("internal listener", |stop| internal.serve(stop));
@@ -183,6 +191,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         delivery_pool,
         app.sealer.clone(),
         &app.policy.webhook_networks,
+        app.policy.scrubber.clone(),
         app.clock.clone(),
         app.entropy.clone(),
     )?;

@@ -96,6 +96,7 @@ use crate::{accounts, history, leaks, oauth, tokens, verification, webhooks, who
         accounts::suspend::suspend,
         accounts::suspend::resume,
         tokens::issue::handle,
+        tokens::import::handle,
         tokens::list::handle,
         tokens::get::handle,
         tokens::change::handle,

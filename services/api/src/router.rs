@@ -10,7 +10,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 use crate::caller::OwnAccount;
-use crate::http::body::MAX_BODY_BYTES;
+use crate::http::body::{MAX_BODY_BYTES, MaxBody};
 use crate::http::problem::Problem;
 use crate::http::{deadline, request_id};
 use crate::openapi::page::{self, Description};
@@ -103,6 +103,13 @@ pub(crate) fn router(app: App) -> Router {
     let partners = Router::new()
         .route("/v1/leaks", post(leaks::report::handle))
         .layer(DefaultBodyLimit::max(leaks::MAX_REPORT_BYTES));
+
+    // Whoever brings tokens from another system, many at once.
+    let imports = Router::new()
+        .route("/v1/tokens/import", post(tokens::import::handle))
+        .layer(DefaultBodyLimit::max(tokens::import::MAX_BODY_BYTES))
+        .layer(Extension(MaxBody(tokens::import::MAX_BODY_BYTES)));
+
     // People and programs that get to know the API.
     let description = Router::new()
         .route("/openapi.json", get(page::document))
@@ -118,6 +125,7 @@ pub(crate) fn router(app: App) -> Router {
 
     verifiers
         .merge(management)
+        .merge(imports)
         .merge(oauth)
         .merge(partners)
         .merge(self_service)

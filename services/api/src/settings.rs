@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use jsonwebtoken::DecodingKey;
 use tollkeeper_ambient::SharedClock;
 use tollkeeper_authn::{EngineConfig, StalePolicy};
+use tollkeeper_domain::legacy::{BadShape, Shapes};
 use tollkeeper_domain::secret::{BadBrand, Brand};
 use tollkeeper_runtime::health::Need;
 use tollkeeper_runtime::settings::{
@@ -14,10 +15,21 @@ use tollkeeper_runtime::settings::{
     LeakSettings, ListenSettings, LogSettings, OperatorSettings, SealSettings, SettingsError,
     Source, SpoolFull, TokenSettings, UsageSettings, VerificationSettings, WebhookSettings,
 };
-use tollkeeper_usage::{FullPolicy, SpoolSettings};
+use tollkeeper_usage::{FullPolicy, Scrubber, SpoolSettings};
 
 use crate::app::Policy;
 use crate::{CannotLoad, JwtPolicy, Keys, SignedBy};
+
+/// Why the shapes of imported tokens are refused.
+#[derive(Debug, thiserror::Error)]
+pub enum BadLegacy {
+    /// It is no list of shapes.
+    #[error(transparent)]
+    Shape(#[from] BadShape),
+    /// What begins like our own tokens is checked as one of them.
+    #[error("`{0}` begins like the tokens that are issued here, and would never be looked up")]
+    Shadowed(String),
+}
 
 /// All settings of the API.
 #[derive(Debug)]
@@ -85,9 +97,24 @@ impl ApiSettings {
         self.tokens.brand.parse()
     }
 
+    /// What imported tokens look like.
+    ///
+    /// # Errors
+    /// If the setting is no list of shapes, or one of them could never admit a token.
+    pub fn legacy(&self, brand: &Brand) -> Result<Shapes, BadLegacy> {
+        let Some(text) = &self.tokens.legacy_shapes else {
+            return Ok(Shapes::default());
+        };
+        let shapes: Shapes = text.parse()?;
+        match shapes.shadowed_by(brand) {
+            Some(shape) => Err(BadLegacy::Shadowed(shape.to_string())),
+            None => Ok(shapes),
+        }
+    }
+
     /// How the engine is set up.
     #[must_use]
-    pub fn engine(&self, brand: Brand) -> EngineConfig {
+    pub fn engine(&self, brand: Brand, legacy: Shapes) -> EngineConfig {
         let stale_policy = match self.verification.stale_policy {
             settings::StalePolicy::Deny => StalePolicy::Deny,
             settings::StalePolicy::Allow => StalePolicy::Allow,
@@ -96,13 +123,14 @@ impl ApiSettings {
             cache_bytes: self.verification.cache_bytes.0,
             stale_policy,
             stale_limit: self.verification.stale_limit,
+            legacy,
             ..EngineConfig::new(brand)
         }
     }
 
     /// How the spool is set up: a lane for each worker thread.
     #[must_use]
-    pub fn spool(&self) -> SpoolSettings {
+    pub fn spool(&self, scrubber: Scrubber) -> SpoolSettings {
         let full_policy = match self.spool.full {
             SpoolFull::Drop => FullPolicy::Drop,
             SpoolFull::Refuse => FullPolicy::Refuse,
@@ -111,6 +139,7 @@ impl ApiSettings {
             max_bytes: self.spool.bytes.0,
             lanes: thread::available_parallelism().map_or(4, usize::from),
             full_policy,
+            scrubber,
             ..SpoolSettings::new(&self.spool.dir)
         }
     }
@@ -161,10 +190,11 @@ impl ApiSettings {
 
     /// What the handlers need of the settings.
     #[must_use]
-    pub fn policy(self, brand: Brand, jwt: Option<JwtPolicy>) -> Policy {
+    pub fn policy(self, brand: Brand, scrubber: Scrubber, jwt: Option<JwtPolicy>) -> Policy {
         let days = self.tokens.max_lifetime_days;
         Policy {
             brand,
+            scrubber,
             longest_lifetime: days.map(|days| TimeDelta::days(days.into())),
             operators: self.operators.keys,
             jwt,

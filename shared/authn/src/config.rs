@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tollkeeper_domain::legacy::Shapes;
 use tollkeeper_domain::secret::Brand;
 
 /// Up to this age of the proof a node is live.
@@ -22,6 +23,8 @@ pub enum StalePolicy {
 pub struct EngineConfig {
     /// First part of every token.
     pub brand: Brand,
+    /// What tokens look like that other systems issued.
+    pub legacy: Shapes,
     /// The most memory for known tokens, in bytes.
     pub cache_bytes: u64,
     /// The most digests remembered as unknown. A budget of their own, so that made-up tokens never
@@ -58,6 +61,7 @@ impl EngineConfig {
     pub fn new(brand: Brand) -> Self {
         Self {
             brand,
+            legacy: Shapes::default(),
             cache_bytes: 256 << 20,
             negative_entries: 65_536,
             stale_policy: StalePolicy::Deny,

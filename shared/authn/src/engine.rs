@@ -77,7 +77,9 @@ impl Engine {
         token: &[u8],
         requirement: &Requirement<'_>,
     ) -> Result<Verification, Miss> {
-        if check_shape(token, &self.config.brand).is_err() {
+        let config = &self.config;
+        if check_shape(token, &config.brand).is_err() && !config.legacy.admit(token, &config.brand)
+        {
             self.counters.add(Count::Malformed, 1);
             return Ok(Verification {
                 verdict: Verdict::Malformed,

@@ -9,6 +9,7 @@ pub mod account;
 pub mod authority;
 pub mod event;
 pub mod ids;
+pub mod legacy;
 pub mod scope;
 pub mod secret;
 pub mod token;

@@ -163,6 +163,30 @@ impl SecretHash {
     }
 }
 
+/// The text is not the SHA-256 of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a hash is 64 hexadecimal digits")]
+pub struct BadHash;
+
+/// Digits of either case, as other systems write them.
+impl FromStr for SecretHash {
+    type Err = BadHash;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return Err(BadHash);
+        }
+        let value = |digit: u8| char::from(digit).to_digit(16).ok_or(BadHash);
+        let mut hash = [0_u8; 32];
+        for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+            let both = value(pair[0])? << 4 | value(pair[1])?;
+            *byte = u8::try_from(both).map_err(|_| BadHash)?;
+        }
+        Ok(Self(hash))
+    }
+}
+
 impl fmt::Debug for SecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretHash(redacted)")
@@ -183,19 +207,10 @@ impl Serialize for SecretHash {
 impl<'de> Deserialize<'de> for SecretHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let digits = text.as_bytes();
-        let mut hash = [0_u8; 32];
-        let plain = |digit: &u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(digit);
-        if digits.len() != 64 || !digits.iter().all(plain) {
-            return Err(de::Error::custom(
-                "a hash is 64 lower-case hexadecimal digits",
-            ));
+        if text.bytes().any(|digit| digit.is_ascii_uppercase()) {
+            return Err(de::Error::custom("a hash has lower-case digits"));
         }
-        for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(de::Error::custom)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(de::Error::custom)?;
-        }
-        Ok(Self(hash))
+        text.parse().map_err(de::Error::custom)
     }
 }
 
@@ -209,16 +224,7 @@ pub struct Malformed;
 /// # Errors
 /// [`Malformed`] if brand, environment, length, alphabet or checksum is wrong.
 pub fn check_shape(token: &[u8], brand: &Brand) -> Result<Environment, Malformed> {
-    let rest = token
-        .strip_prefix(brand.as_str().as_bytes())
-        .ok_or(Malformed)?;
-    let (environment, body) = if let Some(body) = rest.strip_prefix(b"_live_") {
-        (Environment::Live, body)
-    } else if let Some(body) = rest.strip_prefix(b"_test_") {
-        (Environment::Test, body)
-    } else {
-        return Err(Malformed);
-    };
+    let (environment, body) = split(token, brand).ok_or(Malformed)?;
     if body.len() != SECRET_CHARACTERS + CHECKSUM_CHARACTERS
         || !body.iter().all(u8::is_ascii_alphanumeric)
     {
@@ -229,6 +235,22 @@ pub fn check_shape(token: &[u8], brand: &Brand) -> Result<Environment, Malformed
         Ok(environment)
     } else {
         Err(Malformed)
+    }
+}
+
+/// Whether the text begins like a token of ours, whatever follows.
+pub(crate) fn is_own(text: &[u8], brand: &Brand) -> bool {
+    split(text, brand).is_some()
+}
+
+/// The environment that brand and name tell, and what follows them.
+fn split<'a>(token: &'a [u8], brand: &Brand) -> Option<(Environment, &'a [u8])> {
+    let rest = token.strip_prefix(brand.as_str().as_bytes())?;
+    if let Some(body) = rest.strip_prefix(b"_live_") {
+        Some((Environment::Live, body))
+    } else {
+        let body = rest.strip_prefix(b"_test_")?;
+        Some((Environment::Test, body))
     }
 }
 
@@ -324,6 +346,20 @@ mod tests {
             &format!("\"+{}\"", &json[2..65]),
         ] {
             assert!(serde_json::from_str::<SecretHash>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_read_from_digits_of_either_case() {
+        let hash = SecretHash::of(b"anything");
+        let json = serde_json::to_string(&hash).unwrap();
+        let digits = json.trim_matches('"');
+        assert_eq!(digits.parse(), Ok(hash));
+        assert_eq!(digits.to_uppercase().parse(), Ok(hash));
+        let odd = format!("+{}", &digits[1..]);
+        let wide = format!("{}é", &digits[..62]);
+        for bad in ["", &digits[1..], &odd, &wide, &format!("{digits}0")] {
+            assert_eq!(bad.parse::<SecretHash>(), Err(BadHash), "{bad}");
         }
     }
 

@@ -95,12 +95,7 @@ impl Row {
                 "system" => Role::System,
                 _ => return Err(unknown("accounts.role")),
             },
-            lifecycle: match self.state.as_str() {
-                "active" => Lifecycle::Active,
-                "suspended" => Lifecycle::Suspended,
-                "deleted" => Lifecycle::Deleted,
-                _ => return Err(unknown("accounts.state")),
-            },
+            lifecycle: lifecycle(&self.state)?,
             token_limit: self.token_limit.map(i32::unsigned_abs),
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -216,6 +211,37 @@ pub async fn find_by_external_id(
     .await?
     .map(Row::read)
     .transpose()
+}
+
+/// How those of these accounts stand that are within reach.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn lifecycles(
+    db: impl PgExecutor<'_>,
+    reach: Reach,
+    ids: &[AccountId],
+) -> Result<HashMap<AccountId, Lifecycle>, sqlx::Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        "select id, state from accounts where id = any ($1) and ($2::uuid is null or id = $2)",
+        &ids,
+        reach.account(),
+    )
+    .fetch_all(db)
+    .await?;
+    let read = rows.into_iter();
+    read.map(|row| Ok((row.id.into(), lifecycle(&row.state)?)))
+        .collect()
+}
+
+fn lifecycle(state: &str) -> Result<Lifecycle, sqlx::Error> {
+    match state {
+        "active" => Ok(Lifecycle::Active),
+        "suspended" => Ok(Lifecycle::Suspended),
+        "deleted" => Ok(Lifecycle::Deleted),
+        _ => Err(unknown("accounts.state")),
+    }
 }
 
 /// By which names the operator knows those of these accounts that are within reach and have one.

@@ -11,10 +11,12 @@ pub mod ledger;
 pub mod message;
 pub mod publisher;
 pub mod ranges;
+mod scrubber;
 pub mod spool;
 pub mod text;
 pub mod wire;
 
 pub use ledger::{LedgerError, LedgerReader, PostgresLedger};
 pub use publisher::{Drained, Publisher, PublisherHandle, PublisherSettings};
+pub use scrubber::Scrubber;
 pub use spool::{FullPolicy, Spool, SpoolError, SpoolFull, SpoolSettings, SpoolStats};

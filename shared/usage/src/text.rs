@@ -40,7 +40,7 @@ pub fn path(target: &str) -> &str {
 /// Replaces everything shaped like a token of ours (`<brand>_live_<base62>`, `<brand>_test_…`, its
 /// underscores percent-encoded or not) by [`REDACTED`]. Allocates only if there was one.
 #[must_use]
-pub fn scrub(text: &str) -> Cow<'_, str> {
+pub(crate) fn scrub(text: &str) -> Cow<'_, str> {
     let mut clean: Option<String> = None;
     let mut kept = 0;
     for underscore in memchr2_iter(b'_', b'%', text.as_bytes()) {

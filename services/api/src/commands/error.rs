@@ -42,6 +42,9 @@ pub(crate) enum CommandError {
     /// Another account has this identity already.
     #[error("another account has this identity")]
     IdentityTaken,
+    /// A token has this secret already, or had it once.
+    #[error("tokens with these hashes are known already")]
+    HashTaken,
     /// Somebody else was faster; decide again on what is now.
     #[error("the stream has moved on")]
     Conflict,
@@ -67,6 +70,7 @@ impl From<AppendError> for CommandError {
             AppendError::Refused(constraint) => match constraint.as_str() {
                 "accounts_external_id_key" => Self::ExternalIdTaken,
                 "accounts_identity_key" => Self::IdentityTaken,
+                "api_token_secrets_pkey" => Self::HashTaken,
                 _ => Self::Internal(format!("constraint {constraint} refused a row")),
             },
             AppendError::Unavailable(why) => Self::Unavailable(why),
@@ -144,6 +148,7 @@ impl From<CommandError> for Problem {
             CommandError::ExternalIdTaken => Self::conflict("EXTERNAL_ID_TAKEN", text),
             // Who registers an identity takes the account that is there.
             CommandError::IdentityTaken => Self::internal(text),
+            CommandError::HashTaken => Self::conflict("DUPLICATE_HASHES", text),
             CommandError::Busy => Self::conflict("BUSY", text).with_retry(),
             // A new stream has nobody to lose against, and the others decide again.
             CommandError::Conflict => Self::internal(text),

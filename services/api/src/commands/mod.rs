@@ -8,6 +8,7 @@ mod accounts;
 mod announce;
 mod error;
 mod expiries;
+mod import;
 mod many;
 mod revocations;
 mod tokens;

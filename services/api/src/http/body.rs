@@ -15,6 +15,10 @@ use super::problem::Problem;
 /// The largest body, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
+/// The largest body of a route that takes larger ones than [`MAX_BODY_BYTES`], in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MaxBody(pub(crate) usize);
+
 /// A JSON body of exactly this form.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
@@ -50,8 +54,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OptionalBody<T> {
 }
 
 async fn read_all<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    let most = request.extensions().get::<MaxBody>();
+    let most = most.map_or(MAX_BODY_BYTES, |most| most.0);
     let read = Bytes::from_request(request, state).await;
-    read.map_err(|rejection| unread(rejection, MAX_BODY_BYTES))
+    read.map_err(|rejection| unread(rejection, most))
 }
 
 /// Reads a field that may be absent (`None`), null (`Some(None)`) or there.

@@ -10,7 +10,7 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tollkeeper_usage::text::scrub;
+use tollkeeper_usage::Scrubber;
 use utoipa::ToSchema;
 
 /// One field that cannot be accepted.
@@ -24,10 +24,10 @@ pub(crate) struct FieldError {
 
 impl FieldError {
     /// Without anything shaped like a token.
-    fn scrubbed(&self) -> Self {
+    fn scrubbed(&self, scrubber: &Scrubber) -> Self {
         Self {
-            pointer: scrub(&self.pointer).into_owned(),
-            detail: scrub(&self.detail).into_owned(),
+            pointer: scrubber.scrub(&self.pointer).into_owned(),
+            detail: scrubber.scrub(&self.detail).into_owned(),
         }
     }
 }
@@ -238,6 +238,21 @@ impl Problem {
         problem
     }
 
+    /// The same with the fields that it is about.
+    pub(crate) fn about(mut self, errors: FieldErrors) -> Self {
+        self.0.errors = errors.0;
+        self
+    }
+
+    /// The same without what the scrubber takes out.
+    pub(crate) fn scrubbed(mut self, scrubber: &Scrubber) -> Self {
+        self.0.detail = scrubber.scrub(&self.0.detail).into_owned();
+        for error in &mut self.0.errors {
+            *error = error.scrubbed(scrubber);
+        }
+        self
+    }
+
     /// 422: one field that cannot be accepted.
     pub(crate) fn bad_field(pointer: &str, detail: impl Display) -> Self {
         let detail = detail.to_string();
@@ -344,17 +359,21 @@ impl Problem {
     }
 
     /// Writes the answer, and the inside into the log.
-    pub(crate) fn answer(&self, request_id: &str) -> Response {
+    pub(crate) fn answer(&self, request_id: &str, scrubber: &Scrubber) -> Response {
         let code = self.0.code;
         match &self.0.inside {
-            Some(inside) => tracing::error!(request_id, code, %inside, "a request failed"),
+            Some(inside) => {
+                let inside = scrubber.scrub(inside);
+                tracing::error!(request_id, code, %inside, "a request failed");
+            }
             None => {
                 tracing::debug!(request_id, code, "a request was refused")
             }
         }
         // A caller may have put a token where none belongs; readers of JSON repeat what they read.
-        let detail = scrub(&self.0.detail);
-        let errors: Vec<FieldError> = self.0.errors.iter().map(FieldError::scrubbed).collect();
+        let detail = scrubber.scrub(&self.0.detail);
+        let errors = self.0.errors.iter().map(|it| it.scrubbed(scrubber));
+        let errors: Vec<FieldError> = errors.collect();
         let (mut response, kind) = if self.0.oauth {
             let document = OAuthDocument {
                 error: self.oauth_error(),
@@ -442,6 +461,38 @@ impl FieldErrors {
             pointer: pointer.into(),
             detail: detail.to_string(),
         });
+    }
+
+    /// Notes what is wrong with a part of the body, whose pointers begin at `place`.
+    pub(crate) fn add_all(&mut self, place: &str, part: Self) {
+        let part = part.0.into_iter();
+        self.0.extend(part.map(|error| FieldError {
+            pointer: format!("{place}{}", error.pointer),
+            detail: error.detail,
+        }));
+    }
+
+    /// How much was noted.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was noted.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As [`FieldErrors::check`], telling the first `most` of them.
+    pub(crate) fn check_first(mut self, most: usize) -> Result<(), Problem> {
+        let more = self.0.len() > most;
+        self.0.truncate(most);
+        self.check().map_err(|mut problem| {
+            if more {
+                let detail = "fields cannot be accepted; these are the first";
+                problem.0.detail = format!("more than {most} {detail}");
+            }
+            problem
+        })
     }
 
     /// Fails if anything was noted.

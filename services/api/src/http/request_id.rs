@@ -55,7 +55,7 @@ pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Ne
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = problem.answer(&id.0);
+        response = problem.answer(&id.0, &app.policy.scrubber);
     }
     id.mark(&mut response);
     response

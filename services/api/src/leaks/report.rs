@@ -14,7 +14,7 @@ use tollkeeper_domain::secret::SecretHash;
 use tollkeeper_domain::token::{Command, RevocationReason};
 use tollkeeper_read_model::{Reach, tokens};
 use tollkeeper_runtime::settings::LeakPolicy;
-use tollkeeper_usage::text::scrub;
+use tollkeeper_usage::Scrubber;
 use utoipa::ToSchema;
 
 use super::MAX_REPORT_BYTES;
@@ -132,7 +132,8 @@ pub(crate) async fn handle(
         let token = ours.get(&hash);
         if let Some(id) = token {
             let ended = ended.get(&hash).copied().unwrap_or_default();
-            tell(*id, &found, settings.policy, ended, &cause.request_id);
+            let how = (settings.policy, ended);
+            tell(&app.policy.scrubber, *id, &found, how, &cause.request_id);
         }
         Label {
             token_hash: hash,
@@ -192,9 +193,15 @@ async fn end(
 
 /// Where it leaked is for those who look after it, and not for the log of events, which keeps
 /// nothing that might be personal.
-fn tell(id: TokenId, found: &Found, policy: LeakPolicy, ended: bool, request_id: &str) {
-    let place = scrub(found.url.as_deref().unwrap_or_default());
-    let source = scrub(found.source.as_deref().unwrap_or_default());
+fn tell(
+    scrubber: &Scrubber,
+    id: TokenId,
+    found: &Found,
+    (policy, ended): (LeakPolicy, bool),
+    request_id: &str,
+) {
+    let place = scrubber.scrub(found.url.as_deref().unwrap_or_default());
+    let source = scrubber.scrub(found.source.as_deref().unwrap_or_default());
     tracing::warn!(
         request_id,
         token_id = %id,

@@ -179,6 +179,13 @@ errors! {
         TOO_MANY_TOKENS: "the account has as many live tokens as it may have",
     }
 
+    /// The tokens cannot be imported; nothing was. `errors` names the items.
+    ImportConflict = 409 "It does not fit the present state" {
+        DUPLICATE_HASHES: "tokens with these hashes are known already",
+        ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",
+        TOO_MANY_TOKENS: "the account has as many live tokens as it may have",
+    }
+
     /// The user's account cannot have this token now.
     UserConflict = 409 "It does not fit the present state" {
         ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",

@@ -245,24 +245,11 @@ async fn account(
     cause: &mut Cause,
 ) -> Result<AccountId, Problem> {
     let own = match &allowed.caller {
-        Caller::Operator { .. } => None,
-        Caller::Token { account_id, .. } => Some(*account_id),
+        // Nothing is registered for a request that is refused.
         Caller::Account {
-            account_id: Some(id),
-            ..
-        } => Some(*id),
-        Caller::Account {
-            account_id: None,
-            identity,
-            ..
-        } => {
-            if asked.is_some() {
-                return Err(no_account());
-            }
-            let id = app.commands.account_of(cause, identity).await?;
-            cause.actor = format!("account:{id}");
-            Some(id)
-        }
+            account_id: None, ..
+        } if asked.is_some() => return Err(no_account()),
+        caller => own_account(app, caller, cause).await?,
     };
     let account = asked.or(own);
     let account = account.ok_or_else(|| {
@@ -275,6 +262,26 @@ async fn account(
         Ok(account)
     } else {
         Err(no_account())
+    }
+}
+
+/// The caller's own account, which account holders get by their first write.
+pub(super) async fn own_account(
+    app: &App,
+    caller: &Caller,
+    cause: &mut Cause,
+) -> Result<Option<AccountId>, CommandError> {
+    match caller {
+        Caller::Account {
+            account_id: None,
+            identity,
+            ..
+        } => {
+            let id = app.commands.account_of(cause, identity).await?;
+            cause.actor = format!("account:{id}");
+            Ok(Some(id))
+        }
+        _ => Ok(caller.account_id()),
     }
 }
 

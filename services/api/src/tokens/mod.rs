@@ -6,6 +6,7 @@ pub(crate) mod bulk_revoke;
 pub(crate) mod change;
 mod fields;
 pub(crate) mod get;
+pub(crate) mod import;
 pub(crate) mod issue;
 pub(crate) mod list;
 mod reason;

@@ -75,7 +75,7 @@ pub(crate) async fn handle(app: &App, peer: SocketAddr, request: Request) -> Res
         Err(panic) => Problem::panicked(panic),
     };
     let id = RequestId::of(&request.headers, app);
-    let mut response = problem.answer(&id.0);
+    let mut response = problem.answer(&id.0, &app.policy.scrubber);
     id.mark(&mut response);
     response
 }

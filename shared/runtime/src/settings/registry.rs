@@ -23,6 +23,7 @@ pub const ALL: &[&Setting] = &[
     &tokens::TOKEN_BRAND,
     &tokens::MAX_TOKEN_LIFETIME_DAYS,
     &tokens::ACCOUNT_TOKEN_LIMIT,
+    &tokens::LEGACY_TOKEN_SHAPES,
     &leaks::LEAK_KEYS,
     &leaks::LEAK_POLICY,
     &verification::CACHE_BYTES,

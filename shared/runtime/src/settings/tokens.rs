@@ -31,6 +31,18 @@ pub(super) const ACCOUNT_TOKEN_LIMIT: Setting = Setting {
     example: "",
 };
 
+pub(super) const LEGACY_TOKEN_SHAPES: Setting = Setting {
+    name: "LEGACY_TOKEN_SHAPES",
+    default: DefaultValue::None,
+    meaning: "What imported tokens of other makers look like, so that they are looked up and kept \
+              out of what is stored: shapes with commas between them, each `prefix:alphabet:length` \
+              with `hex`, `base62`, `base64url` or `dotted` (base64url and dots), and a number or a \
+              range of the characters after the prefix, which may be empty.",
+    secret: false,
+    read_by: &[Binary::Api],
+    example: "old_:base62:40,:hex:32-64",
+};
+
 /// The rules for new tokens.
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
@@ -39,6 +51,8 @@ pub struct TokenSettings {
     pub max_lifetime_days: Option<u32>,
     /// `None` is unlimited.
     pub account_token_limit: Option<u32>,
+    /// As it is written; `None` for no shapes.
+    pub legacy_shapes: Option<String>,
 }
 
 /// The live tokens of an account with a limit are counted at each issue, under a lock.
@@ -71,6 +85,7 @@ impl TokenSettings {
             brand,
             account_token_limit: Some(limit).filter(|limit| *limit > 0),
             max_lifetime_days: Some(days).filter(|days| *days > 0),
+            legacy_shapes: source.optional(&LEGACY_TOKEN_SHAPES)?,
         })
     }
 }

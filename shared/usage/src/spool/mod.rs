@@ -43,12 +43,13 @@ use self::lane::{Lane, LaneShared, NoRoom, Padded};
 use self::prepare::{Preparer, Workshop};
 use self::stats::Counters;
 use self::tail::Tail;
-use crate::{text, wire};
+use crate::{Scrubber, text, wire};
 
 /// An open spool. Cheap to share; every thread may append.
 pub struct Spool {
     lanes: Box<[Padded<Lane>]>,
     full_policy: FullPolicy,
+    scrubber: Scrubber,
     workshop: Arc<Workshop>,
     counters: Counters,
     clock: SharedClock,
@@ -96,6 +97,7 @@ impl Spool {
             counters: Counters::new(lanes.len()),
             lanes: lanes.into(),
             full_policy: settings.full_policy,
+            scrubber: settings.scrubber,
             workshop,
             clock,
             recovered: parking_lot::Mutex::new(Some(recovered)),
@@ -111,8 +113,8 @@ impl Spool {
     /// If the spool is full and set to refuse. Set to drop, the event is counted as dropped and the
     /// result is `Ok`.
     pub fn append(&self, event: &UsageEvent<'_>) -> Result<(), SpoolFull> {
-        let endpoint = text::scrub(text::path(event.endpoint));
-        let user_agent = text::scrub(event.user_agent);
+        let endpoint = self.scrubber.scrub(text::path(event.endpoint));
+        let user_agent = self.scrubber.scrub(event.user_agent);
         let event = UsageEvent {
             endpoint: &endpoint,
             user_agent: &user_agent,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::map::HEADER_BYTES;
+use crate::Scrubber;
 use crate::wire::MAX_RECORD_BYTES;
 
 /// A lane's share of the bound holds at least this many segments: the one in use, two ahead, and
@@ -37,6 +38,8 @@ pub struct SpoolSettings {
     pub lanes: usize,
     /// What to do when full.
     pub full_policy: FullPolicy,
+    /// Takes tokens out of what is kept.
+    pub scrubber: Scrubber,
 }
 
 impl SpoolSettings {
@@ -49,6 +52,7 @@ impl SpoolSettings {
             segment_bytes: 8 << 20,
             lanes: std::thread::available_parallelism().map_or(4, usize::from),
             full_policy: FullPolicy::default(),
+            scrubber: Scrubber::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use tollkeeper_runtime::settings::NetworkList;
-use tollkeeper_usage::text::scrub;
+use tollkeeper_usage::Scrubber;
 
 use super::address::{AddressNotAllowed, Guard, literal, was_not_allowed};
 
@@ -71,12 +71,17 @@ impl Sent {
 pub(super) struct Sender {
     encrypted: (Client, Guard),
     plain: (Client, Guard),
+    scrubber: Scrubber,
 }
 
 impl Sender {
     /// # Errors
     /// If TLS cannot be set up.
-    pub(super) fn new(allowed: &NetworkList, timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(
+        allowed: &NetworkList,
+        timeout: Duration,
+        scrubber: Scrubber,
+    ) -> Result<Self, reqwest::Error> {
         let client = |guard: Guard| {
             let client = Client::builder()
                 .no_proxy()
@@ -90,6 +95,7 @@ impl Sender {
         Ok(Self {
             encrypted: client(Guard::encrypted(allowed.clone()))?,
             plain: client(Guard::plain(allowed.clone()))?,
+            scrubber,
         })
     }
 
@@ -112,7 +118,7 @@ impl Sender {
             .header(CONTENT_TYPE, "application/json")
             .body(body);
         match request.send().await {
-            Ok(response) => answered(response).await,
+            Ok(response) => answered(response, &self.scrubber).await,
             Err(error) if was_not_allowed(&error) => refused_address(),
             Err(error) if error.is_timeout() => {
                 Sent::nothing(Outcome::TimedOut, "there was no answer in time")
@@ -129,7 +135,7 @@ fn refused_address() -> Sent {
     Sent::nothing(Outcome::AddressNotAllowed, &AddressNotAllowed.to_string())
 }
 
-async fn answered(mut response: Response) -> Sent {
+async fn answered(mut response: Response, scrubber: &Scrubber) -> Sent {
     let status = response.status();
     let retry_after = response.headers().get(RETRY_AFTER);
     let retry_after = retry_after.and_then(|value| value.to_str().ok().map(str::to_owned));
@@ -148,19 +154,20 @@ async fn answered(mut response: Response) -> Sent {
             Outcome::Refused
         },
         status: Some(status.as_u16()),
-        detail: snippet(&body),
+        detail: snippet(&body, scrubber),
         retry_after,
     }
 }
 
 /// The beginning of an answer as a person may see it: one line, and nothing shaped like a token.
-fn snippet(body: &[u8]) -> String {
+fn snippet(body: &[u8], scrubber: &Scrubber) -> String {
     let text = String::from_utf8_lossy(body);
     let plain: String = text
         .chars()
         .map(|it| if it.is_control() { ' ' } else { it })
         .collect();
-    scrub(plain.trim()).chars().take(KEPT).collect()
+    let clean = scrubber.scrub(plain.trim());
+    clean.chars().take(KEPT).collect()
 }
 
 #[cfg(test)]
@@ -171,7 +178,12 @@ mod tests {
 
     fn sender(allowed: &str) -> Sender {
         tollkeeper_runtime::tls::choose_cryptography();
-        Sender::new(&allowed.parse().unwrap(), Duration::from_millis(50)).unwrap()
+        Sender::new(
+            &allowed.parse().unwrap(),
+            Duration::from_millis(50),
+            Scrubber::default(),
+        )
+        .unwrap()
     }
 
     #[tokio::test]
@@ -201,11 +213,11 @@ mod tests {
     fn a_snippet_is_one_short_line_without_tokens() {
         let token = format!("tk_live_{}", "a1B2".repeat(9) + "ab");
         let body = format!("no\r\n\u{0}{token} {}", "x".repeat(1_000));
-        let kept = snippet(body.as_bytes());
+        let kept = snippet(body.as_bytes(), &Scrubber::default());
         assert!(kept.starts_with("no"), "{kept}");
         assert!(!kept.contains(&token), "{kept}");
         assert!(!kept.contains(char::is_control), "{kept}");
         assert_eq!(kept.chars().count(), KEPT);
-        assert_eq!(snippet(&[0xff; 3]).chars().count(), 3);
+        assert_eq!(snippet(&[0xff; 3], &Scrubber::default()).chars().count(), 3);
     }
 }

@@ -14,6 +14,7 @@ use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_event_store::{ReadError, StoredEvent, read_matching};
 use tollkeeper_runtime::settings::NetworkList;
 use tollkeeper_telemetry::webhooks::{ATTEMPT_SECONDS, ATTEMPTS, DISABLED};
+use tollkeeper_usage::Scrubber;
 
 use super::schedule::{delay, is_hopeless, retry_after};
 use super::send::{Outcome, Sender, Sent};
@@ -82,7 +83,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker that connects to public addresses and `allowed` ones.
+    /// A worker that connects to public addresses and `allowed` ones. `scrubber` takes tokens out of
+    /// what is kept of answers.
     ///
     /// # Errors
     /// If TLS cannot be set up.
@@ -90,13 +92,14 @@ impl Worker {
         pool: PgPool,
         sealer: Option<Sealer>,
         allowed: &NetworkList,
+        scrubber: Scrubber,
         clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Result<Self, reqwest::Error> {
         Ok(Self {
             pool,
             sealer,
-            sender: Sender::new(allowed, TIMEOUT)?,
+            sender: Sender::new(allowed, TIMEOUT, scrubber)?,
             clock,
             entropy,
         })

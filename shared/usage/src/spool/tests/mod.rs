@@ -16,6 +16,7 @@ use tollkeeper_domain::verdict::Verdict;
 use uuid::Uuid;
 
 use super::{FullPolicy, Spool, SpoolError, SpoolSettings};
+use crate::Scrubber;
 use crate::ranges::RangeSet;
 use crate::spool::tail::{Sealed, Tail};
 use crate::wire::{Batch, decode};
@@ -27,6 +28,7 @@ pub(super) fn settings(dir: &Path, lanes: usize) -> SpoolSettings {
         segment_bytes: 16 << 10,
         lanes,
         full_policy: FullPolicy::Drop,
+        scrubber: Scrubber::default(),
     }
 }
 
