@@ -59,7 +59,7 @@ impl Partner {
         .await
     }
 
-    async fn report(&self, api: &Node, body: &Value) -> Answer {
+    pub(crate) async fn report(&self, api: &Node, body: &Value) -> Answer {
         self.report_bytes(api, body.to_string().as_bytes()).await
     }
 }
@@ -71,7 +71,7 @@ fn request(api: &Node, body: &[u8]) -> reqwest::RequestBuilder {
         .body(body.to_vec())
 }
 
-fn found(token: &str) -> Value {
+pub(crate) fn found(token: &str) -> Value {
     json!({
         "token": token, "type": "tollkeeper_token", "source": "content",
         "url": format!("https://example.com/blob/main/config?{token}"),

@@ -1,0 +1,500 @@
+//! `POST /v1/tokens/import`
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tollkeeper_testkit::stack::{Answer, Person};
+use tollkeeper_testkit::{Stack, wait_for};
+use uuid::Uuid;
+
+use crate::support::{bad_fields, in_seconds, manager, problem, system_account, text};
+use crate::{jwt, support};
+
+const IMPORT: &str = "/v1/tokens/import";
+
+/// The SHA-256 of a token, as another system has it.
+pub(crate) fn hash(token: &str) -> String {
+    let hash = Sha256::digest(token.as_bytes());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A call with a token for each of these.
+pub(crate) fn call(account: &str, tokens: &[&str]) -> Value {
+    let items = tokens.iter().map(
+        |token| json!({ "account_id": account, "name": "from elsewhere", "hash": hash(token) }),
+    );
+    json!({ "tokens": items.collect::<Vec<_>>() })
+}
+
+/// That many tokens that nobody has seen.
+fn many(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|number| format!("old_{}{number}", Uuid::new_v4().simple()))
+        .collect()
+}
+
+/// How many tokens, secrets and events of imports there are.
+async fn imported(stack: &Stack) -> (i64, i64, i64) {
+    let counts = sqlx::query_as(
+        "select (select count(*) from api_tokens), (select count(*) from api_token_secrets),
+            (select count(*) from events where type = 'TokenImported')",
+    );
+    counts.fetch_one(&stack.database.pool).await.unwrap()
+}
+
+/// 409 that names these places of the body.
+#[track_caller]
+fn conflict(answer: &Answer, code: &str, pointers: &[&str]) {
+    let body = problem(answer, 409, code);
+    let errors = body["errors"].as_array().expect("the fields");
+    let found: Vec<&str> = errors.iter().map(|error| text(error, "pointer")).collect();
+    assert_eq!(found, pointers, "{body}");
+}
+
+async fn of(operator: &Person, account: &str) -> usize {
+    let path = format!("/v1/tokens?account_id={account}&limit=200");
+    let listed = operator.get(&path).await.expect(200);
+    listed["items"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn tokens_are_imported_in_the_order_of_the_call() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let (one, other) = (
+        operator.account("one").await,
+        operator.account("other").await,
+    );
+    let end = in_seconds(3600);
+    let body = json!({ "tokens": [
+        {
+            "account_id": one, "name": "  deploy ", "hash": hash("first").to_uppercase(),
+            "token_prefix": "old_fir", "environment": "test", "scopes": ["orders:read"],
+            "metadata": { "team": "ops" }, "not_before": in_seconds(-60), "expires_at": end,
+        },
+        { "account_id": other, "name": "second", "hash": hash("second") },
+    ]});
+    let answer = operator.post(IMPORT, body).await.expect(201);
+    let ids = answer["ids"].as_array().unwrap();
+    assert_eq!(ids.len(), 2);
+    let path = |index: usize| format!("/v1/tokens/{}", ids[index].as_str().unwrap());
+    let first = operator.get(&path(0)).await.expect(200);
+    assert_eq!(
+        (&first["account_id"], &first["name"], &first["environment"]),
+        (&json!(one), &json!("deploy"), &json!("test"))
+    );
+    assert_eq!(
+        (&first["token_prefix"], &first["scopes"], &first["metadata"]),
+        (
+            &json!("old_fir"),
+            &json!(["orders:read"]),
+            &json!({ "team": "ops" })
+        )
+    );
+    assert_eq!(
+        (&first["state"], &first["version"]),
+        (&json!("active"), &json!(1))
+    );
+    let second = operator.get(&path(1)).await.expect(200);
+    assert_eq!(
+        (&second["account_id"], &second["token_prefix"]),
+        (&json!(other), &json!(""))
+    );
+    assert!(second["expires_at"].is_string(), "the longest expiry");
+    let history = operator
+        .get(&format!("{}/events", path(0)))
+        .await
+        .expect(200);
+    assert_eq!(history["items"][0]["type"], "TokenImported");
+    assert!(!history.to_string().contains(&hash("first")), "{history}");
+    assert_eq!(imported(&stack).await, (2, 2, 2));
+}
+
+#[tokio::test]
+async fn a_thousand_are_imported_at_once_and_not_one_more() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let tokens = many(1001);
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    bad_fields(
+        &operator.post(IMPORT, call(&account, &tokens)).await,
+        &["/tokens"],
+    );
+    bad_fields(
+        &operator.post(IMPORT, call(&account, &[])).await,
+        &["/tokens"],
+    );
+    // Each as large as it may be, more than any other body.
+    let mut largest = call(&account, &tokens[..1000]);
+    for token in largest["tokens"].as_array_mut().unwrap() {
+        token["metadata"] = json!({ "more": "x".repeat(2000) });
+    }
+    let ids = operator.post(IMPORT, largest).await.expect(201);
+    assert_eq!(ids["ids"].as_array().unwrap().len(), 1000);
+    assert_eq!(imported(&stack).await, (1000, 1000, 1000));
+    let again = operator.post(IMPORT, call(&account, &tokens[..1000])).await;
+    let body = problem(&again, 409, "DUPLICATE_HASHES");
+    assert_eq!(body["errors"].as_array().unwrap().len(), 1000);
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_is_told_at_once() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[("TOLLKEEPER_LOG", "debug")]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let secret = hash("never told");
+    let body = json!({ "tokens": [
+        { "account_id": account, "name": "good", "hash": hash("good") },
+        {
+            "account_id": account, "name": "", "hash": &secret[1..],
+            "token_prefix": "thirteenchars", "metadata": { "a": "x".repeat(3000) },
+            "scopes": ["orders:read", "NO"], "expires_at": in_seconds(-5),
+        },
+        {
+            "account_id": account, "name": "n", "hash": format!("{secret}0"), "token_prefix": "a b",
+            "expires_at": in_seconds(60), "expires_in_minutes": 5,
+        },
+        {
+            "account_id": account, "name": "n", "hash": hash("n"), "not_before": in_seconds(60),
+            "expires_at": in_seconds(30), "scopes": vec!["a"; 101],
+        },
+    ]});
+    let answer = operator.post(IMPORT, body).await;
+    bad_fields(
+        &answer,
+        &[
+            "/tokens/1/name",
+            "/tokens/1/hash",
+            "/tokens/1/token_prefix",
+            "/tokens/1/metadata",
+            "/tokens/1/scopes/1",
+            "/tokens/1/expires_at",
+            "/tokens/2/hash",
+            "/tokens/2/token_prefix",
+            "/tokens/2/expires_in_minutes",
+            "/tokens/3/scopes",
+            "/tokens/3/not_before",
+        ],
+    );
+    assert!(!answer.text.contains(&secret[1..]), "{}", answer.text);
+
+    // The reader of JSON repeats what it read.
+    for (field, pointer) in [("environment", "environment"), (&secret, "[redacted]")] {
+        let mut odd = call(&account, &["good"]);
+        odd["tokens"][0][field] = json!(secret);
+        let answer = operator.post(IMPORT, odd).await;
+        bad_fields(&answer, &[&format!("/tokens/0/{pointer}")]);
+        assert!(!answer.text.contains(&secret), "{}", answer.text);
+    }
+    let nameless = json!({ "tokens": [{ "hash": secret }] });
+    bad_fields(&operator.post(IMPORT, nameless).await, &["/tokens/0"]);
+
+    let mut hopeless = call(&account, &["x"; 150]);
+    for token in hopeless["tokens"].as_array_mut().unwrap() {
+        token["hash"] = json!("no hash");
+    }
+    let body = problem(
+        &operator.post(IMPORT, hopeless).await,
+        422,
+        "INVALID_FIELDS",
+    );
+    assert_eq!(body["errors"].as_array().unwrap().len(), 100);
+    assert!(text(&body, "detail").contains("more than 100"), "{body}");
+    assert_eq!(imported(&stack).await, (0, 0, 0));
+    let log = api.log_text();
+    assert!(
+        log.contains("a request was refused") && !log.contains(&secret),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_import_is_refused() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let good = call(&account, &["good"]);
+    problem(
+        &api.nobody().post(IMPORT, good.clone()).await,
+        401,
+        "UNAUTHENTICATED",
+    );
+    problem(&operator.get(IMPORT).await, 405, "METHOD_NOT_ALLOWED");
+    let raw = async |kind: &str, body: Vec<u8>| {
+        let request = operator.request(Method::POST, IMPORT);
+        Person::send(request.header("content-type", kind).body(body)).await
+    };
+    let bytes = good.to_string().into_bytes();
+    problem(
+        &raw("text/plain", bytes).await,
+        415,
+        "UNSUPPORTED_MEDIA_TYPE",
+    );
+    let half = b"{\"tokens\":[{".to_vec();
+    problem(&raw("application/json", half).await, 400, "MALFORMED_JSON");
+    let large = vec![b' '; 8 * 1024 * 1024 + 1];
+    let answer = problem(&raw("application/json", large).await, 413, "BODY_TOO_LARGE");
+    assert!(text(&answer, "detail").contains("8388608"), "{answer}");
+    let reader = json!({ "scopes": ["tollkeeper:tokens.read"] });
+    let reader = operator.issue(&account, reader).await;
+    let reader = api.bearer(text(&reader, "token"));
+    problem(&reader.post(IMPORT, good).await, 403, "INSUFFICIENT_SCOPE");
+}
+
+#[tokio::test]
+async fn callers_import_within_their_reach_alone() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&jwt::SETTINGS).await;
+    let operator = api.operator();
+    let (own, other) = (
+        operator.account("own").await,
+        operator.account("other").await,
+    );
+    let unknown = Uuid::nil().to_string();
+    let item = |more: Value| {
+        let mut item = json!({ "name": "n", "hash": hash(&Uuid::new_v4().to_string()) });
+        for (name, value) in more.as_object().unwrap() {
+            item[name] = value.clone();
+        }
+        item
+    };
+    let mixed = json!({ "tokens": [
+        item(json!({ "account_id": own })), item(json!({})), item(json!({ "account_id": unknown })),
+    ]});
+    let refused = operator.post(IMPORT, mixed.clone()).await;
+    bad_fields(&refused, &["/tokens/1/account_id", "/tokens/2/account_id"]);
+
+    let parent = manager(&operator, &own, &["orders:*"]).await;
+    let user = api.bearer(text(&parent, "token"));
+    let foreign = json!({ "tokens": [item(json!({})), item(json!({ "account_id": other }))] });
+    bad_fields(&user.post(IMPORT, foreign).await, &["/tokens/1/account_id"]);
+    let beyond = json!({ "tokens": [
+        item(json!({ "scopes": ["orders:read"] })), item(json!({ "scopes": ["users:read"] })),
+        item(json!({ "environment": "test" })),
+    ]});
+    let answer = problem(&user.post(IMPORT, beyond).await, 403, "BEYOND_AUTHORITY");
+    let named = [
+        &answer["errors"][0]["pointer"],
+        &answer["errors"][1]["pointer"],
+    ];
+    assert_eq!(named, [&json!("/tokens/1"), &json!("/tokens/2")]);
+    let within = json!({ "tokens": [item(json!({ "scopes": ["orders:read"] }))] });
+    let made = user.post(IMPORT, within).await.expect(201);
+    let path = format!("/v1/tokens/{}", made["ids"][0].as_str().unwrap());
+    let made = operator.get(&path).await.expect(200);
+    assert_eq!(
+        (&made["account_id"], &made["issued_by"]),
+        (&json!(own), &parent["id"])
+    );
+
+    // A system account's token imports for everybody; who names no account gets their own.
+    let system = system_account(&operator).await;
+    let system = manager(&operator, &system, &[]).await;
+    let across = json!({ "tokens": [item(json!({ "account_id": other })), item(json!({}))] });
+    let across = api
+        .bearer(text(&system, "token"))
+        .post(IMPORT, across)
+        .await;
+    assert_eq!(across.expect(201)["ids"].as_array().unwrap().len(), 2);
+    assert_eq!(of(&operator, &other).await, 1);
+
+    // An account holder is registered by what is done, and not by what is refused.
+    let holder = api.bearer(&jwt::of("holder"));
+    let known = json!({ "tokens": [{ "name": "n", "hash": hash(text(&parent, "token")) }] });
+    conflict(
+        &holder.post(IMPORT, known).await,
+        "DUPLICATE_HASHES",
+        &["/tokens/0/hash"],
+    );
+    bad_fields(
+        &holder.post(IMPORT, mixed).await,
+        &["/tokens/0/account_id", "/tokens/2/account_id"],
+    );
+    let whoami = holder.get("/v1/whoami").await.expect(200);
+    assert_eq!(whoami["account"], Value::Null, "{whoami}");
+    let mine = json!({ "tokens": [item(json!({})), item(json!({}))] });
+    holder.post(IMPORT, mine).await.expect(201);
+    let mine = holder.get("/v1/tokens").await.expect(200);
+    assert_eq!(mine["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_hash_belongs_to_one_token_for_ever() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let (own, other) = (
+        operator.account("own").await,
+        operator.account("other").await,
+    );
+    let issued = operator.issue(&other, json!({})).await;
+    let issued = text(&issued, "token");
+    operator
+        .post(IMPORT, call(&own, &["known"]))
+        .await
+        .expect(201);
+    let twice = call(&own, &["a", "known", "b", "a", issued, "b"]);
+    let answer = operator.post(IMPORT, twice).await;
+    let named = [
+        "/tokens/1/hash",
+        "/tokens/3/hash",
+        "/tokens/4/hash",
+        "/tokens/5/hash",
+    ];
+    conflict(&answer, "DUPLICATE_HASHES", &named);
+    assert!(
+        answer.text.contains("/tokens/0"),
+        "which it repeats: {}",
+        answer.text
+    );
+    for token in ["a", "known", issued] {
+        assert!(!answer.text.contains(&hash(token)), "{}", answer.text);
+    }
+    assert_eq!(imported(&stack).await.2, 1);
+    operator
+        .post(IMPORT, call(&own, &["a", "b"]))
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
+async fn accounts_take_all_of_theirs_or_the_call_comes_to_nothing() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[("TOLLKEEPER_ACCOUNT_TOKEN_LIMIT", "3")]).await;
+    let operator = api.operator();
+    let (full, free) = (
+        operator.account("full").await,
+        operator.account("free").await,
+    );
+    operator.issue(&full, json!({})).await;
+    let mut body = call(&full, &["a", "b", "c"]);
+    let more = call(&free, &["d"]);
+    body["tokens"]
+        .as_array_mut()
+        .unwrap()
+        .insert(1, more["tokens"][0].clone());
+    let named = [
+        "/tokens/0/account_id",
+        "/tokens/2/account_id",
+        "/tokens/3/account_id",
+    ];
+    conflict(
+        &operator.post(IMPORT, body.clone()).await,
+        "TOO_MANY_TOKENS",
+        &named,
+    );
+    assert_eq!(imported(&stack).await.2, 0);
+    body["tokens"].as_array_mut().unwrap().pop();
+    operator.post(IMPORT, body).await.expect(201);
+    assert_eq!(
+        (of(&operator, &full).await, of(&operator, &free).await),
+        (3, 1)
+    );
+
+    let path = format!("/v1/accounts/{free}/suspend");
+    operator.post(&path, json!({})).await.expect(200);
+    let mut body = call(&free, &["e"]);
+    let roomy = operator.account("roomy").await;
+    let more = call(&roomy, &["f"]);
+    body["tokens"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, more["tokens"][0].clone());
+    let refused = operator.post(IMPORT, body).await;
+    conflict(&refused, "ACCOUNT_NOT_ACTIVE", &["/tokens/1/account_id"]);
+    assert_eq!(of(&operator, &roomy).await, 0);
+}
+
+#[tokio::test]
+async fn of_two_imports_of_the_same_tokens_one_wins() {
+    let mut stack = Stack::bare().await;
+    let (here, there) = (stack.api(&[]).await, stack.api(&[]).await);
+    let (here, there) = (here.operator(), there.operator());
+    let account = here.account("crm-1").await;
+    for round in 0..5 {
+        let tokens = many(40);
+        let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+        let backwards: Vec<&str> = tokens.iter().rev().copied().collect();
+        let (one, other, third) = tokio::join!(
+            here.post(IMPORT, call(&account, &tokens)),
+            there.post(IMPORT, call(&account, &backwards)),
+            here.post(IMPORT, call(&account, &tokens[..1])),
+        );
+        let mut answers = [one, other, third];
+        answers.sort_by_key(|answer| answer.status);
+        answers[0].expect(201);
+        for late in &answers[1..] {
+            let body = problem(late, 409, "DUPLICATE_HASHES");
+            assert!(body["errors"][0]["pointer"].is_string(), "{round}: {body}");
+        }
+        let made = answers[0].json()["ids"].as_array().unwrap().len();
+        assert!(made == 40 || made == 1, "{made}");
+    }
+    let (tokens, secrets, events) = imported(&stack).await;
+    assert_eq!((tokens, secrets), (events, events));
+}
+
+#[tokio::test]
+async fn an_import_that_cannot_be_written_leaves_nothing() {
+    let mut stack = Stack::bare().await;
+    let mut api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let tokens = many(1000);
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    let body = call(&account, &tokens);
+
+    let mut holding = stack.database.pool.begin().await.unwrap();
+    let lock = sqlx::query("select from event_log_head for update");
+    lock.execute(&mut *holding).await.unwrap();
+    let late = operator.post(IMPORT, body.clone()).await;
+    problem(&late, 503, "UNAVAILABLE");
+    assert_eq!(imported(&stack).await, (0, 0, 0));
+
+    // Killed in the middle: all of it or nothing, whatever the server makes of the statement.
+    let asked = tokio::spawn({
+        let (operator, body) = (operator.clone(), body.clone());
+        async move { Person::try_send(operator.request(Method::POST, IMPORT).json(&body)).await }
+    });
+    let waiting = async || {
+        let count = sqlx::query_scalar::<_, i64>(
+            "select count(*) from pg_stat_activity
+            where datname = current_database() and state = 'active'
+                and pid <> pg_backend_pid() and query like '%append_group%'",
+        );
+        count.fetch_one(&stack.database.pool).await.unwrap()
+    };
+    wait_for("the import to wait for the lock", async || {
+        waiting().await > 0
+    })
+    .await;
+    api.kill();
+    assert!(
+        asked.await.unwrap().is_none(),
+        "it cannot have been answered"
+    );
+    holding.rollback().await.unwrap();
+    wait_for("the server to be done with it", async || {
+        waiting().await == 0
+    })
+    .await;
+    let left = imported(&stack).await;
+    assert!(left == (0, 0, 0) || left == (1000, 1000, 1000), "{left:?}");
+
+    api.restart();
+    api.ready().await;
+    let again = operator.post(IMPORT, body).await;
+    if left.0 == 0 {
+        again.expect(201);
+    } else {
+        problem(&again, 409, "DUPLICATE_HASHES");
+    }
+    assert_eq!(imported(&stack).await, (1000, 1000, 1000));
+    let verified = support::verify(&operator, tokens[7]).await;
+    assert_eq!(verified["code"], "MALFORMED", "no shape is configured");
+}
