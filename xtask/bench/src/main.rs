@@ -3,6 +3,7 @@
 
 mod engine;
 mod forward_auth;
+mod import;
 mod issue;
 mod load;
 mod open_loop;
@@ -33,6 +34,9 @@ struct Arguments {
     /// Seconds of each run, at most 10
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=10))]
     seconds: u32,
+    /// How many tokens are imported in all
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    tokens: u32,
     /// Only the measurements whose name holds this
     #[arg(long, default_value = "")]
     only: String,
@@ -87,6 +91,9 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wanted("issue") {
         issue::measure(&mut stack, arguments, &mut report).await?;
+    }
+    if wanted("import") {
+        import::measure(&mut stack, arguments, &mut report).await?;
     }
     // Last, because it empties the usage tables.
     if wanted("settler") {

@@ -532,7 +532,7 @@ mod tests {
             Box::new("index 7 out of bounds".to_owned()),
             Box::new(7),
         ] {
-            let answer = Problem::panicked(panic).answer("request-1");
+            let answer = Problem::panicked(panic).answer("request-1", &Scrubber::default());
             assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
             let body = to_bytes(answer.into_body(), 10_000).await.unwrap();
             let body = String::from_utf8(body.to_vec()).unwrap();

@@ -64,14 +64,9 @@ async fn imported_tokens_work_wherever_a_credential_is_read() {
             (&introspected["active"], &introspected["jti"]),
             (&json!(true), &json!(id))
         );
-        let asked = with_header(
-            &api.nobody(),
-            Method::GET,
-            "/v1/forward-auth?scope=orders:read",
-            ("X-API-Key", token),
-            None,
-        );
-        let answer = asked.await;
+        let checked = "/v1/forward-auth?scope=orders:read";
+        let key = ("X-API-Key", token);
+        let answer = with_header(&api.nobody(), Method::GET, checked, key, None).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         assert_eq!(answer.header("x-tollkeeper-token-id"), Some(id.as_str()));
         let me = whoami(&api, ("X-API-Key", token)).await.expect(200);
@@ -191,14 +186,9 @@ async fn legacy_secrets_are_kept_out_of_logs_answers_and_usage() {
 
     let path = format!("/v1/forward-auth/k/{PREFIXED}/{BARE}/x");
     let agent = format!("curl {BARE}");
-    let asked = with_header(
-        &api.bearer(PREFIXED),
-        Method::GET,
-        &path,
-        ("User-Agent", &agent),
-        None,
-    );
-    assert_eq!(asked.await.status, 200);
+    let agent = ("User-Agent", agent.as_str());
+    let answer = with_header(&api.bearer(PREFIXED), Method::GET, &path, agent, None).await;
+    assert_eq!(answer.status, 200);
     // Put where none belongs, so that the answer repeats what was read.
     let mut answers = vec![
         api.bearer(PREFIXED)

@@ -3,11 +3,12 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tollkeeper_ambient::{Entropy, SystemEntropy};
 use tollkeeper_testkit::stack::{Answer, Person};
 use tollkeeper_testkit::{Stack, wait_for};
 use uuid::Uuid;
 
-use crate::support::{bad_fields, in_seconds, manager, problem, system_account, text};
+use crate::support::{bad_fields, in_seconds, manager, now, problem, system_account, text};
 use crate::{jwt, support};
 
 const IMPORT: &str = "/v1/tokens/import";
@@ -26,10 +27,14 @@ pub(crate) fn call(account: &str, tokens: &[&str]) -> Value {
     json!({ "tokens": items.collect::<Vec<_>>() })
 }
 
+fn new_id() -> Uuid {
+    SystemEntropy.uuid_v7(now())
+}
+
 /// That many tokens that nobody has seen.
 fn many(count: usize) -> Vec<String> {
     (0..count)
-        .map(|number| format!("old_{}{number}", Uuid::new_v4().simple()))
+        .map(|number| format!("old_{}{number}", new_id().simple()))
         .collect()
 }
 
@@ -257,7 +262,7 @@ async fn callers_import_within_their_reach_alone() {
     );
     let unknown = Uuid::nil().to_string();
     let item = |more: Value| {
-        let mut item = json!({ "name": "n", "hash": hash(&Uuid::new_v4().to_string()) });
+        let mut item = json!({ "name": "n", "hash": hash(&new_id().to_string()) });
         for (name, value) in more.as_object().unwrap() {
             item[name] = value.clone();
         }

@@ -12,6 +12,8 @@ pub(super) struct Operation {
     pub(super) query: Option<&'static str>,
     /// Whether it heeds `If-Match`.
     pub(super) versioned: bool,
+    /// How many bytes of a body it takes.
+    pub(super) most: usize,
     /// How it answers when all is well.
     pub(super) success: u16,
 }
@@ -35,6 +37,7 @@ impl Operation {
             takes: Takes::Nothing,
             query: None,
             versioned: false,
+            most: 64 * 1024,
             success: 200,
         }
     }
@@ -56,6 +59,11 @@ impl Operation {
 
     const fn versioned(mut self) -> Self {
         self.versioned = true;
+        self
+    }
+
+    const fn up_to(mut self, bytes: usize) -> Self {
+        self.most = bytes;
         self
     }
 
@@ -99,6 +107,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("POST", "/v1/accounts/{id}/resume", ACCOUNTS),
     Operation::new("POST", "/v1/tokens", WRITE)
         .takes(r#"{"name":"a token"}"#)
+        .answers(201),
+    Operation::new("POST", "/v1/tokens/import", WRITE)
+        .takes(concat!(
+            r#"{"tokens":[{"name":"a token","hash":""#,
+            "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
+            r#""}]}"#
+        ))
+        .up_to(8 * 1024 * 1024)
         .answers(201),
     Operation::new("GET", "/v1/tokens", READ).asked(""),
     Operation::new("GET", "/v1/tokens/{id}", READ).asked(""),
