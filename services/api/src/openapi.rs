@@ -273,6 +273,10 @@ fn add_conditions(components: &mut Components) {
     ]);
     let conditions = [
         ("IssueToken", one_expiry("expires_at", "expires_in_minutes")),
+        (
+            "ImportToken",
+            one_expiry("expires_at", "expires_in_minutes"),
+        ),
         ("IssueForUser", one_expiry("expiresAt", "expiresInMinutes")),
         ("BulkFilter", ("oneOf", all_or_filters)),
         ("BulkRevoke", ("oneOf", two_steps)),

@@ -38,6 +38,10 @@ def before_call(context, case, kwargs):
         # An operator says whose token it is.
         if case.operation.label == "POST /v1/tokens":
             body["account_id"] = ACCOUNT
+        if case.operation.label == "POST /v1/tokens/import":
+            for token in body["tokens"]:
+                token["account_id"] = ACCOUNT
+                fit(token)
         fit(body)
         # A second credential beside the one that every request has.
         if case.path.startswith("/oauth/"):
