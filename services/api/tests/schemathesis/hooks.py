@@ -28,8 +28,13 @@ def before_call(context, case, kwargs):
     replace(query, "wait_seconds", lambda it: number(it) and int(it) <= 30, 0)
     if case.meta is None or case.meta.generation.mode.is_negative:
         return
-    for name in ("as_of", "from", "to"):
-        replace(query, name, lambda it: (moment(it) or now()) > now(), PAST)
+    for name in list(query):
+        if name in ("as_of", "from", "to") or name.endswith(("_after", "_before")):
+            replace(query, name, out_of_range, PAST)
+    # The log does not know of use.
+    if "as_of" in query:
+        for name in ("last_used_after", "last_used_before"):
+            query.pop(name, None)
     # The log begins there, and ends somewhere.
     replace(query, "after", number, 0)
     # Headers are made of letters and digits alone.
@@ -108,5 +113,6 @@ def moment(value):
     return found if found.tzinfo else None
 
 
-def now():
-    return datetime.now(timezone.utc)
+def out_of_range(value):
+    found = moment(value)
+    return found is not None and (found.year <= 1970 or found > datetime.now(timezone.utc))
