@@ -185,6 +185,9 @@ pub enum Refusal {
         "`external_id`, issuer and subject have 1 to {MAX_NAME_CHARACTERS} characters, none of them a control character"
     )]
     Name,
+    /// Holders of a JWT give their own tokens scopes, which would then reach every account.
+    #[error("an account that belongs to a JWT's subject cannot be a system account")]
+    SystemRole,
 }
 
 /// Decides what follows from `command`. No event means that things are so already.
@@ -232,6 +235,10 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
                 .external_id
                 .iter()
                 .try_for_each(|name| check_external_id(name))?;
+            let promoted = changed.role == Role::System && account.role != Role::System;
+            if promoted && account.identity.is_some() {
+                return Err(Refusal::SystemRole);
+            }
             let same = changed.external_id == account.external_id
                 && changed.role == account.role
                 && changed.token_limit == account.token_limit;

@@ -138,6 +138,7 @@ impl From<CommandError> for Problem {
                 account::Refusal::Exists => Self::internal("a new id was used before"),
                 account::Refusal::Deleted => Self::conflict("ACCOUNT_DELETED", text),
                 account::Refusal::Name => Self::bad_field("/external_id", text),
+                account::Refusal::SystemRole => Self::bad_field("/role", text),
             },
             CommandError::Beyond(_) => Self::forbidden("BEYOND_AUTHORITY", text),
             CommandError::AccountNotActive(_) => {

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderName};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use serde::Serialize;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::secret::SecretHash;
@@ -124,10 +124,17 @@ pub(crate) async fn handle(
     let pairs: Vec<(SecretHash, TokenId)> = ours.iter().map(|(hash, id)| (*hash, *id)).collect();
     let ending = pairs.into_iter();
     let ending = ending.map(|(hash, id)| end(&app, &cause, settings.policy, hash, id));
-    let ended: HashMap<SecretHash, bool> = stream::iter(ending)
+    // All are tried before a failure is told, so that one token does not keep the others alive.
+    let ended: Vec<Result<(SecretHash, bool), CommandError>> = stream::iter(ending)
         .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await?;
+        .collect()
+        .await;
+    let ended: Result<HashMap<SecretHash, bool>, CommandError> = ended.into_iter().collect();
+    let ended = ended.map_err(|error| match error {
+        // To a partner it is no conflict of its own: the report is to be sent again.
+        CommandError::Busy => Problem::unavailable(error),
+        error => error.into(),
+    })?;
     let labels = found.into_iter().map(|(hash, found)| {
         let token = ours.get(&hash);
         if let Some(id) = token {

@@ -1,5 +1,7 @@
 //! The form of a request: `token`, and the credential of the client where it is not in a header.
 
+use std::collections::HashSet;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
@@ -62,19 +64,18 @@ impl Form {
     /// Each parameter may be given once.
     fn read(bytes: &[u8]) -> Result<Self, Problem> {
         let mut form = Self::default();
-        let mut names = Vec::new();
+        let mut names = HashSet::new();
         for (name, value) in form_urlencoded::parse(bytes) {
-            if names.contains(&name) {
-                let detail = "a parameter is given more than once";
-                return Err(Problem::bad_request("INVALID_FORM", detail));
-            }
             let value = Zeroizing::new(value.into_owned());
             match &*name {
                 "token" => form.token = Some(value),
                 "client_secret" => form.client_secret = Some(value),
                 _ => {}
             }
-            names.push(name);
+            if !names.insert(name) {
+                let detail = "a parameter is given more than once";
+                return Err(Problem::bad_request("INVALID_FORM", detail));
+            }
         }
         Ok(form)
     }

@@ -91,6 +91,12 @@ async fn an_account_comes_into_being_at_its_first_write() {
         (&own["external_id"], &own["role"]),
         (&Value::Null, &json!("user"))
     );
+    // What the holder issued with management scopes would reach every account.
+    let promoted = json!({ "role": "system" });
+    let promoted = operator
+        .patch(&format!("/v1/accounts/{account}"), promoted)
+        .await;
+    bad_fields(&promoted, &["/role"]);
     let actors = sqlx::query_scalar::<_, String>(
         "select distinct actor from events where type = 'TokenIssued'",
     );
