@@ -12,7 +12,7 @@ use tollkeeper_event_store::Rows;
 use uuid::Uuid;
 
 use crate::Reach;
-use crate::tokens::{self, TokenFilter, TokenRow};
+use crate::tokens::{self, TokenFilter, TokenRow, Window};
 
 /// The most tokens of one plan.
 pub const MOST_TOKENS: usize = 100_000;
@@ -101,7 +101,7 @@ impl From<RunningRow> for Running {
 }
 
 /// Writes a plan of somebody who reaches `reach`, and fixes its tokens: those that the list shows
-/// for the filter within `of`, without the ones that are revoked. Gives the newest of them, or none
+/// for the filter, without the ones that are revoked. Gives the newest of them, or none
 /// if there are more than [`MOST_TOKENS`]: then the transaction that this is called in is to be
 /// given up.
 ///
@@ -109,7 +109,7 @@ impl From<RunningRow> for Running {
 /// If the database does not answer.
 pub async fn plan(
     db: &mut PgConnection,
-    (reach, of): (Reach, Reach),
+    reach: Reach,
     plan: &Plan,
     filter: &TokenFilter,
     sample: usize,
@@ -138,15 +138,13 @@ pub async fn plan(
     .execute(&mut *db)
     .await?;
     let (mut count, mut newest) = (0, Vec::new());
-    let mut filter = filter.clone();
-    filter.limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+    let mut window = Window {
+        before: None,
+        limit: PAGE,
+    };
     loop {
-        let page = tokens::list(&mut *db, of, &filter, plan.created_at).await?;
-        let Some(last) = page.last() else {
-            return Ok(Some(newest));
-        };
-        filter.before = Some(last.id.into());
-        let live = page.into_iter().filter(|row| row.state != "revoked");
+        let page = tokens::list(&mut *db, reach, filter, window, plan.created_at).await?;
+        let live = page.rows.into_iter().filter(|row| row.state != "revoked");
         let rows: Vec<TokenRow> = live.collect();
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
         count += ids.len();
@@ -162,6 +160,10 @@ pub async fn plan(
         )
         .execute(&mut *db)
         .await?;
+        if page.next.is_none() {
+            return Ok(Some(newest));
+        }
+        window.before = page.next;
     }
 }
 

@@ -2,15 +2,22 @@
 
 use std::collections::HashMap;
 
+mod filter;
+mod list;
+mod plans;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::PgExecutor;
 use tollkeeper_domain::ids::TokenId;
-use tollkeeper_domain::secret::{Environment, SecretHash};
-use tollkeeper_domain::token::{Secret, Status, Token};
+use tollkeeper_domain::secret::SecretHash;
+use tollkeeper_domain::token::{Secret, Token};
 use tollkeeper_event_store::Rows;
 use uuid::Uuid;
 
+pub use self::filter::{Period, TokenFilter};
+pub use self::list::{TokenPage, Window, ids, list};
+pub use self::plans::{Plan, plans};
 use crate::{Reach, unknown};
 
 /// Adds all rows of this token.
@@ -75,7 +82,7 @@ fn project_secret(token: &Token, secret: &Secret, rows: &mut Rows) {
 }
 
 /// A token as people see it, with what the usage side knows of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 #[allow(
     missing_docs,
     reason = "the fields are the public ones of the design, by their names"
@@ -100,45 +107,6 @@ pub struct TokenRow {
     pub version: i64,
     pub usage_count: i64,
     pub last_used_at: Option<DateTime<Utc>>,
-}
-
-/// Which tokens to list.
-#[derive(Debug, Clone, Default)]
-pub struct TokenFilter {
-    /// Only those in this state.
-    pub state: Option<Status>,
-    /// Only those for this environment.
-    pub environment: Option<Environment>,
-    /// Only those that hold exactly this scope.
-    pub scope: Option<String>,
-    /// Only those whose `token_prefix` begins so.
-    pub prefix: Option<String>,
-    /// Only those whose name holds this, whatever the case.
-    pub search: Option<String>,
-    /// Only those after this one: ids go down from the newest.
-    pub before: Option<TokenId>,
-    /// At most this many.
-    pub limit: i64,
-}
-
-impl TokenFilter {
-    /// Whether a token, as it is or was at `at`, is as the filter wants it.
-    #[must_use]
-    pub fn matches(&self, token: &Token, at: DateTime<Utc>) -> bool {
-        fn fits<T>(wanted: Option<&T>, is: impl FnOnce(&T) -> bool) -> bool {
-            wanted.is_none_or(is)
-        }
-        let name = token.name.as_str().to_lowercase();
-        fits(self.state.as_ref(), |it| *it == token.status(at))
-            && fits(self.environment.as_ref(), |it| *it == token.environment)
-            && fits(self.scope.as_ref(), |it| {
-                token.scopes.iter().any(|scope| scope.as_str() == *it)
-            })
-            && fits(self.prefix.as_ref(), |it| {
-                token.token_prefix.starts_with(it.as_str())
-            })
-            && fits(self.search.as_ref(), |it| name.contains(&it.to_lowercase()))
-    }
 }
 
 /// The token as it is at `now`, if it is within reach.
@@ -166,50 +134,6 @@ pub async fn find(
         now,
     )
     .fetch_optional(db)
-    .await
-}
-
-/// Tokens as they are at `now`, from the newest to the oldest.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn list(
-    db: impl PgExecutor<'_>,
-    reach: Reach,
-    filter: &TokenFilter,
-    now: DateTime<Utc>,
-) -> Result<Vec<TokenRow>, sqlx::Error> {
-    sqlx::query_as!(
-        TokenRow,
-        r#"select t.id, t.account_id, t.name, t.environment, t.token_prefix, t.scopes, t.metadata,
-            t.not_before, t.expires_at, now.state as "state!",
-            t.revocation_reason, t.revoked_at, t.issued_by, t.created_at, t.updated_at, t.version,
-            coalesce(u.usage_count, 0) as "usage_count!", u.last_used_at as "last_used_at?"
-        from api_tokens as t
-            left join api_token_usage_totals as u on u.token_id = t.id
-            cross join lateral (
-                select case when t.state <> 'revoked' and t.expires_at <= $1 then 'expired'
-                    else t.state end as state
-            ) as now
-        where ($2::uuid is null or t.account_id = $2)
-            and ($3::uuid is null or t.id < $3)
-            and ($4::text is null or now.state = $4)
-            and ($5::text is null or t.environment = $5)
-            and ($6::text is null or $6 = any (t.scopes))
-            and ($7::text is null or starts_with(t.token_prefix, $7))
-            and ($8::text is null or position(lower($8) in lower(t.name)) > 0)
-        order by t.id desc limit $9"#,
-        now,
-        reach.account(),
-        filter.before.map(|id| id.0),
-        filter.state.map(Status::as_str),
-        filter.environment.map(Environment::as_str),
-        filter.scope,
-        filter.prefix,
-        filter.search,
-        filter.limit,
-    )
-    .fetch_all(db)
     .await
 }
 
@@ -269,40 +193,4 @@ pub async fn holding(
         Ok((SecretHash(hash), row.token_id.into()))
     });
     read.collect()
-}
-
-/// Ids of the tokens within reach, from the newest to the oldest, whatever became of them.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn ids(
-    db: impl PgExecutor<'_>,
-    reach: Reach,
-    before: Option<TokenId>,
-    limit: i64,
-) -> Result<Vec<TokenId>, sqlx::Error> {
-    let before = before.map_or(Uuid::max(), |id| id.0);
-    let ids = match reach.account() {
-        None => {
-            sqlx::query_scalar!(
-                "select id from api_tokens where id < $1 order by id desc limit $2",
-                before,
-                limit,
-            )
-            .fetch_all(db)
-            .await?
-        }
-        Some(account) => {
-            sqlx::query_scalar!(
-                "select id from api_tokens where account_id = $1 and id < $2
-                order by id desc limit $3",
-                account,
-                before,
-                limit,
-            )
-            .fetch_all(db)
-            .await?
-        }
-    };
-    Ok(ids.into_iter().map(TokenId).collect())
 }

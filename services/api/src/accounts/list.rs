@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::view::AccountView;
 use crate::app::App;
 use crate::caller::{AccountsRead, Allowed};
-use crate::http::page::{Page, cursor, limit};
+use crate::http::page::{ACCOUNTS, Page, cursor, limit};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 
@@ -56,11 +56,12 @@ pub(crate) async fn handle(
     let limit = limit(query.limit)?;
     let filter = AccountFilter {
         external_id: query.external_id,
-        before: cursor(query.cursor.as_deref())?.map(Into::into),
+        before: cursor(&ACCOUNTS, query.cursor.as_deref())?.map(Into::into),
         limit: limit + 1,
     };
     let rows = accounts::list(&app.pool, allowed.reach, &filter).await?;
     Ok(Json(Page::of(
+        &ACCOUNTS,
         rows,
         limit,
         |row| row.account.id.0,

@@ -11,7 +11,7 @@ use tollkeeper_domain::token::Token;
 use tollkeeper_event_store::{ReadError, StoredEvent, now, tokens_until};
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::replay::World;
-use tollkeeper_read_model::tokens::{TokenFilter, ids};
+use tollkeeper_read_model::tokens::{TokenFilter, Window, ids};
 
 use crate::app::App;
 use crate::commands::CommandError;
@@ -68,14 +68,14 @@ pub(crate) async fn list(
     app: &App,
     reach: Reach,
     filter: &TokenFilter,
+    window: Window,
     as_of: DateTime<Utc>,
 ) -> Result<PastPage, Problem> {
-    let room = usize::try_from(filter.limit).unwrap_or(0);
     let end = end_of_ids(as_of);
-    let mut before = filter.before.map_or(end, |before| before.min(end));
+    let mut before = window.before.map_or(end, |before| before.min(end));
     let (mut tokens, mut examined) = (Vec::new(), 0);
     while examined < EXAMINED {
-        let candidates = ids(&app.pool, reach, Some(before), CHUNK).await?;
+        let candidates = ids(&app.pool, reach, filter, Some(before), CHUNK).await?;
         let Some(last) = candidates.last().copied() else {
             return Ok(PastPage { tokens, next: None });
         };
@@ -84,7 +84,7 @@ pub(crate) async fn list(
         // As the candidates are: from the newest to the oldest.
         let folded = folded.into_values().rev();
         for token in folded.filter(|token| filter.matches(token, as_of)) {
-            if tokens.len() == room {
+            if tokens.len() == window.limit {
                 let next = tokens.last().map(|token: &Token| token.id);
                 return Ok(PastPage { tokens, next });
             }

@@ -3,6 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tollkeeper_read_model::tokens::Window;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -10,6 +12,35 @@ use super::problem::Problem;
 
 const DEFAULT_LIMIT: i64 = 50;
 const MAX_LIMIT: i64 = 200;
+
+/// A list, by a name that its cursors are checked with: they lead to no place in another one.
+#[derive(Debug)]
+pub(crate) struct List(&'static str);
+
+/// Of accounts.
+pub(crate) const ACCOUNTS: List = List("accounts");
+/// Of tokens.
+pub(crate) const TOKENS: List = List("tokens");
+/// Of webhooks.
+pub(crate) const WEBHOOKS: List = List("webhooks");
+
+impl List {
+    /// The id, and a checksum that finds what was damaged or comes from another list.
+    fn cursor(&self, last: Uuid) -> String {
+        let sum = Sha256::new()
+            .chain_update(self.0)
+            .chain_update(last)
+            .finalize();
+        let bytes: Vec<u8> = last.as_bytes().iter().chain(&sum[..4]).copied().collect();
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn read(&self, cursor: &str) -> Option<Uuid> {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let id = Uuid::from_slice(bytes.get(..16)?).ok()?;
+        (self.cursor(id) == cursor).then_some(id)
+    }
+}
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,57 +54,38 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A page without anything, and the last one.
-    pub(crate) const fn empty() -> Self {
-        Self {
-            items: Vec::new(),
-            next_cursor: None,
-        }
-    }
-
     /// A page after which the list goes on behind `last`, if that is given.
-    pub(crate) fn going_on(items: Vec<T>, last: Option<Uuid>) -> Self {
-        let next_cursor = last.map(|id| URL_SAFE_NO_PAD.encode(id.as_bytes()));
+    pub(crate) fn going_on(list: &List, items: Vec<T>, last: Option<Uuid>) -> Self {
+        let next_cursor = next_cursor(list, last);
         Self { items, next_cursor }
     }
 
     /// A page from one row more than `limit`, which shows whether anything follows.
     pub(crate) fn of<R>(
+        list: &List,
         mut rows: Vec<R>,
         limit: i64,
         id: impl Fn(&R) -> Uuid,
         view: impl Fn(R) -> T,
     ) -> Self {
-        let next_cursor = next_cursor(&mut rows, limit, id);
-        Self {
-            items: rows.into_iter().map(view).collect(),
-            next_cursor,
-        }
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let last = rows.last().filter(|_| more).map(id);
+        Self::going_on(list, rows.into_iter().map(view).collect(), last)
     }
 }
 
-/// Takes what is more than `limit` from the rows and tells where they go on.
-pub(crate) fn next_cursor<R>(
-    rows: &mut Vec<R>,
-    limit: i64,
-    id: impl Fn(&R) -> Uuid,
-) -> Option<String> {
-    let limit = usize::try_from(limit).unwrap_or(0);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let last = rows.last().filter(|_| more);
-    last.map(|row| URL_SAFE_NO_PAD.encode(id(row).as_bytes()))
+/// The cursor to what follows on `last`.
+pub(crate) fn next_cursor(list: &List, last: Option<Uuid>) -> Option<String> {
+    last.map(|id| list.cursor(id))
 }
 
 /// The id that the page begins after.
-pub(crate) fn cursor(text: Option<&str>) -> Result<Option<Uuid>, Problem> {
-    let read = |text: &str| {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        Uuid::from_slice(&bytes).ok()
-    };
+pub(crate) fn cursor(list: &List, text: Option<&str>) -> Result<Option<Uuid>, Problem> {
     text.map(|text| {
-        let bad = || Problem::bad_request("INVALID_QUERY", "`cursor` is none that a page gave");
-        read(text).ok_or_else(bad)
+        let bad = || Problem::bad_request("INVALID_QUERY", "`cursor` is none of this list");
+        list.read(text).ok_or_else(bad)
     })
     .transpose()
 }
@@ -86,5 +98,52 @@ pub(crate) fn limit(asked: Option<i64>) -> Result<i64, Problem> {
     } else {
         let detail = format!("`limit` is 1 to {MAX_LIMIT}");
         Err(Problem::bad_request("INVALID_QUERY", detail))
+    }
+}
+
+/// Which tokens of the list the page holds.
+pub(crate) fn window(at: Option<&str>, asked: Option<i64>) -> Result<Window, Problem> {
+    Ok(Window {
+        before: cursor(&TOKENS, at)?.map(Into::into),
+        limit: usize::try_from(limit(asked)?).unwrap_or(0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_leads_back_to_its_list_alone(id in any::<u128>()) {
+            let id = Uuid::from_u128(id);
+            let text = TOKENS.cursor(id);
+            prop_assert_eq!(cursor(&TOKENS, Some(&text)).unwrap(), Some(id));
+            prop_assert!(cursor(&ACCOUNTS, Some(&text)).is_err());
+            prop_assert!(cursor(&WEBHOOKS, Some(&text)).is_err());
+        }
+
+        #[test]
+        fn a_damaged_cursor_leads_nowhere(
+            id in any::<u128>(),
+            place in 0..27_usize,
+            other in "[A-Za-z0-9_-]",
+        ) {
+            let text = TOKENS.cursor(Uuid::from_u128(id));
+            prop_assert_eq!(text.len(), 27);
+            prop_assert!(cursor(&TOKENS, Some(&text[..place])).is_err());
+            let mut damaged = text.clone();
+            damaged.replace_range(place..=place, &other);
+            prop_assert!(damaged == text || cursor(&TOKENS, Some(&damaged)).is_err());
+        }
+
+        #[test]
+        fn any_text_is_a_cursor_in_one_way_or_none(text in "\\PC{0,30}|[A-Za-z0-9_-]{27}") {
+            if let Ok(Some(id)) = cursor(&TOKENS, Some(&text)) {
+                prop_assert_eq!(TOKENS.cursor(id), text);
+            }
+        }
     }
 }

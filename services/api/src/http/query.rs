@@ -16,9 +16,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let text = parts.uri.query().unwrap_or_default();
         let mut pairs = form_urlencoded::parse(text.as_bytes());
-        if pairs.any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        if let Some((name, _)) = pairs.find(|(_, value)| value.contains('\0')) {
             // PostgreSQL takes none in a text, so nothing has it.
-            let detail = "the query cannot be accepted: it holds U+0000";
+            let detail = format!("the query cannot be accepted: {name}: holds U+0000");
             return Err(Problem::bad_request("INVALID_QUERY", detail));
         }
         let Query(parameters) = Query::try_from_uri(&parts.uri).map_err(|rejection| {

@@ -1,12 +1,15 @@
 //! Which tokens a revocation of many is for: the filters of the list, in a body.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::Status;
-use tollkeeper_read_model::tokens::TokenFilter;
+use tollkeeper_read_model::tokens::{Period, TokenFilter};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::filter;
 use crate::http::problem::FieldErrors;
 
 /// The filters of `GET /v1/tokens`, all of which must hold.
@@ -31,6 +34,20 @@ pub(super) struct Filter {
     /// Those whose name holds this, whatever the case.
     #[schema(pattern = r"^[^\x00]*$")]
     pub(super) search: Option<String>,
+    /// Those that were issued with this token.
+    pub(super) issued_by: Option<Uuid>,
+    /// Those created then or later.
+    pub(super) created_after: Option<DateTime<Utc>>,
+    /// Those created before.
+    pub(super) created_before: Option<DateTime<Utc>>,
+    /// Those last let through then or later.
+    pub(super) last_used_after: Option<DateTime<Utc>>,
+    /// Those last let through before; none that never was.
+    pub(super) last_used_before: Option<DateTime<Utc>>,
+    /// Those that expire then or later; none that never does.
+    pub(super) expires_after: Option<DateTime<Utc>>,
+    /// Those that expire before; none that never does.
+    pub(super) expires_before: Option<DateTime<Utc>>,
 }
 
 impl Filter {
@@ -48,16 +65,8 @@ impl Filter {
             (true, true) => errors.add("/filter/all", "give this or filters, not both"),
             _ => {}
         }
-        let texts = [
-            ("scope", &self.scope),
-            ("prefix", &self.prefix),
-            ("search", &self.search),
-        ];
-        for (name, text) in texts {
-            // PostgreSQL takes none in a text, so nothing has it.
-            if text.as_ref().is_some_and(|text| text.contains('\0')) {
-                errors.add(format!("/filter/{name}"), "this holds U+0000");
-            }
+        for bad in filter::check(&self.clone().into()) {
+            errors.add(format!("/filter/{}", bad.name), format!("this {}", bad.why));
         }
     }
 }
@@ -65,12 +74,25 @@ impl Filter {
 impl From<Filter> for TokenFilter {
     fn from(filter: Filter) -> Self {
         Self {
+            account: filter.account_id.map(AccountId),
             state: filter.state,
             environment: filter.environment,
             scope: filter.scope,
             prefix: filter.prefix,
             search: filter.search,
-            ..Self::default()
+            issued_by: filter.issued_by.map(Into::into),
+            created: Period {
+                after: filter.created_after,
+                before: filter.created_before,
+            },
+            last_used: Period {
+                after: filter.last_used_after,
+                before: filter.last_used_before,
+            },
+            expires: Period {
+                after: filter.expires_after,
+                before: filter.expires_before,
+            },
         }
     }
 }

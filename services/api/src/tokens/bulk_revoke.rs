@@ -70,7 +70,9 @@ enum JobState {
     "state": "running",
     "reason": "privilege_withdrawn",
     "filter": { "all": false, "account_id": null, "state": "active", "environment": null,
-        "scope": "orders:write", "prefix": null, "search": null },
+        "scope": "orders:write", "prefix": null, "search": null, "issued_by": null,
+        "created_after": null, "created_before": null, "last_used_after": null,
+        "last_used_before": null, "expires_after": null, "expires_before": null },
     "root_id": null,
     "count": 1204,
     "pending": 204,
@@ -176,14 +178,11 @@ async fn plan(
     allowed: &Allowed<TokensWrite>,
     body: BulkRevoke,
 ) -> Result<Response, Problem> {
-    let of = match body.filter.account_id.map(AccountId) {
-        Some(account) if !allowed.reach.includes(account) => {
-            let detail = "there is no such account";
-            return Err(Problem::bad_field("/filter/account_id", detail));
-        }
-        Some(account) => Reach::Account(account),
-        None => allowed.reach,
-    };
+    let account = body.filter.account_id.map(AccountId);
+    if account.is_some_and(|account| !allowed.reach.includes(account)) {
+        let detail = "there is no such account";
+        return Err(Problem::bad_field("/filter/account_id", detail));
+    }
     let now = app.now();
     let plan = Plan {
         id: app.new_id(),
@@ -194,8 +193,8 @@ async fn plan(
     };
     let filter = body.filter.into();
     let mut transaction = app.pool.begin().await?;
-    let reaches = (allowed.reach, of);
-    let fixed = revocations::plan(&mut transaction, reaches, &plan, &filter, SAMPLE).await?;
+    let reach = allowed.reach;
+    let fixed = revocations::plan(&mut transaction, reach, &plan, &filter, SAMPLE).await?;
     let Some(newest) = fixed else {
         let detail = format!("more than {MOST_TOKENS} tokens match: narrow the filter");
         return Err(Problem::bad_field("/filter", detail));

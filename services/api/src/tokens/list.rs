@@ -9,20 +9,20 @@ use serde::Deserialize;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::Status;
-use tollkeeper_read_model::Reach;
-use tollkeeper_read_model::tokens::{self, TokenFilter};
+use tollkeeper_read_model::tokens::{self, Period, TokenFilter};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
+use super::filter::{self, BadFilter};
 use super::view::TokenView;
 use crate::app::App;
 use crate::caller::{Allowed, TokensRead};
 use crate::history::past;
-use crate::http::page::{Page, cursor, limit};
+use crate::http::page::{Page, TOKENS, window};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Query {
@@ -41,6 +41,20 @@ pub(crate) struct Query {
     /// Only those whose name holds this, whatever the case.
     #[param(pattern = r"^[^\x00]*$")]
     search: Option<String>,
+    /// Only those that were issued with this token.
+    issued_by: Option<Uuid>,
+    /// Only those created then or later.
+    created_after: Option<DateTime<Utc>>,
+    /// Only those created before.
+    created_before: Option<DateTime<Utc>>,
+    /// Only those last let through then or later. Not of the past.
+    last_used_after: Option<DateTime<Utc>>,
+    /// Only those last let through before; none that never was. Not of the past.
+    last_used_before: Option<DateTime<Utc>>,
+    /// Only those that expire then or later; none that never does.
+    expires_after: Option<DateTime<Utc>>,
+    /// Only those that expire before; none that never does.
+    expires_before: Option<DateTime<Utc>>,
     /// Those that there were at this moment, as they were then.
     as_of: Option<DateTime<Utc>>,
     /// The `next_cursor` of the page before.
@@ -51,15 +65,44 @@ pub(crate) struct Query {
     limit: Option<i64>,
 }
 
-/// A page of tokens, the newest first.
+impl From<Query> for TokenFilter {
+    fn from(query: Query) -> Self {
+        Self {
+            account: query.account_id.map(AccountId),
+            state: query.state,
+            environment: query.environment,
+            scope: query.scope,
+            prefix: query.prefix,
+            search: query.search,
+            issued_by: query.issued_by.map(Into::into),
+            created: Period {
+                after: query.created_after,
+                before: query.created_before,
+            },
+            last_used: Period {
+                after: query.last_used_after,
+                before: query.last_used_before,
+            },
+            expires: Period {
+                after: query.expires_after,
+                before: query.expires_before,
+            },
+        }
+    }
+}
+
+/// A page of tokens, the newest first: 200. It looks at a bounded number of tokens, so that it can
+/// come back short where what is asked for is neither common nor found by an index.
 #[utoipa::path(
     get,
     path = "/v1/tokens",
     tag = "Tokens",
     operation_id = "listTokens",
     summary = "List tokens",
-    description = "From the newest to the oldest. Without the scope to see all, a caller sees the \
-        tokens of its own account.",
+    description = "From the newest to the oldest; those that fulfil every filter that is given. A \
+        period begins with its `_after` and ends before its `_before`. Without the scope to see \
+        all, a caller sees the tokens of its own account. A page looks at a bounded number of \
+        tokens: it can hold fewer than asked for, or none, and yet have a `next_cursor`.",
     params(Query),
     responses(
         (
@@ -75,29 +118,37 @@ pub(crate) async fn handle(
     allowed: Allowed<TokensRead>,
     Parameters(query): Parameters<Query>,
 ) -> Result<impl IntoResponse, Problem> {
-    let limit = limit(query.limit)?;
-    let filter = TokenFilter {
-        state: query.state,
-        environment: query.environment,
-        scope: query.scope,
-        prefix: query.prefix,
-        search: query.search,
-        before: cursor(query.cursor.as_deref())?.map(Into::into),
-        limit: limit + 1,
+    let window = window(query.cursor.as_deref(), query.limit)?;
+    let as_of = match query.as_of {
+        Some(asked) => Some(past::moment(&app, "as_of", asked).await?),
+        None => None,
     };
-    let reach = match query.account_id.map(AccountId) {
-        // An account that is not the caller's has no tokens as far as the caller can tell.
-        Some(account) if !allowed.reach.includes(account) => return Ok(Json(Page::empty())),
-        Some(account) => Reach::Account(account),
-        None => allowed.reach,
-    };
-    if let Some(as_of) = query.as_of {
-        let as_of = past::moment(&app, "as_of", as_of).await?;
-        let page = past::list(&app, reach, &TokenFilter { limit, ..filter }, as_of).await?;
+    let filter = TokenFilter::from(query);
+    let mut bad = filter::check(&filter);
+    if as_of.is_some() {
+        bad.extend(filter::of_usage(&filter));
+    }
+    refuse(&bad)?;
+    if let Some(as_of) = as_of {
+        let page = past::list(&app, allowed.reach, &filter, window, as_of).await?;
         let tokens = page.tokens.into_iter();
         let views = tokens.map(|token| TokenView::past(token, as_of)).collect();
-        return Ok(Json(Page::going_on(views, page.next.map(|id| id.0))));
+        let next = page.next.map(|id| id.0);
+        return Ok(Json(Page::going_on(&TOKENS, views, next)));
     }
-    let rows = tokens::list(&app.pool, reach, &filter, app.now()).await?;
-    Ok(Json(Page::of(rows, limit, |row| row.id, TokenView::from)))
+    let mut db = app.pool.acquire().await?;
+    let page = tokens::list(&mut db, allowed.reach, &filter, window, app.now()).await?;
+    let views = page.rows.into_iter().map(TokenView::from).collect();
+    let next = page.next.map(|id| id.0);
+    Ok(Json(Page::going_on(&TOKENS, views, next)))
+}
+
+fn refuse(bad: &[BadFilter]) -> Result<(), Problem> {
+    if bad.is_empty() {
+        return Ok(());
+    }
+    let named = bad.iter().map(|it| format!("`{}` {}", it.name, it.why));
+    let named = named.collect::<Vec<_>>().join("; ");
+    let detail = format!("the query cannot be accepted: {named}");
+    Err(Problem::bad_request("INVALID_QUERY", detail))
 }

@@ -5,6 +5,7 @@ pub(crate) mod bulk_progress;
 pub(crate) mod bulk_revoke;
 pub(crate) mod change;
 mod fields;
+mod filter;
 pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod issue;

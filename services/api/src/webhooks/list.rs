@@ -14,7 +14,7 @@ use super::store::endpoints;
 use super::view::WebhookView;
 use crate::app::App;
 use crate::caller::{Allowed, WebhooksWrite};
-use crate::http::page::{Page, cursor, limit};
+use crate::http::page::{Page, WEBHOOKS, cursor, limit};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 
@@ -56,7 +56,7 @@ pub(crate) async fn handle(
     Parameters(query): Parameters<Query>,
 ) -> Result<impl IntoResponse, Problem> {
     let limit = limit(query.limit)?;
-    let before = cursor(query.cursor.as_deref())?;
+    let before = cursor(&WEBHOOKS, query.cursor.as_deref())?;
     let reach = match query.account_id.map(AccountId) {
         // An account that is not the caller's has no webhooks as far as the caller can tell.
         Some(account) if !allowed.reach.includes(account) => None,
@@ -67,5 +67,11 @@ pub(crate) async fn handle(
         Some(reach) => endpoints::list(&app.pool, reach, before, limit + 1).await?,
         None => Vec::new(),
     };
-    Ok(Json(Page::of(rows, limit, |row| row.id, WebhookView::from)))
+    Ok(Json(Page::of(
+        &WEBHOOKS,
+        rows,
+        limit,
+        |row| row.id,
+        WebhookView::from,
+    )))
 }

@@ -130,6 +130,17 @@ async fn what_cannot_be_revoked_in_bulk_is_refused() {
             vec!["/filter/state"],
         ),
         (
+            json!({ "dry_run": true, "filter": { "expires_before": "soon" } }),
+            vec!["/filter/expires_before"],
+        ),
+        (
+            json!({ "dry_run": true, "filter": {
+                "last_used_after": "2026-01-02T00:00:00Z",
+                "last_used_before": "2026-01-01T00:00:00Z",
+            } }),
+            vec!["/filter/last_used_before"],
+        ),
+        (
             json!({ "dry_run": true, "filter": scope, "reason": "account_deleted" }),
             vec!["/reason"],
         ),

@@ -1,7 +1,7 @@
 //! `GET /v1/tokens`
 
 use serde_json::{Value, json};
-use tollkeeper_testkit::stack::Person;
+use tollkeeper_testkit::stack::{Answer, Person};
 use tollkeeper_testkit::{Stack, wait_for};
 
 use crate::support::{in_seconds, manager, path_of, problem, text};
@@ -49,29 +49,172 @@ async fn pages_are_stable_while_tokens_are_issued() {
         "a full last page: {whole}"
     );
 
-    for query in [
-        "limit=0",
-        "limit=201",
-        "limit=-1",
-        "limit=x",
-        "cursor=",
-        "cursor=%21",
-        "state=gone",
-        "environment=prod",
-        "account_id=x",
-        "color=red",
-        "state=active&state=revoked",
-        "search=%00",
-        "prefix=%00",
-        "scope=%00",
+    let accounts = operator.get("/v1/accounts?limit=1").await.expect(200);
+    assert_eq!(accounts.get("next_cursor"), None);
+    operator.account("crm-2").await;
+    let accounts = operator.get("/v1/accounts?limit=1").await.expect(200);
+    let foreign = text(&accounts, "next_cursor");
+    let answer = operator.get(&format!("/v1/tokens?cursor={foreign}")).await;
+    names_parameter(&answer, "cursor");
+    let answer = operator.get(&format!("/v1/accounts?cursor={cursor}")).await;
+    names_parameter(&answer, "cursor");
+    let damaged = format!("{}A", &cursor[1..]);
+    let answer = operator.get(&format!("/v1/tokens?cursor={damaged}")).await;
+    names_parameter(&answer, "cursor");
+}
+
+/// 400 that says which parameter is bad.
+#[track_caller]
+fn names_parameter(answer: &Answer, name: &str) {
+    let problem = problem(answer, 400, "INVALID_QUERY");
+    let detail = text(&problem, "detail");
+    let names = detail.split(|it: char| !(it.is_alphanumeric() || it == '_'));
+    assert!(names.into_iter().any(|it| it == name), "{detail}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_named() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    for (query, name) in [
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=x", "limit"),
+        ("cursor=", "cursor"),
+        ("cursor=%21", "cursor"),
+        ("state=gone", "state"),
+        ("environment=prod", "environment"),
+        ("account_id=x", "account_id"),
+        ("issued_by=", "issued_by"),
+        ("color=red", "color"),
+        ("state=active&state=revoked", "state"),
+        ("search=%00", "search"),
+        ("prefix=%00", "prefix"),
+        ("scope=%00", "scope"),
+        ("created_after=yesterday", "created_after"),
+        ("created_before=2026-02-30T00:00:00Z", "created_before"),
+        ("last_used_after=1", "last_used_after"),
+        ("last_used_before=-", "last_used_before"),
+        ("expires_after=2026-01-01", "expires_after"),
+        ("expires_before=", "expires_before"),
+        ("expires_before=%2B20000-01-01T00:00:00Z", "expires_before"),
+        (
+            "created_after=2026-01-02T00:00:00Z&created_before=2026-01-02T00:00:00Z",
+            "created_before",
+        ),
+        (
+            "expires_after=2026-01-02T00:00:00Z&expires_before=2026-01-01T00:00:00Z",
+            "expires_before",
+        ),
+        (
+            "as_of=2026-01-02T00:00:00Z&last_used_after=2026-01-01T00:00:00Z",
+            "last_used_after",
+        ),
     ] {
         let answer = operator.get(&format!("/v1/tokens?{query}")).await;
-        problem(&answer, 400, "INVALID_QUERY");
+        names_parameter(&answer, name);
     }
     problem(
         &api.nobody().get("/v1/tokens").await,
         401,
         "UNAUTHENTICATED",
+    );
+}
+
+#[tokio::test]
+async fn periods_begin_with_their_start_and_end_before_their_end() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let issuer = manager(&operator, &account, &[]).await;
+    let issuer = api.bearer(text(&issuer, "token"));
+    let soon = json!({ "name": "soon", "expires_at": in_seconds(3600) });
+    let soon = operator.issue(&account, soon).await;
+    let child = json!({ "name": "child", "expires_at": in_seconds(7200) });
+    let child = issuer.post("/v1/tokens", child).await.expect(201);
+    operator
+        .issue(&account, json!({ "name": "for ever" }))
+        .await;
+    for (token, time) in [
+        (&soon, "2026-03-01T00:00:00Z"),
+        (&child, "2026-03-02T00:00:00Z"),
+    ] {
+        sqlx::query(
+            "insert into api_token_usage_totals (token_id, usage_count, last_used_at)
+            values ($1::uuid, 1, $2::timestamptz)",
+        )
+        .bind(text(token, "id"))
+        .bind(time)
+        .execute(&stack.database.pool)
+        .await
+        .unwrap();
+    }
+
+    let (first, second) = (text(&soon, "created_at"), text(&child, "created_at"));
+    let after = async |query: String| names(&operator, &query).await;
+    assert_eq!(
+        after(format!("created_after={second}")).await,
+        ["for ever", "child"]
+    );
+    assert_eq!(
+        after(format!("created_after={first}&created_before={second}")).await,
+        ["soon"]
+    );
+    assert_eq!(after(format!("created_before={first}")).await, ["a token"]);
+    let (first, second) = (text(&soon, "expires_at"), text(&child, "expires_at"));
+    assert_eq!(
+        after(format!("expires_before={second}")).await,
+        ["soon"],
+        "what expires soon"
+    );
+    assert_eq!(
+        after(format!("expires_after={first}")).await,
+        ["child", "soon"]
+    );
+    assert_eq!(
+        after(format!("expires_after={first}&expires_before={second}")).await,
+        ["soon"]
+    );
+    let (first, second) = ("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z");
+    assert_eq!(
+        after(format!("last_used_before={second}")).await,
+        ["soon"],
+        "not what was never used"
+    );
+    assert_eq!(
+        after(format!("last_used_after={first}")).await,
+        ["child", "soon"]
+    );
+    let issued = format!("issued_by={}", text(&child, "issued_by"));
+    assert_eq!(after(issued.clone()).await, ["child"]);
+    assert_eq!(
+        after(format!(
+            "{issued}&account_id={account}&state=active&search=CHI"
+        ))
+        .await,
+        ["child"]
+    );
+    assert!(
+        after(format!(
+            "{issued}&expires_before={}",
+            text(&soon, "expires_at")
+        ))
+        .await
+        .is_empty()
+    );
+    let then = in_seconds(0);
+    assert_eq!(
+        after(format!("{issued}&as_of={then}&expires_after={then}")).await,
+        ["child"],
+        "of the past as well"
+    );
+    assert!(
+        after(format!("as_of={then}&created_before=2026-01-01T00:00:00Z"))
+            .await
+            .is_empty()
     );
 }
 

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use tollkeeper_domain::token::Status;
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts;
-use tollkeeper_read_model::tokens::{self, TokenFilter, TokenRow};
+use tollkeeper_read_model::tokens::{self, TokenFilter, TokenPage};
 use utoipa::{IntoParams, ToSchema};
 
 use super::across_accounts;
 use super::view::ServiceTokenView;
 use crate::app::App;
 use crate::caller::{Allowed, TokensRead};
-use crate::http::page::{cursor, limit, next_cursor};
+use crate::http::page::{TOKENS, next_cursor, window};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 use crate::tokens::TokenView;
@@ -71,37 +71,31 @@ pub(crate) async fn handle(
     Parameters(query): Parameters<Query>,
 ) -> Result<impl IntoResponse, Problem> {
     across_accounts(&allowed)?;
-    let limit = limit(query.limit)?;
-    let filter = TokenFilter {
-        state: query.state,
-        before: cursor(query.cursor.as_deref())?.map(Into::into),
-        limit: limit + 1,
-        ..TokenFilter::default()
-    };
-    let rows = match &query.user_id {
-        None => tokens::list(&app.pool, allowed.reach, &filter, app.now()).await?,
+    let window = window(query.cursor.as_deref(), query.limit)?;
+    let account = match &query.user_id {
+        None => None,
         Some(user) => {
             let found = accounts::find_by_external_id(&app.pool, allowed.reach, user).await?;
-            match found {
-                Some(row) => {
-                    let reach = Reach::Account(row.account.id);
-                    tokens::list(&app.pool, reach, &filter, app.now()).await?
-                }
+            let Some(row) = found else {
                 // A user who never had a token is no error.
-                None => Vec::new(),
-            }
+                return page(&app, allowed.reach, TokenPage::default()).await;
+            };
+            Some(row.account.id)
         }
     };
-    page(&app, allowed.reach, rows, limit).await
+    let filter = TokenFilter {
+        account,
+        state: query.state,
+        ..TokenFilter::default()
+    };
+    let mut db = app.pool.acquire().await?;
+    let found = tokens::list(&mut db, allowed.reach, &filter, window, app.now()).await?;
+    drop(db);
+    page(&app, allowed.reach, found).await
 }
 
-async fn page(
-    app: &App,
-    reach: Reach,
-    mut rows: Vec<TokenRow>,
-    limit: i64,
-) -> Result<Json<ServicePage>, Problem> {
-    let next_cursor = next_cursor(&mut rows, limit, |row| row.id);
+async fn page(app: &App, reach: Reach, found: TokenPage) -> Result<Json<ServicePage>, Problem> {
+    let TokenPage { rows, next } = found;
     let ids: Vec<_> = rows.iter().map(|row| row.account_id.into()).collect();
     let names = accounts::external_ids(&app.pool, reach, &ids).await?;
     let items = rows.into_iter().map(|row| {
@@ -110,6 +104,6 @@ async fn page(
     });
     Ok(Json(ServicePage {
         items: items.collect(),
-        next_cursor,
+        next_cursor: next_cursor(&TOKENS, next.map(|id| id.0)),
     }))
 }

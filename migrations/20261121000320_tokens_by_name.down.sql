@@ -1,0 +1,2 @@
+drop index api_tokens_name;
+drop extension pg_trgm;
