@@ -126,7 +126,9 @@ async fn what_cannot_be_asked_is_named() {
 #[tokio::test]
 async fn periods_begin_with_their_start_and_end_before_their_end() {
     let mut stack = Stack::bare().await;
-    let api = stack.api(&[]).await;
+    // Otherwise every token would expire some day.
+    let unlimited = [("TOLLKEEPER_MAX_TOKEN_LIFETIME_DAYS", "0")];
+    let api = stack.api(&unlimited).await;
     let operator = api.operator();
     let account = operator.account("crm-1").await;
     let issuer = manager(&operator, &account, &[]).await;
