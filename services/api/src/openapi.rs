@@ -254,22 +254,21 @@ fn add_conditions(components: &mut Components) {
             "properties": { "dry_run": { "const": false }, "plan_id": { "type": "string" } },
         },
     ]);
-    let filters = [
-        "account_id",
-        "state",
-        "environment",
-        "scope",
-        "prefix",
-        "search",
-    ];
-    let none = filters.map(|name| (name.to_owned(), json!({ "type": "null" })));
-    let mut all: Map<String, Value> = none.into_iter().collect();
+    let filters: Vec<String> = match components.schemas.get("BulkFilter") {
+        Some(RefOr::T(Schema::Object(filter))) => filter.properties.keys().cloned().collect(),
+        _ => Vec::new(),
+    };
+    let filters = filters.iter().filter(|name| *name != "all");
+    let none = filters.clone();
+    let none = none.map(|name| (name.clone(), json!({ "type": "null" })));
+    let mut all: Map<String, Value> = none.collect();
     all.insert("all".to_owned(), json!({ "const": true }));
     let given =
-        |name: &str| json!({ "required": [name], "properties": { name: { "type": "string" } } });
+        |name: &String| json!({ "required": [name], "properties": { name: { "type": "string" } } });
+    let one: Vec<Value> = filters.map(given).collect();
     let all_or_filters = json!([
         { "required": ["all"], "properties": all },
-        { "properties": { "all": { "const": false } }, "anyOf": filters.map(given) },
+        { "properties": { "all": { "const": false } }, "anyOf": one },
     ]);
     let conditions = [
         ("IssueToken", one_expiry("expires_at", "expires_in_minutes")),

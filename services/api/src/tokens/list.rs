@@ -58,7 +58,7 @@ pub(crate) struct Query {
     /// Those that there were at this moment, as they were then.
     as_of: Option<DateTime<Utc>>,
     /// The `next_cursor` of the page before.
-    #[param(pattern = "^[A-Za-z0-9_-]{21}[AQgw]$")]
+    #[param(pattern = "^[A-Za-z0-9_-]{26}[AEIMQUYcgkosw048]$")]
     cursor: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 200, default = 50)]

@@ -15,6 +15,7 @@ import schemathesis
 ACCOUNT = os.environ["ACCOUNT_ID"]
 # Nobody listens there, and nothing is sent beyond this machine.
 URL = "http://127.0.0.1:9/webhook"
+EARLIER = "2000-01-02T03:04:05Z"
 PAST = "2001-02-03T04:05:06Z"
 FUTURE = (datetime.now(timezone.utc) + timedelta(days=30)).isoformat()
 
@@ -28,9 +29,16 @@ def before_call(context, case, kwargs):
     replace(query, "wait_seconds", lambda it: number(it) and int(it) <= 30, 0)
     if case.meta is None or case.meta.generation.mode.is_negative:
         return
-    for name in list(query):
-        if name in ("as_of", "from", "to") or name.endswith(("_after", "_before")):
-            replace(query, name, out_of_range, PAST)
+    for fields in (query, inner(body)):
+        for name in list(fields):
+            if name in ("as_of", "from", "to"):
+                replace(fields, name, out_of_range, PAST)
+            # A period ends after it begins.
+            if name.endswith(("_after", "_before")):
+                replace(fields, name, moment, EARLIER if name.endswith("_after") else PAST)
+    # Only a list itself knows its cursors.
+    if not case.path.endswith("/events"):
+        query.pop("cursor", None)
     # The log does not know of use.
     if "as_of" in query:
         for name in ("last_used_after", "last_used_before"):
@@ -64,6 +72,11 @@ def unavailable_for_a_while_at_most(ctx, response, case):
             again = session.send(response.request, timeout=60)
             status = again.status_code
     assert status != 503, "it is unavailable, however often it is asked"
+
+
+def inner(body):
+    filter = body.get("filter") if isinstance(body, dict) else None
+    return filter if isinstance(filter, dict) else {}
 
 
 def fit(body):
