@@ -143,8 +143,11 @@ async fn a_fault_of_our_own_says_nothing_of_the_inside() {
         }
         let body = problem(&answer, 500, "INTERNAL");
         says_nothing_of_the_inside(&answer);
-        let logged = api.log_text().contains(text(&body, "request_id"));
-        assert!(logged, "{name}: {body}");
+        // The log is written beside the answer, so it may come a little later.
+        wait_for(&format!("{name} to be logged"), async || {
+            api.log_text().contains(text(&body, "request_id"))
+        })
+        .await;
     }
     // These have read nothing of it.
     let well: Vec<_> = well
