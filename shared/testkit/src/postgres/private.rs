@@ -1,15 +1,21 @@
 //! A server of one test's own, to be killed.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tempfile::TempDir;
-use tollkeeper_embedded::install;
 use tollkeeper_embedded::postgres::{Durability, Postgres, PostgresConfig};
+use tollkeeper_embedded::{ServerError, install};
 use tollkeeper_runtime::database::MIGRATOR;
 
 use super::server;
 use crate::folder::{blocking, temporary};
 
 const DATABASE: &str = "tollkeeper";
+
+/// How often a start is tried again, and how long after the last.
+const ATTEMPTS: usize = 40;
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// A server that the test may stop, kill and start again, with one migrated database.
 #[derive(Debug)]
@@ -70,7 +76,16 @@ impl PrivatePostgres {
         let config = self.config.clone();
         let start = move || {
             let binaries = install::postgres(&|_| ()).expect("it was there before");
-            Postgres::start(&binaries, config).expect("it starts again")
+            // What a killed server had at work ends a moment after it, and keeps the data until then.
+            let mut started = Postgres::start(&binaries, config.clone());
+            for _ in 0..ATTEMPTS {
+                if !matches!(started, Err(ServerError::Ended { .. })) {
+                    break;
+                }
+                std::thread::sleep(PAUSE);
+                started = Postgres::start(&binaries, config.clone());
+            }
+            started.expect("it starts again")
         };
         self.server = Some(blocking(start).await);
     }
