@@ -11,6 +11,7 @@ mod commands;
 mod front;
 pub mod history;
 mod http;
+pub mod idempotency;
 pub mod leaks;
 mod oauth;
 mod openapi;

@@ -13,8 +13,8 @@ use tollkeeper_api::history::News;
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{
-    App, Audience, Commands, Fronts, JwtPolicy, Parts, SignedBy, history, leaks, readiness, relay,
-    webhooks,
+    App, Audience, Commands, Fronts, JwtPolicy, Parts, SignedBy, history, idempotency, leaks,
+    readiness, relay, webhooks,
 };
 use tollkeeper_authn::postgres::PostgresSource;
 use tollkeeper_authn::{Engine, hints};
@@ -195,6 +195,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         app.clock.clone(),
         app.entropy.clone(),
     )?;
+    let kept = app.pool.clone();
+    lifecycle.spawn("kept answers", |stop| idempotency::upkeep::run(kept, stop));
     lifecycle.spawn("webhooks", |stop| deliveries.run(stop));
     let telling = app.clone();
     lifecycle.spawn("expiry notices", |stop| expiry::run(telling, stop));

@@ -12,7 +12,8 @@
 //!    enum names it: `#[schema(value_type = Environment)]`. A view's `Option` that is always there
 //!    is `#[schema(required)]`. Bodies carry an `example`.
 //! 3. `params` name the id of the path, and [`IfMatch`](crate::http::version::IfMatch) where the
-//!    handler takes it.
+//!    handler takes it, and [`IdempotencyKey`](crate::idempotency::IdempotencyKey) likewise, with
+//!    [`WithKey<P>`](errors::WithKey) among the responses.
 //! 4. `responses` list the successes one by one and the errors by the types of [`errors`]:
 //!    [`Guarded<P>`](errors::Guarded) with the privilege of the signature covers 400, 401, 403, 500
 //!    and 503, and [`WithBody<P>`](errors::WithBody) these and 413, 415 and 422. The others are
@@ -54,7 +55,7 @@ use crate::{accounts, history, leaks, oauth, tokens, verification, webhooks, who
             give your own (letters, digits, `-_.`, at most 128) to find a request again.\n\n\
             A change takes `If-Match` with the `ETag` that you have seen and fails with 412 where \
             somebody was faster. A 503 to a change says that it is not known whether it happened: \
-            read before you repeat it.",
+            read before you repeat it, or send it with an `Idempotency-Key`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "Where this document was read")),
@@ -198,6 +199,7 @@ impl Modify for Common {
             if let Some(RefOr::T(body)) = &mut operation.request_body {
                 never_null(body);
             }
+            mark_replays(operation);
             operation.responses.responses.values_mut()
         });
         for response in shared.chain(own) {
@@ -290,6 +292,30 @@ fn add_conditions(components: &mut Components) {
             let more = Extensions::from_iter([(keyword, condition)]);
             body.extensions.get_or_insert_default().merge(more);
         }
+    }
+}
+
+/// What is answered again to a request with the same key says so.
+fn mark_replays(operation: &mut Operation) {
+    let mut parameters = operation.parameters.iter().flatten();
+    let takes_key = parameters
+        .any(|it| matches!(it, RefOr::T(parameter) if parameter.name == "Idempotency-Key"));
+    if !takes_key {
+        return;
+    }
+    let responses = &mut operation.responses.responses;
+    let made = if responses.contains_key("201") {
+        "201"
+    } else {
+        "200"
+    };
+    if let Some(RefOr::T(response)) = responses.get_mut(made) {
+        let mark = ObjectBuilder::new()
+            .schema_type(Type::Boolean)
+            .description(Some("`true` where this was answered before."));
+        let header = RefOr::T(Header::new(mark));
+        let name = "Idempotency-Replayed".to_owned();
+        response.headers.insert(name, header);
     }
 }
 

@@ -159,6 +159,14 @@ async fn each_constraint_refuses() {
             again(KEY, "null, null, null,", "200, '{}', null,"),
             "idempotency_keys_answer_whole",
         ),
+        (
+            again(KEY, "'epoch')", "'epoch', 'token')"),
+            "idempotency_keys_secret_named",
+        ),
+        (
+            again(KEY, "'epoch')", "'epoch', null, gen_random_uuid())"),
+            "idempotency_keys_profile_shown",
+        ),
         (again(TOKEN, "'ci'", "'cd'"), "api_tokens_pkey"),
         (token("'ci'", "''"), "api_tokens_name_check"),
         (token("'live'", "'prod'"), "api_tokens_environment_check"),

@@ -1,12 +1,12 @@
 //! `POST /v1/accounts`
 
-use crate::openapi::errors::{RegisterConflict, WithBody};
-use axum::Json;
+use crate::openapi::errors::{RegisterConflict, WithKey};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
-use tollkeeper_domain::account::{AccountRegistered, Role};
+use tollkeeper_domain::account::{Account, AccountRegistered, Role};
+use tollkeeper_event_store::Rows;
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts::Profile;
 use utoipa::ToSchema;
@@ -18,7 +18,7 @@ use crate::commands::Cause;
 use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
-use crate::http::version::etag;
+use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
 
 /// An account to register.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -66,6 +66,7 @@ pub(crate) struct Register {
     summary = "Register an account",
     description = "For operators and tokens of system accounts. Only operators register system \
         accounts, whose tokens act across accounts.",
+    params(IdempotencyKey),
     request_body = Register,
     responses(
         (
@@ -74,7 +75,7 @@ pub(crate) struct Register {
             body = AccountView,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
-        WithBody<AccountsWrite>,
+        WithKey<AccountsWrite>,
         RegisterConflict,
     ),
 )]
@@ -82,8 +83,19 @@ pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<AccountsWrite>,
     RequestId(request_id): RequestId,
-    Body(body): Body<Register>,
+    Once(key, Body(body)): Once<Body<Register>>,
 ) -> Result<Response, Problem> {
+    let work = |claim| register(&app, &allowed, request_id, body, claim);
+    key.once(&app, &allowed.caller, work).await
+}
+
+async fn register(
+    app: &App,
+    allowed: &Allowed<AccountsWrite>,
+    request_id: String,
+    body: Register,
+    claim: Claim,
+) -> Result<Answer, Problem> {
     if allowed.reach != Reach::All {
         let detail = "only operators and tokens of system accounts register accounts";
         return Err(Problem::forbidden("BEYOND_AUTHORITY", detail));
@@ -109,9 +121,19 @@ pub(crate) async fn handle(
         role,
         token_limit: body.token_limit,
     };
-    let account = app.commands.register(&cause, registered, &profile).await?;
-    let view = AccountView::new(account, profile);
-    Ok((StatusCode::CREATED, etag(view.version()), Json(view)).into_response())
+    let answer = |account: Account, rows: &mut Rows| {
+        let id = account.id;
+        let view = AccountView::new(account, profile.clone());
+        let answer = Answer::new(StatusCode::CREATED, &view)?
+            .tagged(view.version())
+            .showing_profile_of(id);
+        claim.keep(&answer, rows);
+        Ok(answer)
+    };
+    let commands = &app.commands;
+    Ok(commands
+        .register(&cause, registered, &profile, answer)
+        .await?)
 }
 
 /// Only operators make accounts whose tokens act across accounts.

@@ -5,7 +5,7 @@ use tollkeeper_domain::account::{
 };
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::AccountId;
-use tollkeeper_event_store::{Submission, load};
+use tollkeeper_event_store::{Rows, Submission, load};
 use tollkeeper_read_model::accounts::{self, AccountRow, Profile};
 use tollkeeper_read_model::{Reach, replay};
 
@@ -38,20 +38,23 @@ impl ProfileChange {
 }
 
 impl Commands {
-    /// Lets an account come into being.
-    pub(crate) async fn register(
+    /// Lets an account come into being. `answer` makes of it what is answered, and may add rows of
+    /// its own to the transaction.
+    pub(crate) async fn register<A>(
         &self,
         cause: &Cause,
         registered: AccountRegistered,
         profile: &Profile,
-    ) -> Result<Account, CommandError> {
+        answer: impl FnOnce(Account, &mut Rows) -> Result<A, CommandError>,
+    ) -> Result<A, CommandError> {
         let now = self.clock.now();
         let id = AccountId(self.entropy.uuid_v7(now));
         let (account, mut submission) =
             self.decide_account(cause, id, None, &Command::Register(registered))?;
         accounts::keep_profile(id, profile, &mut submission.rows);
+        let answer = answer(account, &mut submission.rows)?;
         self.commit(submission).await?;
-        Ok(account)
+        Ok(answer)
     }
 
     /// The account of a JWT's identity, registered if this is the first time that it writes.
@@ -66,8 +69,12 @@ impl Commands {
             role: Role::User,
             token_limit: None,
         };
-        match self.register(cause, registered, &Profile::default()).await {
-            Ok(account) => Ok(account.id),
+        let id = |account: Account, _: &mut Rows| Ok(account.id);
+        match self
+            .register(cause, registered, &Profile::default(), id)
+            .await
+        {
+            Ok(id) => Ok(id),
             // Another request of the same holder was faster.
             Err(CommandError::IdentityTaken) => {
                 let found = accounts::find_by_identity(&self.pool, identity).await?;

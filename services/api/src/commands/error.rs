@@ -45,6 +45,9 @@ pub(crate) enum CommandError {
     /// A token has this secret already, or had it once.
     #[error("tokens with these hashes are known already")]
     HashTaken,
+    /// Somebody else carries out the request with this idempotency key by now.
+    #[error("the reservation of the idempotency key is lost")]
+    ReservationLost,
     /// Somebody else was faster; decide again on what is now.
     #[error("the stream has moved on")]
     Conflict,
@@ -76,9 +79,8 @@ impl From<AppendError> for CommandError {
             AppendError::Unavailable(why) => Self::Unavailable(why),
             AppendError::Conflict => Self::Conflict,
             AppendError::ActorEnded(why) => Self::CallerEnded(why),
-            AppendError::ReservationLost | AppendError::Canonical(_) | AppendError::TooLarge => {
-                Self::Internal(error.to_string())
-            }
+            AppendError::ReservationLost => Self::ReservationLost,
+            AppendError::Canonical(_) | AppendError::TooLarge => Self::Internal(error.to_string()),
         }
     }
 }
@@ -150,6 +152,7 @@ impl From<CommandError> for Problem {
             // Who registers an identity takes the account that is there.
             CommandError::IdentityTaken => Self::internal(text),
             CommandError::HashTaken => Self::conflict("DUPLICATE_HASHES", text),
+            CommandError::ReservationLost => Self::in_flight(),
             CommandError::Busy => Self::conflict("BUSY", text).with_retry(),
             // A new stream has nobody to lose against, and the others decide again.
             CommandError::Conflict => Self::internal(text),

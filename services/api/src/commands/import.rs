@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::token::{Command, Issue, decide};
-use tollkeeper_event_store::{NewTokens, Submission};
+use tollkeeper_event_store::{NewTokens, Rows, Submission};
 
 use super::{Cause, CommandError, Commands};
 
 impl Commands {
-    /// Imports the tokens in one transaction and gives their ids, in the same order.
-    pub(crate) async fn import(
+    /// Imports the tokens in one transaction. `answer` makes of their ids, in the same order, what is
+    /// answered, and may add rows of its own to the transaction.
+    pub(crate) async fn import<A>(
         &self,
         cause: &Cause,
         issues: Vec<Issue>,
         now: DateTime<Utc>,
-    ) -> Result<Vec<TokenId>, CommandError> {
+        answer: impl FnOnce(Vec<TokenId>, &mut Rows) -> Result<A, CommandError>,
+    ) -> Result<A, CommandError> {
         let mut ids = Vec::with_capacity(issues.len());
         let mut whole = Submission::default();
         let mut added: BTreeMap<AccountId, u32> = BTreeMap::new();
@@ -38,7 +40,8 @@ impl Commands {
             default_limit: self.token_limit,
         });
         whole.new_tokens = new_tokens.collect();
+        let answer = answer(ids, &mut whole.rows)?;
         self.commit(whole).await?;
-        Ok(ids)
+        Ok(answer)
     }
 }

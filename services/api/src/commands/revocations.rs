@@ -35,11 +35,16 @@ impl Commands {
             actor: cause.actor.clone(),
             request_id: cause.request_id.clone(),
         };
-        let mut rows = Rows::default();
-        revocations::begin_cascade(&job, now, &mut rows);
         let choose = |_: &_, _| Ok(Command::Revoke(reason));
+        let begin = |token, rows: Option<&mut Rows>| {
+            let changed = rows.is_some();
+            if let Some(rows) = rows {
+                revocations::begin_cascade(&job, now, rows);
+            }
+            Ok((token, changed))
+        };
         let (token, changed) = self
-            .change_with(cause, (id, reach), expected, Needs::Nothing, choose, &rows)
+            .change_with(cause, (id, reach), expected, Needs::Nothing, choose, begin)
             .await?;
         if !changed {
             revocations::begin_cascade_now(&self.pool, &job, now).await?;

@@ -19,19 +19,23 @@ pub(crate) enum Needs {
 }
 
 impl Commands {
-    /// Lets a token come into being.
-    pub(crate) async fn issue(
+    /// Lets a token come into being. `answer` makes of it what is answered, and may add rows of its
+    /// own to the transaction.
+    pub(crate) async fn issue<A>(
         &self,
         cause: &Cause,
         id: TokenId,
         issue: Issue,
         now: DateTime<Utc>,
-    ) -> Result<Token, CommandError> {
+        answer: impl FnOnce(Token, &mut Rows) -> Result<A, CommandError>,
+    ) -> Result<A, CommandError> {
         let account = issue.token.account_id;
         let events = decide(None, &Command::Issue(Box::new(issue)), now)?;
-        let (token, submission) = self.submission(cause, id, None, events, now, Some(account))?;
+        let (token, mut submission) =
+            self.submission(cause, id, None, events, now, Some(account))?;
+        let answer = answer(token, &mut submission.rows)?;
         self.commit(submission).await?;
-        Ok(token)
+        Ok(answer)
     }
 
     /// Carries out the command that `choose` makes of the token as it is, if the token is within
@@ -44,22 +48,23 @@ impl Commands {
         needs: Needs,
         choose: impl Fn(&Token, DateTime<Utc>) -> Result<Command, CommandError>,
     ) -> Result<Token, CommandError> {
-        let rows = Rows::default();
-        let changed = self.change_with(cause, (id, reach), expected, needs, choose, &rows);
-        changed.await.map(|(token, _)| token)
+        let answer = |token, _: Option<&mut Rows>| Ok(token);
+        self.change_with(cause, (id, reach), expected, needs, choose, answer)
+            .await
     }
 
-    /// As [`Commands::change`], with `rows` that are written in the transaction of the change, if
-    /// there is one. Tells whether there was.
-    pub(super) async fn change_with(
+    /// As [`Self::change`]; `answer` makes of the changed token what is answered, and may add rows
+    /// of its own to the transaction, if there is one: nothing may follow from the command. It is
+    /// asked again where the command is decided again.
+    pub(crate) async fn change_with<A>(
         &self,
         cause: &Cause,
         (id, reach): (TokenId, Reach),
         expected: Option<u64>,
         needs: Needs,
         choose: impl Fn(&Token, DateTime<Utc>) -> Result<Command, CommandError>,
-        rows: &Rows,
-    ) -> Result<(Token, bool), CommandError> {
+        answer: impl Fn(Token, Option<&mut Rows>) -> Result<A, CommandError>,
+    ) -> Result<A, CommandError> {
         let _turn = self.turns.take(Stream::Token(id)).await?;
         let mut attempt = 0;
         loop {
@@ -73,18 +78,15 @@ impl Commands {
             let now = self.clock.now();
             let events = decide(Some(&token), &choose(&token, now)?, now)?;
             if events.is_empty() {
-                return Ok((token, false));
+                return answer(token, None);
             }
             let active = (needs == Needs::ActiveAccount).then_some(token.account_id);
             let (token, mut submission) =
                 self.submission(cause, id, Some(token), events, now, active)?;
-            submission.merge(Submission {
-                rows: rows.clone(),
-                ..Submission::default()
-            });
+            let answer = answer(token, Some(&mut submission.rows))?;
             let appended = self.commit(submission).await;
             match appended {
-                Ok(()) => return Ok((token, true)),
+                Ok(()) => return Ok(answer),
                 Err(CommandError::Conflict) if attempt < ATTEMPTS => {}
                 Err(CommandError::Conflict) => return Err(CommandError::Busy),
                 Err(error) => return Err(error),

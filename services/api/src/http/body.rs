@@ -53,7 +53,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OptionalBody<T> {
     }
 }
 
-async fn read_all<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+/// The bytes of a body.
+///
+/// # Errors
+/// 413, or 400 if it does not arrive whole.
+pub(crate) async fn read_all<S: Send + Sync>(
+    request: Request,
+    state: &S,
+) -> Result<Bytes, Problem> {
     let most = request.extensions().get::<MaxBody>();
     let most = most.map_or(MAX_BODY_BYTES, |most| most.0);
     let read = Bytes::from_request(request, state).await;

@@ -190,6 +190,12 @@ impl Problem {
         )
     }
 
+    /// 409: another request with this idempotency key is under way.
+    pub(crate) fn in_flight() -> Self {
+        let detail = "another request with this `Idempotency-Key` is under way";
+        Self::conflict("REQUEST_IN_FLIGHT", detail).with_retry()
+    }
+
     /// 412: the caller has seen another version.
     pub(crate) fn version_mismatch(current: u64) -> Self {
         let detail = format!("the version is {current} by now; read it again before you change it");
@@ -260,6 +266,14 @@ impl Problem {
             pointer: pointer.to_owned(),
             detail,
         }])
+    }
+
+    /// 422: the idempotency key belongs to another request.
+    pub(crate) fn key_reused() -> Self {
+        let detail = "this `Idempotency-Key` was used for another request; take a new one";
+        let title = "The key belongs to another request";
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self::new(status, "IDEMPOTENCY_KEY_REUSED", title, detail)
     }
 
     /// 429: as many calls of the caller's wait as may.
@@ -344,6 +358,11 @@ impl Problem {
     /// Says when it is worth another try.
     pub(crate) fn with_retry(self) -> Self {
         self.with(header::RETRY_AFTER, RETRY_AFTER)
+    }
+
+    /// Whether it is ours and not the caller's, so that what has happened may not be known.
+    pub(crate) fn is_our_fault(&self) -> bool {
+        self.0.status.is_server_error()
     }
 
     /// Keeps the inside for the log.

@@ -108,12 +108,14 @@ errors! {
         ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",
         TOO_MANY_WEBHOOKS: "an account has at most 20 webhooks",
         SEAL_KEY_MISSING: "signing secrets are sealed at rest, and no key is configured for that: set `TOLLKEEPER_SEAL_KEYS`",
-    }
+        REQUEST_IN_FLIGHT: "another request with this `Idempotency-Key` is under way",
+    } ["Retry-After": "With `REQUEST_IN_FLIGHT`: seconds to wait before you try again."]
 
-    /// There is no key to seal the secret with.
-    SealKeyMissing = 409 "It does not fit the present state" {
+    /// There is no key to seal the secret with, or the request is under way.
+    RotateSecretConflict = 409 "It does not fit the present state" {
         SEAL_KEY_MISSING: "signing secrets are sealed at rest, and no key is configured for that: set `TOLLKEEPER_SEAL_KEYS`",
-    }
+        REQUEST_IN_FLIGHT: "another request with this `Idempotency-Key` is under way",
+    } ["Retry-After": "With `REQUEST_IN_FLIGHT`: seconds to wait before you try again."]
 
     /// The form or the credentials cannot be understood.
     OAuthBadRequest = 400 "" OAuth {
@@ -155,10 +157,11 @@ errors! {
         NOT_FOUND: "there is no such token",
     }
 
-    /// It does not fit: another account has the external id.
+    /// It does not fit: another account has the external id, or the request is under way.
     RegisterConflict = 409 "It does not fit the present state" {
         EXTERNAL_ID_TAKEN: "another account has this external id",
-    }
+        REQUEST_IN_FLIGHT: "another request with this `Idempotency-Key` is under way",
+    } ["Retry-After": "With `REQUEST_IN_FLIGHT`: seconds to wait before you try again."]
 
     /// It does not fit the account as it is.
     AccountConflict = 409 "It does not fit the present state" {
@@ -177,21 +180,24 @@ errors! {
     IssueConflict = 409 "It does not fit the present state" {
         ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",
         TOO_MANY_TOKENS: "the account has as many live tokens as it may have",
-    }
+        REQUEST_IN_FLIGHT: "another request with this `Idempotency-Key` is under way",
+    } ["Retry-After": "With `REQUEST_IN_FLIGHT`: seconds to wait before you try again."]
 
     /// The tokens cannot be imported; nothing was. `errors` names the items.
     ImportConflict = 409 "It does not fit the present state" {
         DUPLICATE_HASHES: "tokens with these hashes are known already",
         ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",
         TOO_MANY_TOKENS: "the account has as many live tokens as it may have",
-    }
+        REQUEST_IN_FLIGHT: "another request with this `Idempotency-Key` is under way",
+    } ["Retry-After": "With `REQUEST_IN_FLIGHT`: seconds to wait before you try again."]
 
     /// The user's account cannot have this token now.
     UserConflict = 409 "It does not fit the present state" {
         ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",
         ACCOUNT_DELETED: "the user's account is deleted",
         TOO_MANY_TOKENS: "the account has as many live tokens as it may have",
-    }
+        REQUEST_IN_FLIGHT: "another request with this `Idempotency-Key` is under way",
+    } ["Retry-After": "With `REQUEST_IN_FLIGHT`: seconds to wait before you try again."]
 
     /// Others change it all the time. Nothing was done.
     Busy = 409 "It does not fit the present state" {
@@ -209,8 +215,9 @@ errors! {
         TOKEN_REVOKED: "the token is revoked",
         TOKEN_EXPIRED: "the token has expired",
         ACCOUNT_NOT_ACTIVE: "the account is suspended or deleted",
+        REQUEST_IN_FLIGHT: "another request with this `Idempotency-Key` is under way",
         BUSY: "others are changing this all the time; try again",
-    } ["Retry-After": "With `BUSY`: seconds to wait before you try again."]
+    } ["Retry-After": "With `BUSY` and `REQUEST_IN_FLIGHT`: seconds to wait before you try again."]
 
     /// The token as it is cannot work again.
     ResumeConflict = 409 "It does not fit the present state" {
@@ -219,10 +226,11 @@ errors! {
         BUSY: "others are changing this all the time; try again",
     } ["Retry-After": "With `BUSY`: seconds to wait before you try again."]
 
-    /// The plan is too old to be run.
-    PlanExpired = 409 "It does not fit the present state" {
+    /// The plan is too old to be run, or is being made.
+    PlanConflict = 409 "It does not fit the present state" {
         PLAN_EXPIRED: "the plan is too old to be run: make a new one",
-    }
+        REQUEST_IN_FLIGHT: "another request with this `Idempotency-Key` is under way",
+    } ["Retry-After": "With `REQUEST_IN_FLIGHT`: seconds to wait before you try again."]
 
     /// `If-Match` names another version than the present one.
     VersionMismatch = 412 "It has changed" {
@@ -242,6 +250,12 @@ errors! {
     /// Fields cannot be accepted. `errors` names each.
     InvalidFields = 422 "The body cannot be accepted" {
         INVALID_FIELDS: "/name: a name has 1 to 100 characters",
+    }
+
+    /// Fields cannot be accepted, or the `Idempotency-Key` belongs to another request.
+    InvalidOrReused = 422 "The body cannot be accepted" {
+        INVALID_FIELDS: "/name: a name has 1 to 100 characters",
+        IDEMPOTENCY_KEY_REUSED: "this `Idempotency-Key` was used for another request; take a new one",
     }
 
     /// As many calls as may wait already with this operator key, or for this account.
@@ -329,6 +343,18 @@ impl<P: Privilege> IntoResponses for WithBody<P> {
         responses.append(&mut BodyTooLarge::responses());
         responses.append(&mut UnsupportedMediaType::responses());
         responses.append(&mut InvalidFields::responses());
+        responses
+    }
+}
+
+/// [`WithBody`], where the operation takes an `Idempotency-Key`.
+#[derive(Debug)]
+pub(crate) struct WithKey<P>(PhantomData<P>);
+
+impl<P: Privilege> IntoResponses for WithKey<P> {
+    fn responses() -> Responses {
+        let mut responses = WithBody::<P>::responses();
+        responses.append(&mut InvalidOrReused::responses());
         responses
     }
 }

@@ -64,6 +64,31 @@ fn routed() -> BTreeSet<String> {
 }
 
 #[test]
+fn whatever_is_created_can_be_asked_for_again() {
+    let document = parsed();
+    let mut created = 0;
+    for (name, operation) in operations(&document) {
+        let made = &operation["responses"]["201"];
+        if made.is_null() {
+            continue;
+        }
+        created += 1;
+        let parameters = operation["parameters"].as_array();
+        let takes_key = parameters
+            .into_iter()
+            .flatten()
+            .any(|it| it["name"] == "Idempotency-Key");
+        assert!(takes_key, "{name} takes no key");
+        let replayed = &made["headers"]["Idempotency-Replayed"];
+        assert!(replayed.is_object(), "{name} does not say it");
+    }
+    assert!(
+        created > 5,
+        "the document names its statuses in another way"
+    );
+}
+
+#[test]
 fn documents_exactly_what_is_routed() {
     let document = parsed();
     let documented: BTreeSet<String> = operations(&document).map(|(name, _)| name).collect();

@@ -30,5 +30,5 @@ pub(crate) async fn handle(
     allowed: Allowed<TokensRead>,
     Id(id): Id,
 ) -> Result<Json<JobView>, Problem> {
-    Ok(Json(found(&app, allowed.reach, id).await?.into()))
+    Ok(Json(found(&app.pool, allowed.reach, id).await?.into()))
 }

@@ -1,6 +1,6 @@
 //! `POST /v1/tokens/bulk-revoke`: first a dry run, which fixes the tokens, then the same for real.
 
-use crate::openapi::errors::{NotFound, PlanExpired, WithBody};
+use crate::openapi::errors::{NotFound, PlanConflict, WithKey};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sqlx::PgExecutor;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::token::RevocationReason;
 use tollkeeper_read_model::Reach;
@@ -24,6 +25,7 @@ use crate::commands::Cause;
 use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
+use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
 
 /// How long a plan may be run.
 const GOOD_FOR: TimeDelta = TimeDelta::hours(1);
@@ -137,21 +139,22 @@ pub(crate) struct PlanView {
     description = "In two steps. A dry run fixes the tokens that the filter matches and gives a plan; \
         the same filter with `dry_run: false` and the `plan_id` revokes these and no others, and may \
         be asked for again.",
+    params(IdempotencyKey),
     request_body = BulkRevoke,
     responses(
         (status = 200, description = "The plan is done", body = JobView),
         (status = 201, description = "The plan, with some of its tokens", body = PlanView),
         (status = 202, description = "The plan is being run in the background", body = JobView),
-        WithBody<TokensWrite>,
+        WithKey<TokensWrite>,
         NotFound,
-        PlanExpired,
+        PlanConflict,
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,
     RequestId(request_id): RequestId,
-    Body(body): Body<BulkRevoke>,
+    Once(key, Body(body)): Once<Body<BulkRevoke>>,
 ) -> Result<Response, Problem> {
     let mut errors = FieldErrors::default();
     body.filter.check(&mut errors);
@@ -162,7 +165,11 @@ pub(crate) async fn handle(
     }
     errors.check()?;
     match body.plan_id {
-        None => plan(&app, &allowed, body).await,
+        None => {
+            let work = |claim| plan(&app, &allowed, body, claim);
+            key.once(&app, &allowed.caller, work).await
+        }
+        // To run a plan again changes nothing.
         Some(id) => {
             let cause = Cause {
                 actor: allowed.caller.actor(),
@@ -177,7 +184,8 @@ async fn plan(
     app: &App,
     allowed: &Allowed<TokensWrite>,
     body: BulkRevoke,
-) -> Result<Response, Problem> {
+    claim: Claim,
+) -> Result<Answer, Problem> {
     let account = body.filter.account_id.map(AccountId);
     if account.is_some_and(|account| !allowed.reach.includes(account)) {
         let detail = "there is no such account";
@@ -199,14 +207,16 @@ async fn plan(
         let detail = format!("more than {MOST_TOKENS} tokens match: narrow the filter");
         return Err(Problem::bad_field("/filter", detail));
     };
-    transaction.commit().await?;
-    let job = found(app, allowed.reach, plan.id).await?;
+    let job = found(&mut *transaction, allowed.reach, plan.id).await?;
     let sample = newest.into_iter().map(TokenView::from).collect();
     let view = PlanView {
         job: job.into(),
         sample,
     };
-    Ok((StatusCode::CREATED, Json(view)).into_response())
+    let answer = Answer::new(StatusCode::CREATED, &view).map_err(Problem::internal)?;
+    claim.keep_in(&mut transaction, &answer).await?;
+    transaction.commit().await?;
+    Ok(answer)
 }
 
 async fn run(
@@ -216,7 +226,7 @@ async fn run(
     id: Uuid,
     body: BulkRevoke,
 ) -> Result<Response, Problem> {
-    let plan = found(app, reach, id).await?;
+    let plan = found(&app.pool, reach, id).await?;
     let asked = serde_json::to_value(&body.filter).map_err(Problem::internal)?;
     let mut errors = FieldErrors::default();
     if plan.filter != Some(asked) {
@@ -230,7 +240,7 @@ async fn run(
     if let Some(job) = app.commands.start_plan(cause, (id, reach)).await? {
         app.commands.work_within_request(&job).await?;
     }
-    let job = found(app, reach, id).await?;
+    let job = found(&app.pool, reach, id).await?;
     match job.state.as_str() {
         "planned" => {
             let detail = "the plan is too old to be run: make a new one";
@@ -242,8 +252,12 @@ async fn run(
 }
 
 /// The job, or 404.
-pub(super) async fn found(app: &App, reach: Reach, id: Uuid) -> Result<JobRow, Problem> {
-    let found = revocations::find(&app.pool, reach, id).await?;
+pub(super) async fn found(
+    db: impl PgExecutor<'_>,
+    reach: Reach,
+    id: Uuid,
+) -> Result<JobRow, Problem> {
+    let found = revocations::find(db, reach, id).await?;
     found.ok_or_else(|| Problem::not_found("revocation"))
 }
 

@@ -1,10 +1,9 @@
 //! `POST /v1/tokens`
 
-use crate::openapi::errors::{IssueConflict, WithBody};
-use axum::Json;
+use crate::openapi::errors::{IssueConflict, WithKey};
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -13,6 +12,7 @@ use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::scope::{Scope, ScopeSet};
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_domain::token::{Issue, Metadata, Token, TokenIssued, TokenName, Validity};
+use tollkeeper_event_store::Rows;
 use tollkeeper_read_model::tokens::Usage;
 use tollkeeper_read_model::{Reach, accounts};
 use utoipa::ToSchema;
@@ -26,7 +26,7 @@ use crate::commands::{Cause, CommandError};
 use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
-use crate::http::version::etag;
+use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
 
 /// A token to issue.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -79,6 +79,7 @@ pub(crate) struct IssueToken {
     description = "The answer holds the secret, this once. Without an expiry the token gets the longest \
         one that this installation, and the credential of the caller, allow. A caller hands \
         on no more than it has.",
+    params(IdempotencyKey),
     request_body = IssueToken,
     responses(
         (
@@ -87,7 +88,7 @@ pub(crate) struct IssueToken {
             body = SecretView<'_>,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
-        WithBody<TokensWrite>,
+        WithKey<TokensWrite>,
         IssueConflict,
     ),
 )]
@@ -95,8 +96,19 @@ pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,
     RequestId(request_id): RequestId,
-    Body(body): Body<IssueToken>,
+    Once(key, Body(body)): Once<Body<IssueToken>>,
 ) -> Result<Response, Problem> {
+    let work = |claim| issue_as_asked(&app, &allowed, request_id, body, claim);
+    key.once(&app, &allowed.caller, work).await
+}
+
+async fn issue_as_asked(
+    app: &App,
+    allowed: &Allowed<TokensWrite>,
+    request_id: String,
+    body: IssueToken,
+    claim: Claim,
+) -> Result<Answer, Problem> {
     let now = app.now();
     let mut cause = Cause {
         actor: allowed.caller.actor(),
@@ -109,7 +121,7 @@ pub(crate) async fn handle(
     let validity = Validity {
         not_before: body.not_before.map(cut),
         expires_at: expiry(
-            &app,
+            app,
             allowed.caller.authority(),
             body.expires_at,
             body.expires_in_minutes,
@@ -132,20 +144,20 @@ pub(crate) async fn handle(
         validity,
     };
     wanted.within(&allowed.caller)?;
-    let account_id = account(&app, &allowed, body.account_id.map(AccountId), &mut cause).await?;
-    let issued = issue(&app, &allowed.caller, &cause, (account_id, wanted), now).await;
-    let (token, secret) = match issued {
-        Ok(issued) => issued,
-        Err(CommandError::AccountNotActive(id)) => return Err(not_active(&app, id).await?),
-        Err(error) => return Err(error.into()),
+    let account_id = account(app, allowed, body.account_id.map(AccountId), &mut cause).await?;
+    let shown = |token: Token, secret: &TokenSecret| {
+        let view = SecretView {
+            token: secret.expose(),
+            withheld: None,
+            view: TokenView::new(token, Usage::default(), now),
+        };
+        Answer::with_secret(StatusCode::CREATED, &view, ("token", view.token))
     };
-    let view = TokenView::new(token, Usage::default(), now);
-    let tag = etag(view.version());
-    let body = Json(SecretView {
-        token: secret.expose(),
-        view,
-    });
-    Ok((StatusCode::CREATED, tag, NO_STORE, body).into_response())
+    let wanted = (account_id, wanted);
+    match issue(app, &allowed.caller, &cause, &claim, wanted, now, shown).await {
+        Err(CommandError::AccountNotActive(id)) => Err(not_active(app, id).await?),
+        answer => Ok(answer?),
+    }
 }
 
 /// What is asked for, in the domain's terms.
@@ -168,14 +180,16 @@ impl Wanted {
     }
 }
 
-/// Issues what is wanted to the account.
+/// Issues what is wanted to the account. The answer is what `shown` makes of token and secret.
 pub(super) async fn issue(
     app: &App,
     caller: &Caller,
     cause: &Cause,
+    claim: &Claim,
     (account_id, wanted): (AccountId, Wanted),
     now: DateTime<Utc>,
-) -> Result<(Token, TokenSecret), CommandError> {
+    shown: impl FnOnce(Token, &TokenSecret) -> serde_json::Result<Answer>,
+) -> Result<Answer, CommandError> {
     let fill = |bytes: &mut [u8]| app.entropy.fill(bytes);
     let secret = TokenSecret::generate(&app.policy.brand, wanted.environment, fill);
     let issue = Issue {
@@ -194,13 +208,14 @@ pub(super) async fn issue(
         longest: app.policy.longest_lifetime,
     };
     let id = TokenId(app.new_id());
-    let token = app.commands.issue(cause, id, issue, now).await?;
-    Ok((token, secret))
+    let answer = |token: Token, rows: &mut Rows| {
+        let version = token.version;
+        let answer = shown(token, &secret)?.tagged(version);
+        claim.keep(&answer, rows);
+        Ok(answer)
+    };
+    app.commands.issue(cause, id, issue, now, answer).await
 }
-
-/// Answers that hold a secret are kept by nobody on the way.
-pub(crate) const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
-    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
 /// The expiry asked for, or the longest that this caller may ask for.
 pub(super) fn expiry(

@@ -113,7 +113,7 @@ pub(crate) async fn handle(
             .revoke_cascading(&cause, target, expected, query.reason.into())
             .await?;
         let done = app.commands.work_within_request(&job).await?;
-        let row = found(&app, allowed.reach, job.id).await?;
+        let row = found(&app.pool, allowed.reach, job.id).await?;
         let token = TokenView::new(token, usage, app.now());
         let tag = etag(token.version());
         let cascade = Some(Cascade {

@@ -1,29 +1,30 @@
 //! `POST /v1/tokens/{id}/rotate`
 
-use crate::openapi::errors::{NotFound, RotateConflict, VersionMismatch, WithBody};
-use axum::Json;
+use crate::openapi::errors::{NotFound, RotateConflict, VersionMismatch, WithKey};
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::TimeDelta;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::secret::TokenSecret;
-use tollkeeper_domain::token::{Command, Refusal, Rotate};
+use tollkeeper_domain::token::{Command, Refusal, Rotate, Token};
+use tollkeeper_event_store::Rows;
 use tollkeeper_read_model::tokens;
 use utoipa::ToSchema;
 
 use super::fields::within;
-use super::issue::NO_STORE;
 use super::view::{SecretView, TokenView};
 use crate::app::App;
 use crate::caller::{Allowed, TokensWrite};
-use crate::commands::{Cause, Needs};
+use crate::commands::{Cause, CommandError, Needs};
 use crate::http::body::OptionalBody;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
-use crate::http::version::{IfMatch, etag};
+use crate::http::version::IfMatch;
+use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
 
 /// How to rotate.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -46,7 +47,7 @@ pub(crate) struct RotateToken {
     summary = "Give a token a new secret",
     description = "The answer holds the new secret, this once. The earlier ones go on working for \
         `grace_seconds`.",
-    params(("id" = TokenId, Path, description = "The token"), IfMatch),
+    params(("id" = TokenId, Path, description = "The token"), IfMatch, IdempotencyKey),
     request_body = Option<RotateToken>,
     responses(
         (
@@ -55,7 +56,7 @@ pub(crate) struct RotateToken {
             body = SecretView<'_>,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
-        WithBody<TokensWrite>,
+        WithKey<TokensWrite>,
         NotFound,
         RotateConflict,
         VersionMismatch,
@@ -67,50 +68,59 @@ pub(crate) async fn handle(
     Id(id): Id,
     IfMatch(expected): IfMatch,
     RequestId(request_id): RequestId,
-    OptionalBody(body): OptionalBody<RotateToken>,
+    Once(key, OptionalBody(body)): Once<OptionalBody<RotateToken>>,
 ) -> Result<Response, Problem> {
     let cause = Cause {
         actor: allowed.caller.actor(),
         request_id,
     };
+    let target = (id.into(), expected);
+    let work = |claim| rotate(&app, &allowed, &cause, target, body, claim);
+    key.once(&app, &allowed.caller, work).await
+}
+
+async fn rotate(
+    app: &App,
+    allowed: &Allowed<TokensWrite>,
+    cause: &Cause,
+    (id, expected): (TokenId, Option<u64>),
+    body: RotateToken,
+    claim: Claim,
+) -> Result<Answer, Problem> {
     let authority = allowed.caller.authority();
-    let target = (id.into(), allowed.reach);
     // Read before: a fault after the commit must not hide what has happened.
-    let usage = tokens::usage(&app.pool, allowed.reach, id.into()).await?;
+    let usage = tokens::usage(&app.pool, allowed.reach, id).await?;
     // The secret names the token's environment, which is known only once the token is loaded.
     let made = Mutex::new(None);
-    let changed = app.commands.change(
-        &cause,
-        target,
-        expected,
-        Needs::ActiveAccount,
-        |token, _| {
-            within(authority, token)?;
-            let grace = TimeDelta::try_seconds(body.grace_seconds).ok_or(Refusal::Grace)?;
-            let fill = |bytes: &mut [u8]| app.entropy.fill(bytes);
-            let secret = TokenSecret::generate(&app.policy.brand, token.environment, fill);
-            let command = Command::Rotate(Rotate {
-                token_prefix: secret.prefix().to_owned(),
-                secret_hash: secret.hash(),
-                grace,
-            });
-            *made.lock() = Some(secret);
-            Ok(command)
-        },
-    );
-    let token = changed.await?;
-    let secret = made
-        .into_inner()
-        .ok_or_else(|| Problem::internal("no secret was made"))?;
-    let view = TokenView::new(token, usage, app.now());
-    let tag = etag(view.version());
-    Ok((
-        tag,
-        NO_STORE,
-        Json(SecretView {
+    let choose = |token: &Token, _| {
+        within(authority, token)?;
+        let grace = TimeDelta::try_seconds(body.grace_seconds).ok_or(Refusal::Grace)?;
+        let fill = |bytes: &mut [u8]| app.entropy.fill(bytes);
+        let secret = TokenSecret::generate(&app.policy.brand, token.environment, fill);
+        let command = Command::Rotate(Rotate {
+            token_prefix: secret.prefix().to_owned(),
+            secret_hash: secret.hash(),
+            grace,
+        });
+        *made.lock() = Some(secret);
+        Ok(command)
+    };
+    let answer = |token: Token, rows: Option<&mut Rows>| {
+        let nothing = || CommandError::Internal("a rotation changed nothing".to_owned());
+        let (secret, rows) = made.lock().take().zip(rows).ok_or_else(nothing)?;
+        let version = token.version;
+        let view = SecretView {
             token: secret.expose(),
-            view,
-        }),
-    )
-        .into_response())
+            withheld: None,
+            view: TokenView::new(token, usage, app.now()),
+        };
+        let answer = Answer::with_secret(StatusCode::OK, &view, ("token", view.token))?;
+        let answer = answer.tagged(version);
+        claim.keep(&answer, rows);
+        Ok(answer)
+    };
+    let (target, needs) = ((id, allowed.reach), Needs::ActiveAccount);
+    let commands = &app.commands;
+    let rotated = commands.change_with(cause, target, expected, needs, choose, answer);
+    Ok(rotated.await?)
 }

@@ -11,6 +11,8 @@ use tollkeeper_domain::token::{Status, Token};
 use tollkeeper_read_model::tokens::{TokenRow, Usage};
 use utoipa::ToSchema;
 
+use crate::idempotency::Withheld;
+
 /// A token.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Token, example = json!({
@@ -113,7 +115,11 @@ pub(crate) struct TokenView {
 }))]
 pub(super) struct SecretView<'a> {
     /// The whole token. It is shown this once.
+    #[schema(required, value_type = Option<String>)]
     pub(super) token: &'a str,
+    /// Why there is none, in an answer that is given again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) withheld: Option<Withheld>,
     #[serde(flatten)]
     pub(super) view: TokenView,
 }

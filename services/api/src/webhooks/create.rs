@@ -1,10 +1,9 @@
 //! `POST /v1/webhooks`
 
-use crate::openapi::errors::{WebhookConflict, WithBody};
-use axum::Json;
+use crate::openapi::errors::{WebhookConflict, WithKey};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::Reach;
@@ -14,7 +13,7 @@ use uuid::Uuid;
 use super::secret::SigningSecret;
 use super::store::endpoints::{self, Webhook};
 use super::store::secrets;
-use super::view::{SecretView, WebhookView};
+use super::view::{SecretView, shown};
 use super::{fields, no_seal_key};
 use crate::app::App;
 use crate::caller::{Allowed, Caller, WebhooksWrite};
@@ -22,9 +21,8 @@ use crate::commands::{Cause, CommandError};
 use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
-use crate::http::version::etag;
+use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
 use crate::public_event::EventType;
-use crate::tokens::issue::NO_STORE;
 
 /// The most webhooks of one account.
 const MAX_PER_ACCOUNT: i64 = 20;
@@ -63,15 +61,16 @@ pub(crate) struct CreateWebhook {
     summary = "Set up a webhook",
     description = "Events from now on are sent to the URL in the form of Standard Webhooks. The answer \
         holds the signing secret, this once.",
+    params(IdempotencyKey),
     request_body = CreateWebhook,
     responses(
         (
             status = 201,
             description = "Set up, with the signing secret",
-            body = SecretView,
+            body = SecretView<'_>,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
-        WithBody<WebhooksWrite>,
+        WithKey<WebhooksWrite>,
         WebhookConflict,
     ),
 )]
@@ -79,8 +78,19 @@ pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<WebhooksWrite>,
     RequestId(request_id): RequestId,
-    Body(body): Body<CreateWebhook>,
+    Once(key, Body(body)): Once<Body<CreateWebhook>>,
 ) -> Result<Response, Problem> {
+    let work = |claim| create(&app, &allowed, request_id, body, claim);
+    key.once(&app, &allowed.caller, work).await
+}
+
+async fn create(
+    app: &App,
+    allowed: &Allowed<WebhooksWrite>,
+    request_id: String,
+    body: CreateWebhook,
+    claim: Claim,
+) -> Result<Answer, Problem> {
     let mut errors = FieldErrors::default();
     let url = errors.take("/url", fields::url(&body.url, &app.policy.webhook_networks));
     let types = fields::types(body.types, &mut errors);
@@ -92,7 +102,7 @@ pub(crate) async fn handle(
         actor: allowed.caller.actor(),
         request_id,
     };
-    let account_id = account(&app, &allowed, body.account_id.map(AccountId), &mut cause).await?;
+    let account_id = account(app, allowed, body.account_id.map(AccountId), &mut cause).await?;
 
     let now = app.now();
     let mut webhook = Webhook {
@@ -130,15 +140,10 @@ pub(crate) async fn handle(
     }
     webhook.position = endpoints::insert(&mut *transaction, &webhook).await?;
     secrets::insert(&mut *transaction, webhook.id, secret_id, &sealed).await?;
+    let answer = shown(StatusCode::CREATED, webhook, &secret).map_err(Problem::internal)?;
+    claim.keep_in(&mut transaction, &answer).await?;
     transaction.commit().await?;
-
-    let view = WebhookView::from(webhook);
-    let tag = etag(view.version());
-    let body = Json(SecretView {
-        secret: secret.shown(),
-        view,
-    });
-    Ok((StatusCode::CREATED, tag, NO_STORE, body).into_response())
+    Ok(answer)
 }
 
 /// Whose events are sent: everybody's only where the caller acts across accounts and names none.

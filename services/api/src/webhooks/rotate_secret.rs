@@ -1,24 +1,26 @@
 //! `POST /v1/webhooks/{id}/rotate-secret`
 
-use crate::openapi::errors::{NotFound, SealKeyMissing, VersionMismatch, WithBody};
-use axum::Json;
+use crate::openapi::errors::{NotFound, RotateSecretConflict, VersionMismatch, WithKey};
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::TimeDelta;
 use serde::Deserialize;
+use tollkeeper_read_model::Reach;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::secret::SigningSecret;
 use super::store::{endpoints, secrets};
-use super::view::{SecretView, WebhookView};
+use super::view::{SecretView, shown};
 use super::{locked, no_seal_key};
 use crate::app::App;
 use crate::caller::{Allowed, WebhooksWrite};
 use crate::http::body::OptionalBody;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
-use crate::http::version::{IfMatch, etag};
-use crate::tokens::issue::NO_STORE;
+use crate::http::version::IfMatch;
+use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
 
 /// How long the old secret signs beside the new one.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
@@ -38,18 +40,18 @@ pub(crate) struct RotateSecret {}
     operation_id = "rotateWebhookSecret",
     summary = "Give a webhook a new signing secret",
     description = "The answer holds it, this once. For 24 hours the old one signs too.",
-    params(("id" = Uuid, Path, description = "The webhook"), IfMatch),
+    params(("id" = Uuid, Path, description = "The webhook"), IfMatch, IdempotencyKey),
     request_body = Option<RotateSecret>,
     responses(
         (
             status = 200,
             description = "The webhook with its new signing secret",
-            body = SecretView,
+            body = SecretView<'_>,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
-        WithBody<WebhooksWrite>,
+        WithKey<WebhooksWrite>,
         NotFound,
-        SealKeyMissing,
+        RotateSecretConflict,
         VersionMismatch,
     ),
 )]
@@ -58,10 +60,20 @@ pub(crate) async fn handle(
     allowed: Allowed<WebhooksWrite>,
     Id(id): Id,
     IfMatch(expected): IfMatch,
-    OptionalBody(RotateSecret {}): OptionalBody<RotateSecret>,
+    Once(key, OptionalBody(RotateSecret {})): Once<OptionalBody<RotateSecret>>,
 ) -> Result<Response, Problem> {
+    let work = |claim| rotate(&app, allowed.reach, (id, expected), claim);
+    key.once(&app, &allowed.caller, work).await
+}
+
+async fn rotate(
+    app: &App,
+    reach: Reach,
+    (id, expected): (Uuid, Option<u64>),
+    claim: Claim,
+) -> Result<Answer, Problem> {
     let mut transaction = app.pool.begin().await?;
-    let mut webhook = locked(&mut transaction, allowed.reach, id, expected).await?;
+    let mut webhook = locked(&mut transaction, reach, id, expected).await?;
     let sealer = app.sealer.as_ref().ok_or_else(no_seal_key)?;
     let now = app.now();
     let secret = SigningSecret::generate(&app.entropy);
@@ -72,13 +84,9 @@ pub(crate) async fn handle(
     webhook.updated_at = now;
     // Whoever is delivering signs with the old one alone, and must begin again.
     endpoints::update(&mut *transaction, &webhook).await?;
-    transaction.commit().await?;
     webhook.version += 1;
-    let view = WebhookView::from(webhook);
-    let tag = etag(view.version());
-    let body = Json(SecretView {
-        secret: secret.shown(),
-        view,
-    });
-    Ok((tag, NO_STORE, body).into_response())
+    let answer = shown(StatusCode::OK, webhook, &secret).map_err(Problem::internal)?;
+    claim.keep_in(&mut transaction, &answer).await?;
+    transaction.commit().await?;
+    Ok(answer)
 }

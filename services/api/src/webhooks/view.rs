@@ -1,13 +1,15 @@
 //! A webhook as clients see it.
 
+use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tollkeeper_domain::ids::AccountId;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
+use super::secret::SigningSecret;
 use super::store::endpoints::{Reason, State, Webhook};
+use crate::idempotency::{Answer, Withheld};
 use crate::public_event::EventType;
 
 /// A webhook.
@@ -104,10 +106,30 @@ impl From<Webhook> for WebhookView {
     "updated_at": "2026-11-01T09:40:00.123456Z",
     "version": 1,
 }))]
-pub(super) struct SecretView {
+pub(super) struct SecretView<'a> {
     /// The signing secret.
-    #[schema(value_type = String)]
-    pub(super) secret: Zeroizing<String>,
+    #[schema(required, value_type = Option<String>)]
+    secret: &'a str,
+    /// Why there is none, in an answer that is given again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withheld: Option<Withheld>,
     #[serde(flatten)]
-    pub(super) view: WebhookView,
+    view: WebhookView,
+}
+
+/// The answer that shows the signing secret.
+pub(super) fn shown(
+    status: StatusCode,
+    webhook: Webhook,
+    secret: &SigningSecret,
+) -> serde_json::Result<Answer> {
+    let secret = secret.shown();
+    let view = SecretView {
+        secret: &secret,
+        withheld: None,
+        view: webhook.into(),
+    };
+    let version = view.view.version();
+    let answer = Answer::with_secret(status, &view, ("secret", view.secret))?;
+    Ok(answer.tagged(version))
 }

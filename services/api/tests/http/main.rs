@@ -21,6 +21,7 @@ mod every_operation;
 mod feed_waits;
 mod forward_auth;
 mod history;
+mod idempotency;
 mod jwks;
 mod jwt;
 mod leaks;

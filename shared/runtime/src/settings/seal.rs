@@ -20,7 +20,8 @@ pub(super) const SEAL_KEYS: Setting = Setting {
               may be repeated), as `name:key`, the newest first, separated by commas; each key is \
               the base64 of 32 random bytes (`openssl rand -base64 32`). The first one seals, all \
               of them open: put a new one in front, and take an old one away when nothing sealed \
-              with it is left. Without one, nothing that needs it can be made.",
+              with it is left. Without one, no webhook can be made, and an answer that is \
+              repeated is without its secret.",
     secret: true,
     read_by: &[Binary::Api],
     example: "",

@@ -11,14 +11,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tollkeeper_ambient::{Clock, SystemEntropy};
 use tollkeeper_authn::postgres::PostgresSource;
 use tollkeeper_authn::{Engine, EngineConfig};
-use tollkeeper_domain::account::{AccountRegistered, Role};
+use tollkeeper_domain::account::{Account, AccountRegistered, Role};
 use tollkeeper_domain::event::Event;
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
-    Change, Issue, Metadata, RevocationReason, TokenEvent, TokenIssued, TokenName, decide,
+    Change, Issue, Metadata, RevocationReason, Token, TokenEvent, TokenIssued, TokenName, decide,
 };
-use tollkeeper_event_store::{Writer, load_tokens};
+use tollkeeper_event_store::{Rows, Writer, load_tokens};
 use tollkeeper_read_model::accounts::Profile;
 use tollkeeper_read_model::{Reach, replay};
 use tollkeeper_testkit::{FixedClock, Stack, TestDatabase, wait_for};
@@ -72,8 +72,10 @@ impl Process {
             token_limit: None,
         };
         let profile = Profile::default();
-        let account = self.commands.register(&cause(), registered, &profile).await;
-        account.unwrap().id
+        let id = |account: Account, _: &mut Rows| Ok(account.id);
+        let commands = &self.commands;
+        let made = commands.register(&cause(), registered, &profile, id).await;
+        made.unwrap()
     }
 
     /// A token that expires so many hours from now.
@@ -95,8 +97,9 @@ impl Process {
             },
             longest: None,
         };
-        self.commands.issue(&cause(), id, issue, now).await.unwrap();
-        id
+        let answer = |token: Token, _: &mut Rows| Ok(token.id);
+        let made = self.commands.issue(&cause(), id, issue, now, answer).await;
+        made.unwrap()
     }
 
     /// The notices that the log holds of a token, in order.

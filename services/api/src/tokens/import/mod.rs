@@ -5,9 +5,9 @@
 mod checks;
 mod items;
 
-use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -15,6 +15,7 @@ use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::Issue;
+use tollkeeper_event_store::Rows;
 use tollkeeper_usage::Scrubber;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -28,7 +29,8 @@ use crate::commands::{Cause, CommandError};
 use crate::http::body::Body;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
-use crate::openapi::errors::{ImportConflict, WithBody};
+use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
+use crate::openapi::errors::{ImportConflict, WithKey};
 
 /// The largest body, in bytes: room for as many tokens as there may be, each with all it may hold.
 pub(crate) const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
@@ -130,10 +132,11 @@ impl<S: Send + Sync> FromRequest<S> for ImportBody {
         imported or none. Errors name the items; of bad fields the first 100 are told. Tokens that \
         are not of the form of this installation's own work once `TOLLKEEPER_LEGACY_TOKEN_SHAPES` \
         says what they look like.",
+    params(IdempotencyKey),
     request_body = ImportTokens,
     responses(
         (status = 201, description = "All are imported", body = ImportedTokens),
-        WithBody<TokensWrite>,
+        WithKey<TokensWrite>,
         ImportConflict,
     ),
 )]
@@ -141,32 +144,48 @@ pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,
     RequestId(request_id): RequestId,
-    ImportBody(body): ImportBody,
-) -> Result<(StatusCode, Json<ImportedTokens>), Problem> {
+    Once(key, ImportBody(body)): Once<ImportBody>,
+) -> Result<Response, Problem> {
+    let work = |claim| import(&app, &allowed, request_id, body, claim);
+    key.once(&app, &allowed.caller, work).await
+}
+
+async fn import(
+    app: &App,
+    allowed: &Allowed<TokensWrite>,
+    request_id: String,
+    body: ImportTokens,
+    claim: Claim,
+) -> Result<Answer, Problem> {
     let now = app.now();
     let mut cause = Cause {
         actor: allowed.caller.actor(),
         request_id,
     };
-    let items = read(&app, &allowed.caller, body.tokens, now)?;
+    let items = read(app, &allowed.caller, body.tokens, now)?;
     within(&allowed.caller, &items)?;
-    check_accounts(&app, &allowed, &items).await?;
-    check_hashes(&app, &items).await?;
+    check_accounts(app, allowed, &items).await?;
+    check_hashes(app, &items).await?;
     let own = if items.iter().any(|item| item.account.is_none()) {
-        own_account(&app, &allowed.caller, &mut cause).await?
+        own_account(app, &allowed.caller, &mut cause).await?
     } else {
         None
     };
     let issues: Vec<Issue> = items
         .iter()
-        .map(|item| item.issue(&app, &allowed.caller, own))
+        .map(|item| item.issue(app, &allowed.caller, own))
         .collect::<Result<_, _>>()?;
     let owners: Vec<AccountId> = issues.iter().map(|it| it.token.account_id).collect();
-    match app.commands.import(&cause, issues, now).await {
-        Ok(ids) => Ok((StatusCode::CREATED, Json(ImportedTokens { ids }))),
+    let answer = |ids, rows: &mut Rows| {
+        let answer = Answer::new(StatusCode::CREATED, &ImportedTokens { ids })?;
+        claim.keep(&answer, rows);
+        Ok(answer)
+    };
+    match app.commands.import(&cause, issues, now, answer).await {
+        Ok(answer) => Ok(answer),
         Err(CommandError::HashTaken) => {
             // Another request was faster.
-            check_hashes(&app, &items).await?;
+            check_hashes(app, &items).await?;
             Err(CommandError::HashTaken.into())
         }
         Err(error) => Err(naming(error, &owners)),

@@ -1,18 +1,18 @@
 //! `POST /api/tokens`
 
-use crate::openapi::errors::{UserConflict, WithBody};
-use axum::Json;
+use crate::openapi::errors::{UserConflict, WithKey};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tollkeeper_domain::account::{AccountRegistered, Lifecycle, Role, check_external_id};
+use tollkeeper_domain::account::{Account, AccountRegistered, Lifecycle, Role, check_external_id};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::scope::Scope;
-use tollkeeper_domain::secret::Environment;
-use tollkeeper_domain::token::{Metadata, TokenName, Validity};
+use tollkeeper_domain::secret::{Environment, TokenSecret};
+use tollkeeper_domain::token::{Metadata, Token, TokenName, Validity};
+use tollkeeper_event_store::Rows;
 use tollkeeper_read_model::accounts::{self, Profile};
 use tollkeeper_read_model::tokens::Usage;
 use utoipa::ToSchema;
@@ -25,10 +25,10 @@ use crate::commands::{Cause, CommandError};
 use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
-use crate::http::version::etag;
+use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
 use crate::tokens::TokenView;
 use crate::tokens::fields::{cut, scopes};
-use crate::tokens::issue::{NO_STORE, Wanted, expiry, issue};
+use crate::tokens::issue::{Wanted, expiry, issue};
 
 /// 365 days.
 const LONGEST_MINUTES: i64 = 525_600;
@@ -88,6 +88,7 @@ pub(crate) struct IssueForUser {
     description = "For operators and tokens of system accounts. The user gets an account at the \
         first call for them; an API token needs `tollkeeper:accounts.write` for that. The answer \
         holds the secret, this once.",
+    params(IdempotencyKey),
     request_body = IssueForUser,
     responses(
         (
@@ -96,7 +97,7 @@ pub(crate) struct IssueForUser {
             body = ServiceSecretView<'_>,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
-        WithBody<TokensWrite>,
+        WithKey<TokensWrite>,
         UserConflict,
     ),
 )]
@@ -104,27 +105,41 @@ pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<TokensWrite>,
     RequestId(request_id): RequestId,
-    Body(body): Body<IssueForUser>,
+    Once(key, Body(body)): Once<Body<IssueForUser>>,
 ) -> Result<Response, Problem> {
     across_accounts(&allowed)?;
+    let work = |claim| issue_as_asked(&app, &allowed, request_id, body, claim);
+    key.once(&app, &allowed.caller, work).await
+}
+
+async fn issue_as_asked(
+    app: &App,
+    allowed: &Allowed<TokensWrite>,
+    request_id: String,
+    body: IssueForUser,
+    claim: Claim,
+) -> Result<Answer, Problem> {
     let now = app.now();
     let cause = Cause {
         actor: allowed.caller.actor(),
         request_id,
     };
     let user = body.user_id.clone();
-    let wanted = wanted(&app, &allowed.caller, body, now).map_err(own_names)?;
+    let wanted = wanted(app, &allowed.caller, body, now).map_err(own_names)?;
     wanted.within(&allowed.caller).map_err(own_names)?;
-    let account = account(&app, &allowed, &cause, &user).await?;
-    let issued = issue(&app, &allowed.caller, &cause, (account, wanted), now).await;
-    let (token, secret) = issued.map_err(own_names)?;
-    let version = token.version;
-    let view = TokenView::new(token, Usage::default(), now);
-    let body = Json(ServiceSecretView {
-        token: secret.expose(),
-        view: ServiceTokenView::new(view, Some(user)),
-    });
-    Ok((StatusCode::CREATED, etag(version), NO_STORE, body).into_response())
+    let account = account(app, allowed, &cause, &user).await?;
+    let shown = |token: Token, secret: &TokenSecret| {
+        let view = TokenView::new(token, Usage::default(), now);
+        let view = ServiceSecretView {
+            token: secret.expose(),
+            withheld: None,
+            view: ServiceTokenView::new(view, Some(user)),
+        };
+        Answer::with_secret(StatusCode::CREATED, &view, ("token", view.token))
+    };
+    let wanted = (account, wanted);
+    let issued = issue(app, &allowed.caller, &cause, &claim, wanted, now, shown).await;
+    issued.map_err(own_names)
 }
 
 /// The body in the domain's terms.
@@ -196,11 +211,12 @@ async fn account(
         token_limit: None,
     };
     let commands = &app.commands;
+    let id = |account: Account, _: &mut Rows| Ok(account.id);
     match commands
-        .register(cause, registered, &Profile::default())
+        .register(cause, registered, &Profile::default(), id)
         .await
     {
-        Ok(account) => Ok(account.id),
+        Ok(id) => Ok(id),
         // Another request for the same user was faster.
         Err(CommandError::ExternalIdTaken) => {
             let found = known().await?;
@@ -215,7 +231,7 @@ async fn account(
 }
 
 /// A deleted account is not born again.
-fn of_known(account: &tollkeeper_domain::account::Account) -> Result<AccountId, Problem> {
+fn of_known(account: &Account) -> Result<AccountId, Problem> {
     match account.lifecycle {
         Lifecycle::Deleted => Err(Problem::conflict(
             "ACCOUNT_DELETED",

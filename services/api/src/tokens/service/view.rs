@@ -9,6 +9,7 @@ use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::{RevocationReason, Status};
 use utoipa::ToSchema;
 
+use crate::idempotency::Withheld;
 use crate::tokens::TokenView;
 
 /// A token of a user.
@@ -89,7 +90,11 @@ pub(super) struct ServiceTokenView {
 }))]
 pub(super) struct ServiceSecretView<'a> {
     /// The whole token. It is shown this once.
+    #[schema(required, value_type = Option<String>)]
     pub(super) token: &'a str,
+    /// Why there is none, in an answer that is given again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) withheld: Option<Withheld>,
     #[serde(flatten)]
     pub(super) view: ServiceTokenView,
 }

@@ -12,7 +12,7 @@ pub(crate) const SETTINGS: [(&str, &str); 2] = [
     ("TOLLKEEPER_WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8"),
 ];
 
-const SEAL_KEY: (&str, &str) = (
+pub(crate) const SEAL_KEY: (&str, &str) = (
     "TOLLKEEPER_SEAL_KEYS",
     "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 );

@@ -1,0 +1,1 @@
+alter table idempotency_keys alter column body type jsonb using body::jsonb;
