@@ -6,6 +6,7 @@ Only values that are right by their schema are changed, so that wrong ones stay 
 import json
 import os
 import time
+import uuid
 from datetime import datetime, timedelta, timezone
 
 import requests
@@ -47,6 +48,8 @@ def before_call(context, case, kwargs):
     replace(query, "after", number, 0)
     # Headers are made of letters and digits alone.
     replace(case.headers or {}, "If-Match", number, '"1"')
+    # Each request is a new one.
+    replace(case.headers or {}, "Idempotency-Key", lambda _: True, str(uuid.uuid4()))
     if isinstance(body, dict):
         # An operator says whose token it is.
         if case.operation.label == "POST /v1/tokens":
