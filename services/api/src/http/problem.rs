@@ -3,34 +3,18 @@
 //!
 //! A server fault says nothing about its inside; that is logged once, where the answer is made.
 
+mod answer;
+mod fields;
+
 use std::any::Any;
 use std::fmt::Display;
 
-use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use tollkeeper_usage::Scrubber;
-use utoipa::ToSchema;
 
-/// One field that cannot be accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct FieldError {
-    /// Where in the body it stands (RFC 6901).
-    pub(crate) pointer: String,
-    /// What is wrong with it.
-    pub(crate) detail: String,
-}
-
-impl FieldError {
-    /// Without anything shaped like a token.
-    fn scrubbed(&self, scrubber: &Scrubber) -> Self {
-        Self {
-            pointer: scrubber.scrub(&self.pointer).into_owned(),
-            detail: scrubber.scrub(&self.detail).into_owned(),
-        }
-    }
-}
+pub(crate) use self::answer::{Document, OAuthDocument};
+use self::fields::camel_case;
+pub(crate) use self::fields::{FieldError, FieldErrors};
 
 /// An error on its way to the client. Boxed, because results are moved about far more often than
 /// they are errors.
@@ -49,37 +33,6 @@ struct Inner {
     inside: Option<String>,
     /// Written as OAuth clients read it, instead of as a problem.
     oauth: bool,
-}
-
-/// An error (RFC 9457).
-#[derive(Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub(crate) struct Document<'a> {
-    /// The code as a URI.
-    r#type: String,
-    /// What kind of error it is, for people.
-    title: &'a str,
-    /// The status of the answer.
-    status: u16,
-    /// What is wrong, for people.
-    detail: &'a str,
-    /// What is wrong, for programs. Codes stay as they are.
-    code: &'a str,
-    /// By which the request is found in events and in the log.
-    request_id: &'a str,
-    /// Each field that cannot be accepted.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldError],
-}
-
-/// An error as OAuth clients read it (RFC 6749, section 5.2).
-#[derive(Serialize, ToSchema)]
-#[schema(as = OAuthError)]
-pub(crate) struct OAuthDocument<'a> {
-    /// What is wrong, for programs.
-    error: &'a str,
-    /// What is wrong, for people.
-    error_description: &'a str,
 }
 
 /// How long a client should wait before it tries again what we cannot do now, in seconds.
@@ -376,78 +329,6 @@ impl Problem {
         self.0.headers.push((name, value));
         self
     }
-
-    /// Writes the answer, and the inside into the log.
-    pub(crate) fn answer(&self, request_id: &str, scrubber: &Scrubber) -> Response {
-        let code = self.0.code;
-        match &self.0.inside {
-            Some(inside) => {
-                let inside = scrubber.scrub(inside);
-                tracing::error!(request_id, code, %inside, "a request failed");
-            }
-            None => {
-                tracing::debug!(request_id, code, "a request was refused")
-            }
-        }
-        // A caller may have put a token where none belongs; readers of JSON repeat what they read.
-        let detail = scrubber.scrub(&self.0.detail);
-        let errors = self.0.errors.iter().map(|it| it.scrubbed(scrubber));
-        let errors: Vec<FieldError> = errors.collect();
-        let (mut response, kind) = if self.0.oauth {
-            let document = OAuthDocument {
-                error: self.oauth_error(),
-                error_description: &detail,
-            };
-            let response = (self.0.status, Json(document)).into_response();
-            (response, "application/json")
-        } else {
-            (
-                self.document(&detail, &errors, request_id),
-                "application/problem+json",
-            )
-        };
-        let kind = HeaderValue::from_static(kind);
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        for (name, value) in &self.0.headers {
-            response.headers_mut().append(name, value.clone());
-        }
-        response
-    }
-
-    fn document(&self, detail: &str, errors: &[FieldError], request_id: &str) -> Response {
-        let code = self.0.code;
-        let document = Document {
-            r#type: format!("urn:tollkeeper:problem:{}", code.to_lowercase()),
-            title: self.0.title,
-            status: self.0.status.as_u16(),
-            detail,
-            code,
-            request_id,
-            errors,
-        };
-        (self.0.status, Json(document)).into_response()
-    }
-
-    /// The closest of the errors that OAuth knows (RFC 6749, sections 4.1.2.1 and 5.2, and RFC
-    /// 6750, section 3.1).
-    fn oauth_error(&self) -> &'static str {
-        match self.0.status {
-            StatusCode::UNAUTHORIZED => "invalid_client",
-            StatusCode::FORBIDDEN => "insufficient_scope",
-            StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
-            status if status.is_server_error() => "server_error",
-            _ => "invalid_request",
-        }
-    }
-}
-
-/// The body is written by the layer that knows the request's id.
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let mut response = self.0.status.into_response();
-        response.extensions_mut().insert(self);
-        response
-    }
 }
 
 /// The database could not be asked.
@@ -456,107 +337,6 @@ impl From<sqlx::Error> for Problem {
         match error {
             sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => Self::internal(error),
             _ => Self::unavailable(error),
-        }
-    }
-}
-
-/// Collects what is wrong with the fields of a body, so that the client learns all of it at once.
-#[derive(Debug, Default)]
-pub(crate) struct FieldErrors(Vec<FieldError>);
-
-impl FieldErrors {
-    /// Takes the value, or notes what is wrong with the field at `pointer`.
-    pub(crate) fn take<T, E: Display>(
-        &mut self,
-        pointer: impl Into<String>,
-        value: Result<T, E>,
-    ) -> Option<T> {
-        value.map_err(|error| self.add(pointer, error)).ok()
-    }
-
-    /// Notes what is wrong with the field at `pointer`.
-    pub(crate) fn add(&mut self, pointer: impl Into<String>, detail: impl Display) {
-        self.0.push(FieldError {
-            pointer: pointer.into(),
-            detail: detail.to_string(),
-        });
-    }
-
-    /// Notes what is wrong with a part of the body, whose pointers begin at `place`.
-    pub(crate) fn add_all(&mut self, place: &str, part: Self) {
-        let part = part.0.into_iter();
-        self.0.extend(part.map(|error| FieldError {
-            pointer: format!("{place}{}", error.pointer),
-            detail: error.detail,
-        }));
-    }
-
-    /// How much was noted.
-    pub(crate) const fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether nothing was noted.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// As [`FieldErrors::check`], telling the first `most` of them.
-    pub(crate) fn check_first(mut self, most: usize) -> Result<(), Problem> {
-        let more = self.0.len() > most;
-        self.0.truncate(most);
-        self.check().map_err(|mut problem| {
-            if more {
-                let detail = "fields cannot be accepted; these are the first";
-                problem.0.detail = format!("more than {most} {detail}");
-            }
-            problem
-        })
-    }
-
-    /// Fails if anything was noted.
-    pub(crate) fn check(self) -> Result<(), Problem> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Problem::bad_fields(self.0))
-        }
-    }
-}
-
-/// `/expires_in_minutes` as `/expiresInMinutes`.
-fn camel_case(pointer: &str) -> String {
-    let mut camel = String::with_capacity(pointer.len());
-    let mut characters = pointer.chars();
-    while let Some(character) = characters.next() {
-        if character == '_' {
-            camel.extend(characters.next().map(|next| next.to_ascii_uppercase()));
-        } else {
-            camel.push(character);
-        }
-    }
-    camel
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::body::to_bytes;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn the_text_of_a_panic_stays_inside() {
-        for panic in [
-            Box::new("index 7 out of bounds") as Box<dyn Any + Send>,
-            Box::new("index 7 out of bounds".to_owned()),
-            Box::new(7),
-        ] {
-            let answer = Problem::panicked(panic).answer("request-1", &Scrubber::default());
-            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-            let body = to_bytes(answer.into_body(), 10_000).await.unwrap();
-            let body = String::from_utf8(body.to_vec()).unwrap();
-            assert!(body.contains("\"code\":\"INTERNAL\""), "{body}");
-            assert!(!body.contains("bounds"), "{body}");
         }
     }
 }

@@ -1,0 +1,11 @@
+//! `tollkeeper token` against the real API.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test panics when its ground gives way"
+)]
+
+mod failures;
+mod life;
+mod reading;
+mod shell;

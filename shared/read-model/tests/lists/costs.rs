@@ -1,0 +1,224 @@
+//! What no page costs: reading the table, or sorting more than it shows.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use tollkeeper_domain::ids::TokenId;
+use tollkeeper_domain::secret::Environment;
+use tollkeeper_domain::token::Status;
+use tollkeeper_read_model::Reach;
+use tollkeeper_read_model::tokens::{Period, TokenFilter, Window, list, plans};
+use tollkeeper_testkit::TestDatabase;
+use uuid::Uuid;
+
+use crate::tokens::{TOKENS, account, beginning, fill, now};
+
+/// Enough for the planner to mind reading all of them.
+const MANY_TOKENS: i64 = 40_000;
+
+/// Each filter alone, with a value that few tokens have, and the index that it is to be found by.
+fn rare_filters() -> Vec<(TokenFilter, &'static str)> {
+    let everything = TokenFilter::default;
+    let until = |before| Period {
+        after: None,
+        before: Some(before),
+    };
+    vec![
+        (
+            TokenFilter {
+                scope: Some("rare".into()),
+                ..everything()
+            },
+            "api_tokens_scopes",
+        ),
+        (
+            TokenFilter {
+                prefix: Some("tk_live_001f".into()),
+                ..everything()
+            },
+            "api_tokens_prefix",
+        ),
+        (
+            TokenFilter {
+                search: Some("50%_OFF".into()),
+                ..everything()
+            },
+            "api_tokens_name",
+        ),
+        (
+            TokenFilter {
+                state: Some(Status::Suspended),
+                ..everything()
+            },
+            "api_tokens_state",
+        ),
+        (
+            TokenFilter {
+                environment: Some(Environment::Test),
+                ..everything()
+            },
+            "api_tokens_environment",
+        ),
+        (
+            TokenFilter {
+                account: Some(account(3)),
+                ..everything()
+            },
+            "api_tokens_account",
+        ),
+        (
+            TokenFilter {
+                issued_by: Some(TokenId(Uuid::from_u128(0xff))),
+                ..everything()
+            },
+            "api_tokens_issuer",
+        ),
+        (
+            TokenFilter {
+                created: until(beginning() + TimeDelta::minutes(10)),
+                ..everything()
+            },
+            "api_tokens_pkey",
+        ),
+        (
+            TokenFilter {
+                expires: until(beginning() + TimeDelta::seconds(60)),
+                ..everything()
+            },
+            "api_tokens_expires_at",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_rare_value_is_found_in_one_page() {
+    let database = TestDatabase::create().await;
+    let mut db = database.pool.acquire().await.unwrap();
+    fill(&mut db, TOKENS).await;
+    for (filter, _) in rare_filters() {
+        let window = Window {
+            before: None,
+            limit: 100,
+        };
+        let page = list(&mut db, Reach::All, &filter, window, now())
+            .await
+            .unwrap();
+        assert_eq!(page.next, None, "{filter:?}");
+        assert!(!page.rows.is_empty(), "{filter:?}");
+    }
+}
+
+/// The nodes of a plan with the index or the table that they read.
+fn nodes(plan: &Value, found: &mut Vec<(String, String)>) {
+    match plan {
+        Value::Array(plans) => plans.iter().for_each(|plan| nodes(plan, found)),
+        Value::Object(node) => {
+            let text = |name| node.get(name).and_then(Value::as_str).unwrap_or_default();
+            let read = match text("Index Name") {
+                "" => text("Relation Name"),
+                index => index,
+            };
+            if node.contains_key("Node Type") {
+                found.push((text("Node Type").to_owned(), read.to_owned()));
+            }
+            for below in ["Plan", "Plans"] {
+                node.get(below).into_iter().for_each(|it| nodes(it, found));
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn no_filter_reads_the_table_or_sorts_more_than_it_shows() {
+    let database = TestDatabase::create().await;
+    let mut db = database.pool.acquire().await.unwrap();
+    fill(&mut db, MANY_TOKENS).await;
+    let middle = beginning() + TimeDelta::minutes(MANY_TOKENS / 2);
+    let since = |after| Period {
+        after: Some(after),
+        before: None,
+    };
+    let everything = TokenFilter::default;
+    let others = [
+        (everything(), "api_tokens_pkey"),
+        (
+            TokenFilter {
+                last_used: since(middle),
+                ..everything()
+            },
+            "api_token_usage_totals_pkey",
+        ),
+        (
+            TokenFilter {
+                state: Some(Status::Active),
+                ..everything()
+            },
+            "api_tokens_pkey",
+        ),
+        (
+            TokenFilter {
+                state: Some(Status::Revoked),
+                ..everything()
+            },
+            "api_tokens_state",
+        ),
+        (
+            TokenFilter {
+                state: Some(Status::Expired),
+                ..everything()
+            },
+            "api_tokens_expires_at",
+        ),
+        (
+            TokenFilter {
+                prefix: Some("tk_live_".into()),
+                ..everything()
+            },
+            "api_tokens_prefix",
+        ),
+        (
+            TokenFilter {
+                expires: since(middle),
+                ..everything()
+            },
+            "api_tokens_expires_at",
+        ),
+        (
+            TokenFilter {
+                account: Some(account(1)),
+                state: Some(Status::Revoked),
+                search: Some("worker".into()),
+                ..everything()
+            },
+            "api_tokens_account",
+        ),
+    ];
+    let late = first_of(beginning() + TimeDelta::minutes(MANY_TOKENS / 3));
+    for (filter, index) in rare_filters().into_iter().chain(others) {
+        for before in [None, Some(late)] {
+            let window = Window { before, limit: 50 };
+            let plans = plans(&mut db, Reach::All, &filter, window, now())
+                .await
+                .unwrap();
+            let mut used = Vec::new();
+            for plan in &plans {
+                let mut found = Vec::new();
+                nodes(&plan.plan, &mut found);
+                for (node, read) in &found {
+                    assert_ne!(node, "Seq Scan", "{filter:?}: {plan:?}");
+                    // What an index has found is few by then.
+                    let walks = matches!(plan.step, "floor" | "walk");
+                    assert!(!(walks && node.contains("Sort")), "{filter:?}: {plan:?}");
+                    used.push(read.clone());
+                }
+            }
+            assert!(used.iter().any(|it| it == index), "{filter:?}: {plans:?}");
+        }
+    }
+}
+
+/// The id that tokens of this moment begin with.
+fn first_of(time: DateTime<Utc>) -> TokenId {
+    let millis = u64::try_from(time.timestamp_millis()).unwrap();
+    TokenId(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+}
