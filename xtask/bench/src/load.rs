@@ -75,6 +75,17 @@ impl Load {
         })
     }
 
+    /// The same thing read again and again.
+    pub(crate) fn getting(path: &str, key: &str) -> Result<Self, Failure> {
+        let script = tempfile::tempdir()?;
+        let text = format!("wrk.headers[\"X-API-Key\"] = \"{key}\"\n");
+        fs::write(script.path().join("requests.lua"), text)?;
+        Ok(Self {
+            script,
+            path: path.to_owned(),
+        })
+    }
+
     /// Runs for `seconds` against the server at `address`.
     pub(crate) async fn run(&self, address: SocketAddr, seconds: u32) -> Result<Run, Failure> {
         self.run_with(address, seconds, CONNECTIONS).await

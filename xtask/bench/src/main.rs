@@ -5,6 +5,7 @@ mod engine;
 mod forward_auth;
 mod import;
 mod issue;
+mod lists;
 mod load;
 mod open_loop;
 mod process;
@@ -81,6 +82,9 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wanted("rebuild") {
         rebuild::measure(arguments, &mut report).await?;
+    }
+    if wanted("lists") {
+        lists::measure(arguments, &mut report).await?;
     }
     let mut stack = Stack::as_in_production().await;
     if wanted("forward-auth") {
