@@ -50,6 +50,11 @@ impl Sealer {
         (!keys.is_empty()).then_some(Self { keys, entropy })
     }
 
+    /// What sealed bytes begin with that one of the keys has sealed.
+    pub(crate) fn headers(&self) -> Vec<Vec<u8>> {
+        self.keys.iter().map(|(name, _)| header(name)).collect()
+    }
+
     /// Seals `plain`, to be opened with the same `aad` alone: the purpose and the owner.
     ///
     /// # Panics
@@ -162,6 +167,15 @@ mod tests {
             sealer(&[key("old", 3)]).open(b"x", &sealed),
             Err(CannotOpen)
         );
+    }
+
+    #[test]
+    fn sealed_bytes_tell_which_key_has_sealed_them() {
+        let (one, two) = (sealer(&[key("a", 1)]), sealer(&[key("ab", 1)]));
+        let sealed = two.seal(b"x", b"secret");
+        let begins = |header: &Vec<u8>| sealed.starts_with(header);
+        assert!(two.headers().iter().all(begins));
+        assert!(!one.headers().iter().any(begins), "a longer name");
     }
 
     #[test]

@@ -42,6 +42,25 @@ pub async fn next_due(
     }))
 }
 
+/// Erases the webhooks of the deleted account, their secrets and attempts with them. No other comes
+/// into being: only an active account is given one.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn erase_webhooks(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+) -> Result<u64, sqlx::Error> {
+    let erased = sqlx::query!(
+        "delete from webhooks as w using accounts as a
+        where w.account_id = $1 and a.id = w.account_id and a.state = 'deleted'",
+        account.0,
+    )
+    .execute(db)
+    .await?;
+    Ok(erased.rows_affected())
+}
+
 /// At most `limit` tokens of the deleted account that are not revoked yet.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
 //! What follows on the deletion of an account: its tokens are revoked, so that the history of each
-//! says so, and the raw usage of their calls is erased.
+//! says so, its webhooks and the raw usage of their calls are erased.
 //!
 //! The deletion itself denies all of the account's tokens at once; nothing here makes anything
 //! safe, it makes it clean. Each step is small and leaves its mark in the database.
@@ -37,6 +37,11 @@ async fn step(app: &App) -> Result<bool, StepError> {
     let Some(erasure) = erasures::next_due(&app.pool, now).await? else {
         return Ok(true);
     };
+    let webhooks = erasures::erase_webhooks(&app.pool, erasure.account_id).await?;
+    if webhooks > 0 {
+        tracing::info!(account = %erasure.account_id, webhooks,
+            "the webhooks of a deleted account are erased");
+    }
     let limit = i64::try_from(CHUNK).unwrap_or(i64::MAX);
     let tokens = erasures::not_revoked(&app.pool, erasure.account_id, limit).await?;
     if !tokens.is_empty() {

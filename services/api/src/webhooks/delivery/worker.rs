@@ -9,6 +9,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::json;
 use sqlx::PgPool;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_event_store::{ReadError, StoredEvent, read_matching};
@@ -34,6 +35,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// this one died.
 const LEASE: Duration = Duration::from_secs(20);
 
+/// The longest that one step in the database may take. Whatever it waits for, the few connections
+/// of deliveries must not wait with it.
+const STEP: Duration = Duration::from_secs(5);
+
 /// How often the log is looked at while there is nothing to send.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -45,6 +50,9 @@ const TURN: Duration = Duration::from_secs(10);
 
 /// How many events are read at once.
 const PAGE: i64 = 16;
+
+/// How far one look into the log goes: a rare type must not have the whole log read at once.
+const REACH: i64 = 10_000;
 
 /// When a webhook is looked at again whose secret cannot be opened: that is no fault of its own.
 const LOCKED_OUT: TimeDelta = TimeDelta::minutes(1);
@@ -66,6 +74,25 @@ enum Fault {
     Late,
 }
 
+/// Takes one step in the database, in time. The connection of a step that was cut off is closed: it
+/// may go on waiting, and nobody else with it.
+macro_rules! step {
+    ($worker:expr, $db:ident => $work:expr) => {{
+        let mut connection = timeout(STEP, $worker.pool.acquire())
+            .await
+            .map_err(|_| Fault::Late)??;
+        let $db = &mut *connection;
+        let outcome = timeout(STEP, $work).await;
+        match outcome {
+            Ok(outcome) => outcome.map_err(Fault::from),
+            Err(_) => {
+                connection.close_on_drop();
+                Err(Fault::Late)
+            }
+        }
+    }};
+}
+
 /// Whether a webhook goes on being served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -76,7 +103,7 @@ enum Next {
 /// Delivers events to webhooks.
 pub struct Worker {
     pool: PgPool,
-    sealer: Option<Sealer>,
+    sealer: Sealer,
     sender: Sender,
     clock: SharedClock,
     entropy: SharedEntropy,
@@ -90,7 +117,7 @@ impl Worker {
     /// If TLS cannot be set up.
     pub fn new(
         pool: PgPool,
-        sealer: Option<Sealer>,
+        sealer: Sealer,
         allowed: &NetworkList,
         scrubber: Scrubber,
         clock: SharedClock,
@@ -111,7 +138,9 @@ impl Worker {
         let mut serving = JoinSet::new();
         let mut failing = false;
         while !stop.is_cancelled() {
-            let found = this.lease(AT_ONCE - serving.len()).await;
+            let free = AT_ONCE - serving.len();
+            let found = this.lease(free).await;
+            let full = found.as_ref().is_ok_and(|found| found.len() == free);
             match &found {
                 Err(error) if !failing => tracing::warn!(%error, "webhooks wait"),
                 Ok(_) if failing => tracing::info!("webhooks go on"),
@@ -124,7 +153,9 @@ impl Worker {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(PAUSE) => {}
+                // More may wait, and whoever is done makes room for it.
+                Some(ended) = serving.join_next(), if full => check(ended),
+                () = tokio::time::sleep(PAUSE), if !full => {}
             }
             while let Some(ended) = serving.try_join_next() {
                 check(ended);
@@ -135,16 +166,15 @@ impl Worker {
                 check(ended);
             }
         };
-        if tokio::time::timeout(FINISH, finishing).await.is_err() {
+        if timeout(FINISH, finishing).await.is_err() {
             tracing::info!("deliveries that are under way will be made again");
         }
     }
 
     async fn lease(&self, free: usize) -> Result<Vec<Leased>, Fault> {
         let limit = i64::try_from(free).unwrap_or(0);
-        let leasing = queue::lease(&self.pool, self.clock.now(), LEASE, limit);
-        let leased = tokio::time::timeout(LEASE, leasing).await;
-        Ok(leased.map_err(|_| Fault::Late)??)
+        let (now, keys) = (self.clock.now(), self.sealer.headers());
+        step!(self, db => queue::lease(db, now, LEASE, limit, &keys))
     }
 
     async fn serve(&self, mut leased: Leased, stop: &CancellationToken) {
@@ -165,49 +195,53 @@ impl Worker {
         let Some(secrets) = self.secrets(leased).await? else {
             let (since, failures) = (leased.failing_since, leased.failures);
             let at = self.clock.now() + LOCKED_OUT;
-            return Ok(queue::postpone(&self.pool, leased, since, failures, at).await?);
+            return step!(self, db => queue::postpone(db, leased, since, failures, at));
         };
         let began = self.clock.boot_time();
-        loop {
-            let range = (leased.position, leased.head);
-            let (account, types) = (leased.account_id, &leased.types);
-            let events = read_matching(&self.pool, range, account, types, PAGE).await?;
+        while leased.position < leased.head {
+            let end = leased.head.min(leased.position.saturating_add(REACH));
+            let range = (leased.position, end);
+            let account = leased.account_id;
+            let read = step!(self, db => read_matching(db, range, account, &leased.types, PAGE));
+            let events = read?;
             let last = i64::try_from(events.len()).is_ok_and(|count| count < PAGE);
             for event in &events {
-                let over = self.clock.boot_time().saturating_sub(began) >= TURN;
-                if over || stop.is_cancelled() {
-                    return Ok(queue::give_back(&self.pool, leased).await?);
+                if self.is_over(began, stop) {
+                    return step!(self, db => queue::give_back(db, leased));
                 }
                 if self.deliver(leased, event, &secrets).await? == Next::Done {
                     return Ok(());
                 }
             }
-            if last {
+            // What lies between is not for this webhook.
+            if last && end > leased.position {
+                step!(self, db => queue::advance(db, leased, end, LEASE))?;
+            }
+            if self.is_over(began, stop) {
                 break;
             }
         }
-        // What lies between is not for this webhook.
-        if leased.head > leased.position {
-            let head = leased.head;
-            queue::advance(&self.pool, leased, head, LEASE).await?;
-        }
-        Ok(queue::give_back(&self.pool, leased).await?)
+        step!(self, db => queue::give_back(db, leased))
+    }
+
+    /// Whether others have their turn, or all is at its end.
+    fn is_over(&self, began: Duration, stop: &CancellationToken) -> bool {
+        stop.is_cancelled() || self.clock.boot_time().saturating_sub(began) >= TURN
     }
 
     /// The secrets that sign now; none if the current one cannot be opened.
     async fn secrets(&self, leased: &Leased) -> Result<Option<Vec<SigningSecret>>, Fault> {
-        let sealed = secrets::active(&self.pool, leased.id, self.clock.now()).await?;
+        let (webhook, now) = (leased.id, self.clock.now());
+        let sealed = step!(self, db => secrets::active(db, webhook, now))?;
         let mut opened = Vec::new();
         let mut current = false;
         for row in &sealed {
-            let open = |sealer| SigningSecret::open(sealer, leased.id, row.id, &row.sealed);
-            match self.sealer.as_ref().map(open) {
-                Some(Ok(secret)) => {
+            match SigningSecret::open(&self.sealer, webhook, row.id, &row.sealed) {
+                Ok(secret) => {
                     opened.push(secret);
                     current |= row.current;
                 }
-                Some(Err(_)) | None => {
-                    let webhook = leased.id;
+                Err(_) => {
                     tracing::error!(
                         %webhook,
                         "a signing secret cannot be opened: is its key still in \
@@ -250,9 +284,9 @@ impl Worker {
             detail: sent.detail.clone(),
         };
         // For people to look at, and so before the cursor: the attempt was made in any case.
-        attempts::insert(&self.pool, leased.id, &attempt).await?;
+        step!(self, db => attempts::insert(db, leased.id, &attempt))?;
         if sent.outcome == Outcome::Delivered {
-            queue::advance(&self.pool, leased, event.position, LEASE).await?;
+            step!(self, db => queue::advance(db, leased, event.position, LEASE))?;
             return Ok(Next::GoOn);
         }
         self.not_taken(leased, &sent).await?;
@@ -270,7 +304,7 @@ impl Worker {
             _ => None,
         };
         if let Some(reason) = reason {
-            queue::disable(&self.pool, leased, reason, since, failures, now).await?;
+            step!(self, db => queue::disable(db, leased, reason, since, failures, now))?;
             DISABLED.with(reason.as_str()).increment(1);
             let webhook = leased.id;
             tracing::warn!(%webhook, reason = reason.as_str(), "a webhook is disabled");
@@ -281,7 +315,7 @@ impl Worker {
         let mut random = [0; 2];
         self.entropy.fill(&mut random);
         let at = now + delay(failures, asked, u16::from_le_bytes(random));
-        Ok(queue::postpone(&self.pool, leased, Some(since), failures, at).await?)
+        step!(self, db => queue::postpone(db, leased, Some(since), failures, at))
     }
 }
 

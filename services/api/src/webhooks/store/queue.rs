@@ -39,12 +39,15 @@ pub(in crate::webhooks) enum QueueError {
 }
 
 /// Leases at most `limit` webhooks that have something to send at `now`, those served longest ago
-/// first. What belongs to a deleted account has nothing to send.
+/// first: those whose signing secret is sealed under one of the keys that the sealed bytes of `keys`
+/// begin with, for the others are not for this process. What belongs to a deleted account has
+/// nothing to send.
 pub(in crate::webhooks) async fn lease(
     db: impl PgExecutor<'_>,
     now: DateTime<Utc>,
     length: Duration,
     limit: i64,
+    keys: &[Vec<u8>],
 ) -> Result<Vec<Leased>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"with due as materialized (
@@ -56,6 +59,11 @@ pub(in crate::webhooks) async fn lease(
                 and w.position < h.position
                 and not exists (
                     select from accounts as a where a.id = w.account_id and a.state = 'deleted'
+                )
+                and exists (
+                    select from webhook_secrets as s, unnest($5::bytea[]) as k (name)
+                    where s.webhook_id = w.id and s.valid_until is null
+                        and substring(s.sealed from 1 for length(k.name)) = k.name
                 )
                 and (
                     w.position < h.position - $4
@@ -84,6 +92,7 @@ pub(in crate::webhooks) async fn lease(
         length.as_secs_f64(),
         limit,
         SLACK,
+        keys,
     )
     .fetch_all(db)
     .await?;

@@ -150,6 +150,109 @@ async fn a_silent_endpoint_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn steps_that_hang_in_the_database_hold_up_no_other_webhook() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&SETTINGS).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let hanging = [Receiver::start().await, Receiver::start().await];
+    let mut held = stack.database.pool.begin().await.unwrap();
+    for receiver in &hanging {
+        receiver.fall_silent();
+        webhook(&operator, &receiver.url()).await;
+    }
+    operator.issue(&account, json!({})).await;
+    for receiver in &hanging {
+        receiver.wait(1).await;
+    }
+    // As many as deliveries have connections: what came of the attempts cannot be noted.
+    let rows = sqlx::query("select from webhooks for update");
+    rows.execute(&mut *held).await.unwrap();
+    for receiver in &hanging {
+        receiver.speak();
+    }
+    wait_for("both connections to wait for the rows", async || {
+        let waiting = sqlx::query_scalar::<_, i64>(
+            "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        waiting.fetch_one(&stack.database.pool).await.unwrap() >= 2
+    })
+    .await;
+    let other = Receiver::start().await;
+    webhook(&operator, &other.url()).await;
+    operator.issue(&account, json!({})).await;
+    assert_eq!(positions(&other.wait(1).await), [3]);
+
+    held.rollback().await.unwrap();
+    for receiver in &hanging {
+        wait_for("what was held up", async || {
+            positions(&receiver.arrived()).contains(&3)
+        })
+        .await;
+        let arrived = positions(&receiver.arrived());
+        assert!(arrived.is_sorted() && arrived[0] == 2, "{arrived:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_without_the_key_leaves_a_webhook_to_those_who_have_it() {
+    let mut stack = Stack::bare().await;
+    let mut api = stack.api(&SETTINGS).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let (receiver, marker) = (Receiver::start().await, Receiver::start().await);
+    let path = webhook(&operator, &receiver.url()).await;
+    let other_key = (
+        SEAL_KEY.0,
+        "other:HxAREhMUFRYXGBkaGxwdHh8AAQIDBAUGBwgJCgsMDQ4=",
+    );
+    let stranger = stack.api(&[other_key, SETTINGS[1]]).await;
+    webhook(&stranger.operator(), &marker.url()).await;
+    api.kill();
+    for count in [1, 2] {
+        stranger.operator().issue(&account, json!({})).await;
+        marker.wait(count).await;
+    }
+    let waiting = stranger.operator().get(&path).await.expect(200);
+    assert_eq!(waiting["next_attempt_at"], Value::Null, "nor is it put off");
+    assert!(receiver.arrived().is_empty());
+    api.restart();
+    api.ready().await;
+    assert_eq!(positions(&receiver.wait(2).await), [2, 3]);
+}
+
+#[tokio::test]
+async fn the_webhooks_of_a_deleted_account_are_erased() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&SETTINGS).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let receiver = Receiver::start().await;
+    let body = json!({ "account_id": account, "url": receiver.url() });
+    let _ = operator.post("/v1/webhooks", body).await.expect(201);
+    operator.issue(&account, json!({})).await;
+    receiver.wait(1).await;
+    let marker = Receiver::start().await;
+    let body = json!({ "url": marker.url(), "types": ["TokenRevoked"] });
+    let _ = operator.post("/v1/webhooks", body).await.expect(201);
+    let path = format!("/v1/accounts/{account}");
+    operator.delete(&path).await.expect(200);
+    // Its token is revoked with it.
+    marker.wait(1).await;
+    let left = "select (select count(*) from webhooks where account_id is not null)
+        + (select count(*) from webhook_attempts as a
+            where not exists (select from webhooks as w where w.id = a.webhook_id))";
+    wait_for("the webhook to go", async || {
+        let left = sqlx::query_scalar::<_, i64>(left);
+        left.fetch_one(&stack.database.pool).await.unwrap() == 0
+    })
+    .await;
+    let kinds: Vec<String> = receiver.arrived().iter().map(Arrived::kind).collect();
+    assert_eq!(kinds, ["TokenIssued"]);
+}
+
+#[tokio::test]
 async fn an_endpoint_that_is_gone_is_disabled_and_goes_on_where_it_was() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&SETTINGS).await;
@@ -166,13 +269,23 @@ async fn an_endpoint_that_is_gone_is_disabled_and_goes_on_where_it_was() {
         (&disabled["disabled_reason"], &disabled["version"]),
         (&json!("gone"), &json!(2))
     );
-    operator.issue(&account, json!({})).await;
+    // Once another has been sent the event, this one would have been too.
+    let marker = Receiver::start().await;
+    webhook(&operator, &marker.url()).await;
+    for position in [4, 5] {
+        operator.issue(&account, json!({})).await;
+        let sent = marker.wait(position - 3).await;
+        assert_eq!(
+            usize::try_from(positions(&sent)[position - 4]),
+            Ok(position)
+        );
+    }
     assert_eq!(receiver.arrived().len(), 1);
     operator
         .patch(&path, json!({ "state": "enabled" }))
         .await
         .expect(200);
-    assert_eq!(positions(&receiver.wait(4).await), [2, 2, 3, 4]);
+    assert_eq!(positions(&receiver.wait(5).await), [2, 2, 3, 4, 5]);
 }
 
 #[tokio::test]
