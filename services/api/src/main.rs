@@ -189,18 +189,15 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     lifecycle.spawn("relay", |stop| relay::run(relayed.0, relayed.1, stop));
     let kept = app.pool.clone();
     lifecycle.spawn("kept answers", |stop| idempotency::upkeep::run(kept, stop));
-    // Who cannot sign leaves deliveries to those who can.
-    if let Some(sealer) = app.sealer.clone() {
-        let deliveries = webhooks::delivery::Worker::new(
-            delivery_pool,
-            sealer,
-            &app.policy.webhook_networks,
-            app.policy.scrubber.clone(),
-            app.clock.clone(),
-            app.entropy.clone(),
-        )?;
-        lifecycle.spawn("webhooks", |stop| deliveries.run(stop));
-    }
+    let deliveries = webhooks::delivery::Worker::new(
+        delivery_pool,
+        app.sealer.clone(),
+        &app.policy.webhook_networks,
+        app.policy.scrubber.clone(),
+        app.clock.clone(),
+        app.entropy.clone(),
+    )?;
+    lifecycle.spawn("webhooks", |stop| deliveries.run(stop));
     let telling = app.clone();
     lifecycle.spawn("expiry notices", |stop| expiry::run(telling, stop));
     let working = app.clone();

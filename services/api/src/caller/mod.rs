@@ -11,7 +11,7 @@ pub(crate) use credential::{Credential, preferred, presented};
 pub(crate) use own_account::OwnAccount;
 pub(crate) use privilege::{
     AccountsRead, AccountsWrite, Allowed, EventsRead, Privilege, TokensRead, TokensWrite, Verify,
-    WebhooksWrite, identify,
+    WebhooksFeed, WebhooksWrite, identify,
 };
 
 use tollkeeper_domain::account::{Identity, Role};

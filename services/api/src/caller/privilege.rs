@@ -19,18 +19,24 @@ use crate::http::problem::Problem;
 pub(crate) trait Privilege: Send {
     /// The scope by which an API token has it.
     const SCOPE: &'static str;
+    /// A scope that it needs beside.
+    const AND: Option<&'static str>;
     /// Whether an account holder has it, within the account.
     const FOR_ACCOUNTS: bool;
 }
 
 macro_rules! privilege {
     ($(#[$doc:meta])* $name:ident, $scope:literal, $for_accounts:literal) => {
+        privilege! { $(#[$doc])* $name, $scope, None, $for_accounts }
+    };
+    ($(#[$doc:meta])* $name:ident, $scope:literal, $and:expr, $for_accounts:literal) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub(crate) struct $name;
 
         impl Privilege for $name {
             const SCOPE: &'static str = $scope;
+            const AND: Option<&'static str> = $and;
             const FOR_ACCOUNTS: bool = $for_accounts;
         }
     };
@@ -62,8 +68,12 @@ privilege! {
 }
 
 privilege! {
-    /// See, set up and change webhooks.
+    /// See webhooks, give them new secrets and remove them.
     WebhooksWrite, "tollkeeper:webhooks.write", true
+}
+privilege! {
+    /// Have events sent: a webhook hands the feed on to wherever it points.
+    WebhooksFeed, "tollkeeper:webhooks.write", Some(EventsRead::SCOPE), true
 }
 
 /// A caller who has the privilege `P`.
@@ -81,13 +91,15 @@ impl<P: Privilege> FromRequestParts<App> for Allowed<P> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let caller = <Caller as FromRequestParts<App>>::from_request_parts(parts, app).await?;
-        let held = match &caller {
-            Caller::Operator { .. } => true,
-            Caller::Token { scopes, .. } => scopes.covers(P::SCOPE),
-            Caller::Account { .. } => P::FOR_ACCOUNTS,
-        };
-        if !held {
-            return Err(Problem::missing_scope(P::SCOPE));
+        for scope in [P::SCOPE].into_iter().chain(P::AND) {
+            let held = match &caller {
+                Caller::Operator { .. } => true,
+                Caller::Token { scopes, .. } => scopes.covers(scope),
+                Caller::Account { .. } => P::FOR_ACCOUNTS,
+            };
+            if !held {
+                return Err(Problem::missing_scope(scope));
+            }
         }
         Ok(Self {
             reach: own_account::reach(parts, &caller)?,

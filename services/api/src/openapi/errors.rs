@@ -302,10 +302,12 @@ impl<P: Privilege> IntoResponses for Guarded<P> {
         } else {
             "An account holder's JWT is not enough."
         };
-        let forbidden = format!(
-            "The caller may not do this. An API token needs the scope `{}`. {holders}",
-            P::SCOPE
-        );
+        let scopes = match P::AND {
+            None => format!("the scope `{}`", P::SCOPE),
+            Some(and) => format!("the scopes `{}` and `{and}`", P::SCOPE),
+        };
+        let forbidden =
+            format!("The caller may not do this. An API token needs {scopes}. {holders}");
         let mut responses = Known::responses();
         responses.append(&mut Forbidden::LISTED.reference(Some(forbidden)));
         responses

@@ -11,7 +11,7 @@ use super::store::endpoints::{self, Reason, State};
 use super::view::WebhookView;
 use super::{fields, locked};
 use crate::app::App;
-use crate::caller::{Allowed, WebhooksWrite};
+use crate::caller::{Allowed, WebhooksFeed};
 use crate::http::body::Body;
 use crate::http::path::Id;
 use crate::http::problem::{FieldErrors, Problem};
@@ -55,14 +55,14 @@ pub(crate) struct ChangeWebhook {
             body = WebhookView,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
-        WithBody<WebhooksWrite>,
+        WithBody<WebhooksFeed>,
         NotFound,
         VersionMismatch,
     ),
 )]
 pub(crate) async fn handle(
     AppState(app): AppState<App>,
-    allowed: Allowed<WebhooksWrite>,
+    allowed: Allowed<WebhooksFeed>,
     Id(id): Id,
     IfMatch(expected): IfMatch,
     Body(body): Body<ChangeWebhook>,

@@ -16,7 +16,7 @@ use super::store::secrets;
 use super::view::{SecretView, shown};
 use super::{fields, no_seal_key};
 use crate::app::App;
-use crate::caller::{Allowed, Caller, WebhooksWrite};
+use crate::caller::{Allowed, Caller, WebhooksFeed};
 use crate::commands::{Cause, CommandError};
 use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
@@ -70,13 +70,13 @@ pub(crate) struct CreateWebhook {
             body = SecretView<'_>,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
-        WithKey<WebhooksWrite>,
+        WithKey<WebhooksFeed>,
         WebhookConflict,
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<App>,
-    allowed: Allowed<WebhooksWrite>,
+    allowed: Allowed<WebhooksFeed>,
     RequestId(request_id): RequestId,
     Once(key, Body(body)): Once<Body<CreateWebhook>>,
 ) -> Result<Response, Problem> {
@@ -86,7 +86,7 @@ pub(crate) async fn handle(
 
 async fn create(
     app: &App,
-    allowed: &Allowed<WebhooksWrite>,
+    allowed: &Allowed<WebhooksFeed>,
     request_id: String,
     body: CreateWebhook,
     claim: Claim,
@@ -113,6 +113,7 @@ async fn create(
         description: body.description,
         disabled: None,
         version: 1,
+        created_by: allowed.caller.token_id(),
         created_at: now,
         updated_at: now,
         position: 0,
@@ -149,7 +150,7 @@ async fn create(
 /// Whose events are sent: everybody's only where the caller acts across accounts and names none.
 async fn account(
     app: &App,
-    allowed: &Allowed<WebhooksWrite>,
+    allowed: &Allowed<WebhooksFeed>,
     asked: Option<AccountId>,
     cause: &mut Cause,
 ) -> Result<Option<AccountId>, Problem> {

@@ -12,7 +12,7 @@ use super::locked;
 use super::store::endpoints;
 use super::view::WebhookView;
 use crate::app::App;
-use crate::caller::{Allowed, WebhooksWrite};
+use crate::caller::{Allowed, WebhooksFeed};
 use crate::http::body::Body;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
@@ -46,14 +46,14 @@ pub(crate) struct Replay {
             body = WebhookView,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
-        WithBody<WebhooksWrite>,
+        WithBody<WebhooksFeed>,
         NotFound,
         VersionMismatch,
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<App>,
-    allowed: Allowed<WebhooksWrite>,
+    allowed: Allowed<WebhooksFeed>,
     Id(id): Id,
     IfMatch(expected): IfMatch,
     Body(body): Body<Replay>,

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::ids::{AccountId, TokenId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ use crate::public_event::EventType;
     "failing_since": null,
     "failures": 0,
     "next_attempt_at": null,
+    "created_by": null,
     "created_at": "2026-11-01T09:40:00.123456Z",
     "updated_at": "2026-11-01T09:40:00.123456Z",
     "version": 1,
@@ -52,6 +53,9 @@ pub(super) struct WebhookView {
     failures: i32,
     #[schema(required)]
     next_attempt_at: Option<DateTime<Utc>>,
+    /// The token by which it was set up, if one was used. It stays when that token ends.
+    #[schema(required)]
+    created_by: Option<TokenId>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: u64,
@@ -80,6 +84,7 @@ impl From<Webhook> for WebhookView {
             failing_since: webhook.failing_since,
             failures: webhook.failures,
             next_attempt_at: webhook.retry_at,
+            created_by: webhook.created_by,
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,
             version: webhook.version,
@@ -102,6 +107,7 @@ impl From<Webhook> for WebhookView {
     "failing_since": null,
     "failures": 0,
     "next_attempt_at": null,
+    "created_by": null,
     "created_at": "2026-11-01T09:40:00.123456Z",
     "updated_at": "2026-11-01T09:40:00.123456Z",
     "version": 1,

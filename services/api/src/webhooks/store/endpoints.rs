@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgExecutor};
-use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_read_model::Reach;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -55,6 +55,8 @@ pub(in crate::webhooks) struct Webhook {
     /// None while it is enabled.
     pub(in crate::webhooks) disabled: Option<Reason>,
     pub(in crate::webhooks) version: u64,
+    /// The token by which it was set up.
+    pub(in crate::webhooks) created_by: Option<TokenId>,
     pub(in crate::webhooks) created_at: DateTime<Utc>,
     pub(in crate::webhooks) updated_at: DateTime<Utc>,
     /// Events up to here are done.
@@ -87,6 +89,7 @@ pub(super) struct Row {
     pub(super) description: String,
     pub(super) disabled_reason: Option<String>,
     pub(super) version: i64,
+    pub(super) created_by: Option<Uuid>,
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
     pub(super) position: i64,
@@ -112,6 +115,7 @@ impl Row {
             description: self.description,
             disabled,
             version: u64::try_from(self.version).map_err(|_| unknown("version"))?,
+            created_by: self.created_by.map(TokenId),
             created_at: self.created_at,
             updated_at: self.updated_at,
             position: self.position,
@@ -129,15 +133,17 @@ pub(in crate::webhooks) async fn insert(
 ) -> Result<i64, sqlx::Error> {
     let row = sqlx::query!(
         "insert into webhooks (
-            id, account_id, url, types, description, state, version, created_at, updated_at, position
+            id, account_id, url, types, description, state, version, created_by, created_at,
+            updated_at, position
         )
-        select $1, $2, $3, $4, $5, 'enabled', 1, $6, $6, position from event_log_head
+        select $1, $2, $3, $4, $5, 'enabled', 1, $6, $7, $7, position from event_log_head
         returning position",
         webhook.id,
         webhook.account_id.map(|id| id.0),
         webhook.url,
         &webhook.types,
         webhook.description,
+        webhook.created_by.map(|id| id.0),
         webhook.created_at,
     )
     .fetch_one(db)
@@ -178,8 +184,8 @@ pub(in crate::webhooks) async fn find(
 ) -> Result<Option<Webhook>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        "select id, account_id, url, types, description, disabled_reason, version, created_at,
-            updated_at, position, failing_since, failures, retry_at
+        "select id, account_id, url, types, description, disabled_reason, version, created_by,
+            created_at, updated_at, position, failing_since, failures, retry_at
         from webhooks
         where id = $1 and ($2::uuid is null or account_id = $2)",
         id,
@@ -198,8 +204,8 @@ pub(in crate::webhooks) async fn lock(
 ) -> Result<Option<Webhook>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        "select id, account_id, url, types, description, disabled_reason, version, created_at,
-            updated_at, position, failing_since, failures, retry_at
+        "select id, account_id, url, types, description, disabled_reason, version, created_by,
+            created_at, updated_at, position, failing_since, failures, retry_at
         from webhooks
         where id = $1 and ($2::uuid is null or account_id = $2)
         for update",
@@ -220,8 +226,8 @@ pub(in crate::webhooks) async fn list(
 ) -> Result<Vec<Webhook>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        "select id, account_id, url, types, description, disabled_reason, version, created_at,
-            updated_at, position, failing_since, failures, retry_at
+        "select id, account_id, url, types, description, disabled_reason, version, created_by,
+            created_at, updated_at, position, failing_since, failures, retry_at
         from webhooks
         where ($1::uuid is null or account_id = $1) and ($2::uuid is null or id < $2)
         order by id desc

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::endpoints::Reason;
 
 /// How far behind the log a cursor may stay while there is nothing to send: it bounds what a look
-/// for work has to read.
-const SLACK: i64 = 1_000;
+/// for work has to read, and what is written for a webhook that has nothing to do.
+const SLACK: i64 = 500;
 
 /// The right to deliver to one webhook for a while.
 #[derive(Debug, Clone)]
@@ -38,61 +38,62 @@ pub(in crate::webhooks) enum QueueError {
     Lost,
 }
 
+/// The secrets that a process can sign with.
+#[derive(Debug)]
+pub(in crate::webhooks) struct Keyring<'a> {
+    /// What sealed bytes begin with that one of its keys has sealed.
+    pub(in crate::webhooks) headers: &'a [Vec<u8>],
+    /// Secrets that could not be opened all the same.
+    pub(in crate::webhooks) closed: &'a [Uuid],
+}
+
 /// Leases at most `limit` webhooks that have something to send at `now`, those served longest ago
-/// first: those whose signing secret is sealed under one of the keys that the sealed bytes of `keys`
-/// begin with, for the others are not for this process. What belongs to a deleted account has
-/// nothing to send.
+/// first. Those whose secret this process cannot open are not for it, and what belongs to a deleted
+/// account has nothing to send.
 pub(in crate::webhooks) async fn lease(
     db: impl PgExecutor<'_>,
     now: DateTime<Utc>,
     length: Duration,
     limit: i64,
-    keys: &[Vec<u8>],
+    keyring: Keyring<'_>,
 ) -> Result<Vec<Leased>, sqlx::Error> {
+    // What was found was found in the webhook as it was: the fence tells whether it still is so.
     let rows = sqlx::query!(
         r#"with due as materialized (
-            select w.id, h.position as head
-            from webhooks as w
-            cross join event_log_head as h
-            where w.state = 'enabled' and w.leased_until < clock_timestamp()
-                and (w.retry_at is null or w.retry_at <= $1)
-                and w.position < h.position
+            select p.id, p.fence, p.head, p.leased_until
+            from webhook_prospects as p
+            where p.leased_until < clock_timestamp()
+                and (p.retry_at is null or p.retry_at <= $1)
+                and p.next_event is not null
                 and not exists (
-                    select from accounts as a where a.id = w.account_id and a.state = 'deleted'
+                    select from accounts as a where a.id = p.account_id and a.state = 'deleted'
                 )
                 and exists (
-                    select from webhook_secrets as s, unnest($5::bytea[]) as k (name)
-                    where s.webhook_id = w.id and s.valid_until is null
-                        and substring(s.sealed from 1 for length(k.name)) = k.name
+                    select from webhook_secrets as s, unnest($4::bytea[]) as k (header)
+                    where s.webhook_id = p.id and s.valid_until is null
+                        and s.id <> all ($5::uuid[])
+                        and substring(s.sealed from 1 for length(k.header)) = k.header
                 )
-                and (
-                    w.position < h.position - $4
-                    or w.account_id is null and exists (
-                        select from events as e
-                        where e.position > w.position
-                            and (w.types = '{}' or e.type = any (w.types))
-                    )
-                    or w.account_id is not null and exists (
-                        select from events as e
-                        where e.account_id = w.account_id and e.position > w.position
-                            and (w.types = '{}' or e.type = any (w.types))
-                    )
-                )
-            order by w.leased_until
+        ),
+        taken as materialized (
+            select w.id, due.head
+            from webhooks as w
+            join due on due.id = w.id and due.fence = w.fence
+            order by due.leased_until
             limit $3
             for update of w skip locked
         )
         update webhooks as w
         set fence = w.fence + 1, leased_until = clock_timestamp() + make_interval(secs => $2)
-        from due
-        where w.id = due.id
-        returning w.id, w.account_id, w.url, w.types, w.position, due.head as "head!",
+        from taken
+        where w.id = taken.id
+        returning w.id, w.account_id, w.url, w.types, w.position, taken.head as "head!",
             w.failing_since, w.failures, w.fence"#,
         now,
         length.as_secs_f64(),
         limit,
-        SLACK,
-        keys,
+        keyring.headers,
+        keyring.closed,
     )
     .fetch_all(db)
     .await?;
@@ -109,6 +110,78 @@ pub(in crate::webhooks) async fn lease(
             failures: row.failures.unsigned_abs(),
             fence: row.fence,
         })
+        .collect())
+}
+
+/// Moves on the cursors of all webhooks that are far behind and have nothing to send in what a look
+/// sees, whoever can sign for them. Tells whether some are far behind still.
+pub(in crate::webhooks) async fn pass_over(
+    db: impl PgExecutor<'_>,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    // The fence, as above: a replay that comes between must not be passed over.
+    sqlx::query_scalar!(
+        r#"with idle as materialized (
+            select p.id, p.fence, p.seen_to, p.head
+            from webhook_prospects as p
+            where p.leased_until < clock_timestamp()
+                and (p.retry_at is null or p.retry_at <= $1)
+                and p.position < p.head - $2
+                and p.next_event is null
+        ),
+        taken as materialized (
+            select w.id, idle.seen_to, idle.head
+            from webhooks as w
+            join idle on idle.id = w.id and idle.fence = w.fence
+            for update of w skip locked
+        ),
+        moved as (
+            update webhooks as w
+            set position = taken.seen_to, failing_since = null, failures = 0, retry_at = null
+            from taken
+            where w.id = taken.id and w.position < taken.seen_to
+            returning taken.seen_to < taken.head - $2 as behind
+        )
+        select coalesce(bool_or(behind), false) as "behind!" from moved"#,
+        now,
+        SLACK,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Webhooks for which an event has been waiting since before `since` although nobody has served them
+/// and no failure is waited out, and whose secret this process cannot sign with: each with the
+/// secret.
+pub(in crate::webhooks) async fn stranded(
+    db: impl PgExecutor<'_>,
+    since: DateTime<Utc>,
+    keyring: Keyring<'_>,
+) -> Result<Vec<(Uuid, Uuid)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select p.id as "webhook!", s.id as "secret!"
+        from webhook_prospects as p
+        join webhook_secrets as s on s.webhook_id = p.id and s.valid_until is null
+        join events as e on e.position = p.next_event
+        where e.recorded_at < $1 and p.leased_until < $1
+            and (p.retry_at is null or p.retry_at < $1)
+            and s.id <> all ($3::uuid[])
+            and not exists (
+                select from unnest($2::bytea[]) as k (header)
+                where substring(s.sealed from 1 for length(k.header)) = k.header
+            )
+            and not exists (
+                select from accounts as a where a.id = p.account_id and a.state = 'deleted'
+            )"#,
+        since,
+        keyring.headers,
+        keyring.closed,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.webhook, row.secret))
         .collect())
 }
 

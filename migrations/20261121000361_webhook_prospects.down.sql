@@ -1,0 +1,1 @@
+drop view webhook_prospects;
