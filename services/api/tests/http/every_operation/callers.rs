@@ -47,7 +47,7 @@ async fn all_other_scopes_together_are_not_the_one_that_is_needed() {
             .collect();
         let token = operator.issue(&system, json!({ "scopes": others })).await;
         let person = api.bearer(text(&token, "token"));
-        let those = OPERATIONS.iter().filter(|it| it.scope == Some(needed));
+        let those = OPERATIONS.iter().filter(|it| it.scopes().contains(&needed));
         for operation in those {
             let answer = Person::send(world.request(&person, operation)).await;
             assert_eq!(answer.status, 403, "{}: {}", operation.name(), answer.text);
@@ -69,8 +69,8 @@ async fn its_scope_alone_is_enough_for_each() {
     operator.account("somebody known").await;
     let system = system_account(&operator).await;
     for operation in OPERATIONS {
-        let scopes: Vec<&str> = operation.scope.into_iter().collect();
-        let token = operator.issue(&system, json!({ "scopes": scopes })).await;
+        let scopes = json!({ "scopes": operation.scopes() });
+        let token = operator.issue(&system, scopes).await;
         let person = api.bearer(text(&token, "token"));
         let world = if operation.path.starts_with("/settings/") {
             World::of(&operator, &system).await

@@ -7,6 +7,8 @@ pub(super) struct Operation {
     pub(super) path: &'static str,
     /// The scope that it needs; none if any credential will do.
     pub(super) scope: Option<&'static str>,
+    /// A scope that it needs beside.
+    and: Option<&'static str>,
     pub(super) takes: Takes,
     /// The part of a query that it cannot do without; none if it reads none.
     pub(super) query: Option<&'static str>,
@@ -34,12 +36,18 @@ impl Operation {
             method,
             path,
             scope: Some(scope),
+            and: None,
             takes: Takes::Nothing,
             query: None,
             versioned: false,
             most: 64 * 1024,
             success: 200,
         }
+    }
+
+    const fn and(mut self, scope: &'static str) -> Self {
+        self.and = Some(scope);
+        self
     }
 
     const fn takes(mut self, body: &'static str) -> Self {
@@ -70,6 +78,11 @@ impl Operation {
     const fn answers(mut self, status: u16) -> Self {
         self.success = status;
         self
+    }
+
+    /// The scopes that it needs.
+    pub(super) fn scopes(&self) -> Vec<&'static str> {
+        self.scope.into_iter().chain(self.and).collect()
     }
 
     pub(super) fn is_about_one(&self) -> bool {
@@ -137,11 +150,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("GET", "/v1/tokens/{id}/diff", READ).asked("from=1"),
     Operation::new("GET", "/v1/events", EVENTS).asked(""),
     Operation::new("POST", "/v1/webhooks", WEBHOOKS)
+        .and(EVENTS)
         .takes(r#"{"url":"https://hooks.example.com/"}"#)
         .answers(201),
     Operation::new("GET", "/v1/webhooks", WEBHOOKS).asked(""),
     Operation::new("GET", "/v1/webhooks/{id}", WEBHOOKS),
     Operation::new("PATCH", "/v1/webhooks/{id}", WEBHOOKS)
+        .and(EVENTS)
         .takes(r#"{"description":"another"}"#)
         .versioned(),
     Operation::new("DELETE", "/v1/webhooks/{id}", WEBHOOKS)
@@ -151,6 +166,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .may_take("{}")
         .versioned(),
     Operation::new("POST", "/v1/webhooks/{id}/replay", WEBHOOKS)
+        .and(EVENTS)
         .takes(r#"{"after":0}"#)
         .versioned(),
     Operation::new("GET", "/v1/webhooks/{id}/deliveries", WEBHOOKS),

@@ -11,7 +11,8 @@ use super::receiver::{Arrived, Receiver};
 use super::{SEAL_KEY, SETTINGS};
 use crate::support::{bad_fields, now, text};
 
-async fn webhook(operator: &Person, url: &str) -> String {
+/// Sets up a webhook for tokens that are issued; gives its path.
+pub(super) async fn webhook(operator: &Person, url: &str) -> String {
     let body = json!({ "url": url, "types": ["TokenIssued"] });
     let made = operator.post("/v1/webhooks", body).await.expect(201);
     format!("/v1/webhooks/{}", text(&made, "id"))
@@ -25,7 +26,8 @@ async fn attempts(operator: &Person, path: &str) -> Vec<Value> {
     page["items"].as_array().unwrap().clone()
 }
 
-async fn seen_as(operator: &Person, path: &str, member: &str, value: Value) -> Value {
+/// Waits until the webhook is seen with this, and gives it.
+pub(super) async fn seen_as(operator: &Person, path: &str, member: &str, value: Value) -> Value {
     wait_for(&format!("{member} {value}"), async || {
         operator.get(path).await.expect(200)[member] == value
     })
@@ -33,7 +35,7 @@ async fn seen_as(operator: &Person, path: &str, member: &str, value: Value) -> V
     operator.get(path).await.expect(200)
 }
 
-fn positions(arrived: &[Arrived]) -> Vec<i64> {
+pub(super) fn positions(arrived: &[Arrived]) -> Vec<i64> {
     arrived.iter().map(Arrived::position).collect()
 }
 
@@ -150,79 +152,6 @@ async fn a_silent_endpoint_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn steps_that_hang_in_the_database_hold_up_no_other_webhook() {
-    let mut stack = Stack::bare().await;
-    let api = stack.api(&SETTINGS).await;
-    let operator = api.operator();
-    let account = operator.account("crm-1").await;
-    let hanging = [Receiver::start().await, Receiver::start().await];
-    let mut held = stack.database.pool.begin().await.unwrap();
-    for receiver in &hanging {
-        receiver.fall_silent();
-        webhook(&operator, &receiver.url()).await;
-    }
-    operator.issue(&account, json!({})).await;
-    for receiver in &hanging {
-        receiver.wait(1).await;
-    }
-    // As many as deliveries have connections: what came of the attempts cannot be noted.
-    let rows = sqlx::query("select from webhooks for update");
-    rows.execute(&mut *held).await.unwrap();
-    for receiver in &hanging {
-        receiver.speak();
-    }
-    wait_for("both connections to wait for the rows", async || {
-        let waiting = sqlx::query_scalar::<_, i64>(
-            "select count(*) from pg_stat_activity
-            where datname = current_database() and wait_event_type = 'Lock'",
-        );
-        waiting.fetch_one(&stack.database.pool).await.unwrap() >= 2
-    })
-    .await;
-    let other = Receiver::start().await;
-    webhook(&operator, &other.url()).await;
-    operator.issue(&account, json!({})).await;
-    assert_eq!(positions(&other.wait(1).await), [3]);
-
-    held.rollback().await.unwrap();
-    for receiver in &hanging {
-        wait_for("what was held up", async || {
-            positions(&receiver.arrived()).contains(&3)
-        })
-        .await;
-        let arrived = positions(&receiver.arrived());
-        assert!(arrived.is_sorted() && arrived[0] == 2, "{arrived:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_process_without_the_key_leaves_a_webhook_to_those_who_have_it() {
-    let mut stack = Stack::bare().await;
-    let mut api = stack.api(&SETTINGS).await;
-    let operator = api.operator();
-    let account = operator.account("crm-1").await;
-    let (receiver, marker) = (Receiver::start().await, Receiver::start().await);
-    let path = webhook(&operator, &receiver.url()).await;
-    let other_key = (
-        SEAL_KEY.0,
-        "other:HxAREhMUFRYXGBkaGxwdHh8AAQIDBAUGBwgJCgsMDQ4=",
-    );
-    let stranger = stack.api(&[other_key, SETTINGS[1]]).await;
-    webhook(&stranger.operator(), &marker.url()).await;
-    api.kill();
-    for count in [1, 2] {
-        stranger.operator().issue(&account, json!({})).await;
-        marker.wait(count).await;
-    }
-    let waiting = stranger.operator().get(&path).await.expect(200);
-    assert_eq!(waiting["next_attempt_at"], Value::Null, "nor is it put off");
-    assert!(receiver.arrived().is_empty());
-    api.restart();
-    api.ready().await;
-    assert_eq!(positions(&receiver.wait(2).await), [2, 3]);
-}
-
-#[tokio::test]
 async fn the_webhooks_of_a_deleted_account_are_erased() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&SETTINGS).await;
@@ -230,9 +159,18 @@ async fn the_webhooks_of_a_deleted_account_are_erased() {
     let account = operator.account("crm-1").await;
     let receiver = Receiver::start().await;
     let body = json!({ "account_id": account, "url": receiver.url() });
-    let _ = operator.post("/v1/webhooks", body).await.expect(201);
+    let made = operator.post("/v1/webhooks", body).await.expect(201);
+    let id: uuid::Uuid = text(&made, "id").parse().unwrap();
+    let kept = async || {
+        let kept = "select (select count(*) from webhooks where id = $1)
+            + (select count(*) from webhook_secrets where webhook_id = $1)
+            + (select count(*) from webhook_attempts where webhook_id = $1)";
+        let kept = sqlx::query_scalar::<_, i64>(kept).bind(id);
+        kept.fetch_one(&stack.database.pool).await.unwrap()
+    };
     operator.issue(&account, json!({})).await;
     receiver.wait(1).await;
+    wait_for("the attempt to be noted", async || kept().await == 3).await;
     let marker = Receiver::start().await;
     let body = json!({ "url": marker.url(), "types": ["TokenRevoked"] });
     let _ = operator.post("/v1/webhooks", body).await.expect(201);
@@ -240,14 +178,7 @@ async fn the_webhooks_of_a_deleted_account_are_erased() {
     operator.delete(&path).await.expect(200);
     // Its token is revoked with it.
     marker.wait(1).await;
-    let left = "select (select count(*) from webhooks where account_id is not null)
-        + (select count(*) from webhook_attempts as a
-            where not exists (select from webhooks as w where w.id = a.webhook_id))";
-    wait_for("the webhook to go", async || {
-        let left = sqlx::query_scalar::<_, i64>(left);
-        left.fetch_one(&stack.database.pool).await.unwrap() == 0
-    })
-    .await;
+    wait_for("the webhook to go", async || kept().await == 0).await;
     let kinds: Vec<String> = receiver.arrived().iter().map(Arrived::kind).collect();
     assert_eq!(kinds, ["TokenIssued"]);
 }
@@ -281,11 +212,29 @@ async fn an_endpoint_that_is_gone_is_disabled_and_goes_on_where_it_was() {
         );
     }
     assert_eq!(receiver.arrived().len(), 1);
+    assert_eq!(attempts(&operator, &path).await.len(), 1);
     operator
         .patch(&path, json!({ "state": "enabled" }))
         .await
         .expect(200);
     assert_eq!(positions(&receiver.wait(5).await), [2, 2, 3, 4, 5]);
+    // Nor is one served that somebody has disabled.
+    seen_as(&operator, &path, "position", 5.into()).await;
+    operator
+        .patch(&path, json!({ "state": "disabled" }))
+        .await
+        .expect(200);
+    for count in [3, 4] {
+        operator.issue(&account, json!({})).await;
+        marker.wait(count).await;
+    }
+    assert_eq!(receiver.arrived().len(), 5);
+    let disabled = operator.get(&path).await.expect(200);
+    assert_eq!(
+        (&disabled["position"], &disabled["disabled_reason"]),
+        (&json!(5), &json!("by_request"))
+    );
+    assert_eq!(attempts(&operator, &path).await.len(), 5);
 }
 
 #[tokio::test]

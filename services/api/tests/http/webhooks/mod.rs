@@ -1,8 +1,11 @@
 //! Webhooks: the operations, and what arrives at an endpoint.
 
 mod constraints;
+mod cursors;
+mod database;
 mod deliveries;
 mod faults;
+mod keys;
 mod operations;
 mod receiver;
 

@@ -7,6 +7,7 @@ use tollkeeper_testkit::stack::{Answer, Person};
 use uuid::Uuid;
 
 use super::SETTINGS;
+use crate::jwt;
 use crate::support::{bad_fields, challenged, problem, system_account, text, with_header};
 
 const URL: &str = "https://hooks.example.com/tollkeeper";
@@ -207,7 +208,7 @@ async fn nobody_sees_or_touches_the_webhook_of_another_account() {
         operator.account("own").await,
         operator.account("other").await,
     );
-    let scopes = json!({ "scopes": ["tollkeeper:webhooks.write"] });
+    let scopes = json!({ "scopes": ["tollkeeper:webhooks.write", "tollkeeper:events.read"] });
     let token = operator.issue(&own, scopes.clone()).await;
     let person = api.bearer(text(&token, "token"));
     let mine = create(&person, json!({ "url": URL })).await;
@@ -263,10 +264,8 @@ async fn nobody_sees_or_touches_the_webhook_of_another_account() {
     let system = system_account(&operator).await;
     let token = operator.issue(&system, scopes).await;
     let gateway = api.bearer(text(&token, "token"));
-    assert_eq!(
-        create(&gateway, json!({ "url": URL })).await["account_id"],
-        Value::Null
-    );
+    let everybodys = create(&gateway, json!({ "url": URL })).await;
+    assert_eq!(everybodys["account_id"], Value::Null);
     let found = gateway.get(&path_of(&foreign)).await.expect(200);
     assert_eq!(found["account_id"], other.as_str());
 }
@@ -313,4 +312,62 @@ async fn without_a_seal_key_no_secret_comes_into_being() {
     }
     let count = sqlx::query_scalar::<_, i64>("select count(*) from webhook_secrets");
     assert_eq!(count.fetch_one(&stack.database.pool).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn whoever_has_events_sent_may_read_them_and_is_named() {
+    let mut stack = Stack::bare().await;
+    let settings = [&SETTINGS[..], &jwt::SETTINGS].concat();
+    let api = stack.api(&settings).await;
+    let operator = api.operator();
+    let system = system_account(&operator).await;
+    let own = create(&operator, json!({ "url": URL })).await;
+    assert_eq!(own["created_by"], Value::Null);
+    let path = path_of(&own);
+
+    let alone = json!({ "scopes": ["tollkeeper:webhooks.write"] });
+    let alone = operator.issue(&system, alone).await;
+    let alone = api.bearer(text(&alone, "token"));
+    let body = json!({ "url": URL });
+    for answer in [
+        alone.post("/v1/webhooks", body.clone()).await,
+        alone.patch(&path, body.clone()).await,
+        alone
+            .post(&format!("{path}/replay"), json!({ "after": 0 }))
+            .await,
+    ] {
+        let body = problem(&answer, 403, "INSUFFICIENT_SCOPE");
+        assert!(text(&body, "detail").contains("tollkeeper:events.read"));
+        challenged(&answer, Some("insufficient_scope"));
+    }
+    assert_eq!(operator.get(&path).await.expect(200)["version"], 1);
+    alone.get("/v1/webhooks").await.expect(200);
+    let rotate = format!("{path}/rotate-secret");
+    alone.post(&rotate, json!({})).await.expect(200);
+
+    let both = json!({ "scopes": ["tollkeeper:webhooks.write", "tollkeeper:events.read"] });
+    let issued = operator.issue(&system, both).await;
+    let both = api.bearer(text(&issued, "token"));
+    let made = create(&both, body.clone()).await;
+    assert_eq!(
+        (&made["account_id"], &made["created_by"]),
+        (&Value::Null, &issued["id"])
+    );
+    // Who made it stays known, whoever changes it and when the token has ended.
+    let token = format!("/v1/tokens/{}", text(&issued, "id"));
+    operator.delete(&token).await.expect(200);
+    let change = json!({ "description": "whose?" });
+    let changed = operator.patch(&path_of(&made), change).await.expect(200);
+    assert_eq!(changed["created_by"], issued["id"]);
+    let page = operator.get("/v1/webhooks?limit=1").await.expect(200);
+    assert_eq!(page["items"][0]["created_by"], issued["id"]);
+
+    // An account holder has both by being the holder, whatever scopes the JWT is for.
+    let claims = json!({ "scope": "orders:read" });
+    let holder = jwt::signed(jsonwebtoken::Algorithm::HS256, jwt::SECRET, &claims);
+    let holder = api.bearer(&holder);
+    holder.get("/v1/events").await.expect(200);
+    let mine = create(&holder, body).await;
+    assert_eq!(mine["created_by"], Value::Null);
+    assert!(mine["account_id"].is_string());
 }
