@@ -68,17 +68,17 @@ pub(in crate::webhooks) async fn lease(
                 and not exists (
                     select from accounts as a where a.id = p.account_id and a.state = 'deleted'
                 )
-                and exists (
-                    select from webhook_secrets as s, unnest($4::bytea[]) as k (header)
-                    where s.webhook_id = p.id and s.valid_until is null
-                        and s.id <> all ($5::uuid[])
-                        and substring(s.sealed from 1 for length(k.header)) = k.header
-                )
         ),
         taken as materialized (
             select w.id, due.head
             from webhooks as w
             join due on due.id = w.id and due.fence = w.fence
+            where exists (
+                select from webhook_secrets as s, unnest($4::bytea[]) as k (header)
+                where s.webhook_id = w.id and s.valid_until is null
+                    and s.id <> all ($5::uuid[])
+                    and substring(s.sealed from 1 for length(k.header)) = k.header
+            )
             order by due.leased_until
             limit $3
             for update of w skip locked
