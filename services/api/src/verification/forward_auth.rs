@@ -111,10 +111,8 @@ async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response,
     };
     if let Some(identity) = verification.identity() {
         let path = request.uri.path();
-        let path = path
-            .strip_prefix(PREFIX)
-            .filter(|rest| !rest.is_empty())
-            .unwrap_or("/");
+        let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
+        let path = path.filter(|path| !path.is_empty()).unwrap_or("/");
         let own = (path, request.method.as_str());
         let trusted = &app.policy.trusted_proxies;
         let origin = Origin::of(headers, own, options.source, peer.ip(), trusted);

@@ -38,6 +38,10 @@ pub(super) struct Options<'q> {
     /// `403` answers 429 as 403, as nginx understands no other refusals.
     #[param(rename = "deny", required = false, value_type = String, pattern = "^403$")]
     pub(super) limits_as_403: bool,
+    /// The path of the original request, for proxies that append it, as Envoy does. It comes last:
+    /// everything behind `uri=` is path and query of the original request, however it looks.
+    #[param(required = false)]
+    pub(super) uri: Option<&'q str>,
 }
 
 impl<'q> Options<'q> {
@@ -47,7 +51,9 @@ impl<'q> Options<'q> {
     /// 400 that names the parameter.
     pub(super) fn read(query: &'q str) -> Result<Self, Problem> {
         let mut options = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let (asked, appended) = asked_and_appended(query);
+        options.uri = appended;
+        for (name, value) in form_urlencoded::parse(asked.as_bytes()) {
             match (&*name, &*value) {
                 ("from", "path") => options.source = Source::Path,
                 ("from", "original") => options.source = Source::Original,
@@ -66,12 +72,26 @@ impl<'q> Options<'q> {
                 ("from", _) => return Err(bad("from", &"one of path, original, forwarded")),
                 ("deny", _) => return Err(bad("deny", &"the one value is 403")),
                 _ => {
-                    let detail = "the parameters are from, scope, env and deny";
+                    let detail = "the parameters are from, scope, env, deny and uri";
                     return Err(Problem::bad_request("INVALID_QUERY", detail));
                 }
             }
         }
+        if options.uri.is_some() && options.source != Source::Path {
+            return Err(bad("uri", &"the path cannot come from headers as well"));
+        }
         Ok(options)
+    }
+}
+
+/// What the proxy was configured to ask, and what it appended of the client's.
+fn asked_and_appended(query: &str) -> (&str, Option<&str>) {
+    if let Some(uri) = query.strip_prefix("uri=") {
+        return ("", Some(uri));
+    }
+    match query.split_once("&uri=") {
+        Some((asked, uri)) => (asked, Some(uri)),
+        None => (query, None),
     }
 }
 
@@ -92,9 +112,28 @@ mod tests {
             scopes: vec!["orders:read".into(), "a.b".into()],
             environment: Some(Environment::Live),
             limits_as_403: true,
+            uri: None,
         };
         assert_eq!(options.unwrap(), expected);
         assert_eq!(Options::read("").unwrap(), Options::default());
+    }
+
+    #[test]
+    fn what_is_appended_is_path_and_never_a_demand() {
+        let read = |query| Options::read(query).unwrap();
+        let options = read("scope=a&uri=/orders?page=2&scope=b&from=original&uri=/c&env=x");
+        assert_eq!(options.scopes, ["a"]);
+        assert_eq!(options.source, Source::Path);
+        assert_eq!(
+            options.uri,
+            Some("/orders?page=2&scope=b&from=original&uri=/c&env=x")
+        );
+        assert_eq!(read("uri=/a&scope=b").uri, Some("/a&scope=b"));
+        assert!(read("uri=/a&scope=b").scopes.is_empty());
+        assert_eq!(read("uri=").uri, Some(""));
+        // A value of another parameter is not where it begins.
+        assert!(Options::read("scope=uri=/a").is_err());
+        assert!(Options::read("from=original&uri=/a").is_err());
     }
 
     #[test]

