@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::caller::jwt::JwtPolicy;
 use crate::commands::Commands;
 use crate::history::News;
+use crate::nodes::Roll;
 use crate::seal::Sealer;
 
 /// The parts of a running API. Clones share them.
@@ -29,6 +30,8 @@ pub struct Parts {
     pub news: Arc<News>,
     /// Reads them.
     pub pool: PgPool,
+    /// Knows the nodes.
+    pub roll: Roll,
     /// Checks tokens.
     pub engine: Arc<Engine>,
     /// Takes in usage.

@@ -13,10 +13,10 @@ use tollkeeper_api::history::News;
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{
-    App, Audience, Commands, Fronts, JwtPolicy, Parts, SignedBy, history, idempotency, leaks,
+    App, Audience, Commands, Fronts, JwtPolicy, Parts, Roll, SignedBy, history, idempotency, leaks,
     readiness, relay, webhooks,
 };
-use tollkeeper_authn::postgres::PostgresSource;
+use tollkeeper_authn::postgres::{Node, PostgresSource};
 use tollkeeper_authn::{Engine, hints};
 use tollkeeper_event_store::Writer;
 use tollkeeper_runtime::database::{self, PoolShape};
@@ -54,6 +54,15 @@ async fn main() -> ExitCode {
             complain(&error.to_string());
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The name of this machine, as far as it tells.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "unnamed".to_owned(),
+        name => name.to_owned(),
     }
 }
 
@@ -116,7 +125,13 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let config = settings.engine(brand.clone(), legacy);
     let options = database::connect_options(&settings.database, "tollkeeper-api verification")?;
     let in_flight = u32::try_from(config.fill.in_flight)?;
-    let source = Arc::new(PostgresSource::new(options, in_flight));
+    let node = Node {
+        id: entropy.uuid_v7(clock.now()),
+        name: machine(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let roll = Roll::new(node.id, pool.clone(), clock.clone());
+    let source = Arc::new(PostgresSource::new(node, options, in_flight));
     let engine = Arc::new(Engine::new(config, source, clock.clone()));
     // Changes must not wait behind lists and searches.
     let writing = PoolShape::new("tollkeeper-api writer", WRITER_CONNECTIONS);
@@ -147,6 +162,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let app = App::new(Parts {
         commands,
         news: news.clone(),
+        roll,
         pool: pool.clone(),
         engine: engine.clone(),
         spool,

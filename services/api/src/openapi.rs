@@ -42,7 +42,7 @@ use utoipa::openapi::{Components, ObjectBuilder, OpenApi, Ref, RefOr, Schema, Ty
 use utoipa::{Modify, OpenApi as _};
 
 use crate::http::problem;
-use crate::{accounts, history, leaks, oauth, tokens, verification, webhooks, whoami};
+use crate::{accounts, history, leaks, nodes, oauth, tokens, verification, webhooks, whoami};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -111,6 +111,8 @@ use crate::{accounts, history, leaks, oauth, tokens, verification, webhooks, who
         history::diff::handle,
         history::feed::handle,
         whoami::handle,
+        nodes::list::handle,
+        nodes::forget::handle,
         tokens::service::issue::handle,
         tokens::service::list::handle,
         leaks::report::handle,

@@ -4,7 +4,7 @@
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 use crate::http::{deadline, request_id};
 use crate::openapi::page::{self, Description};
 use crate::verification::rpc;
-use crate::{accounts, history, leaks, oauth, tokens, webhooks, whoami};
+use crate::{accounts, history, leaks, nodes, oauth, tokens, webhooks, whoami};
 
 /// Everything but forward-auth.
 pub(crate) fn router(app: App) -> Router {
@@ -81,6 +81,11 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/events", get(history::feed::handle))
         .route("/v1/whoami", get(whoami::handle));
 
+    // Whoever runs the installation.
+    let installation = Router::new()
+        .route("/v1/nodes", get(nodes::list::handle))
+        .route("/v1/nodes/{id}", delete(nodes::forget::handle));
+
     // Account holders, and programs with a token, each for their own account alone.
     let self_service = Router::new()
         .route(
@@ -125,6 +130,7 @@ pub(crate) fn router(app: App) -> Router {
 
     verifiers
         .merge(management)
+        .merge(installation)
         .merge(imports)
         .merge(oauth)
         .merge(partners)

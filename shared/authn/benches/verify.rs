@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{Clock, SystemClock};
 use tollkeeper_authn::{
-    AccountFacts, Engine, EngineConfig, Found, LogHead, LoggedEvent, Lookup, Requirement,
-    SourceFuture, TokenFacts, TokenSource,
+    AccountFacts, Attendance, Engine, EngineConfig, Found, LogHead, LoggedEvent, Lookup,
+    Requirement, SourceFuture, TokenFacts, TokenSource,
 };
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
@@ -93,8 +93,12 @@ impl TokenSource for Endless {
         Box::pin(async { Ok(Lookup { head: HEAD, found }) })
     }
 
-    fn head(&self) -> SourceFuture<'_, LogHead> {
+    fn attend(&self, _: Attendance) -> SourceFuture<'_, LogHead> {
         Box::pin(async { Ok(HEAD) })
+    }
+
+    fn leave(&self) -> SourceFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
     }
 
     fn events_after(&self, _: u64, _: usize) -> SourceFuture<'_, Vec<LoggedEvent>> {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::counters::Count;
 use crate::engine::Engine;
 use crate::feed::LogHead;
-use crate::source::SourceError;
+use crate::source::{Attendance, SourceError};
 use crate::time::Moment;
 
 /// Events read at once.
@@ -18,18 +18,22 @@ const PAGE: usize = 1_000;
 /// read again within moments.
 const MOST_TO_CATCH_UP: u64 = 50_000;
 
+/// How often one pass looks again, as long as there is something new to tell.
+const MOST_ROUNDS: usize = 3;
+
 /// The longest one reading of the log may take.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 impl Engine {
-    /// Moves the proof on, again and again, until `stop` is called.
+    /// Moves the proof on, again and again, until `stop` is called. From then on there are no
+    /// answers.
     pub(crate) async fn follow(&self, stop: CancellationToken) {
         let mut ticks = interval(self.config.proof_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut failing = false;
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 _ = ticks.tick() => {}
                 () = self.suspicion.notified() => {}
             }
@@ -47,6 +51,14 @@ impl Engine {
                 Err(_) => {}
             }
         }
+        self.proof.clear();
+        // Otherwise it is waited for until its time is over.
+        if let Err(error) = timeout(TIME_LIMIT, self.source.leave())
+            .await
+            .unwrap_or(Err(SourceError::TimedOut))
+        {
+            tracing::debug!(%error, "the node could not say that it stops");
+        }
     }
 
     /// Reads the log up to its head and moves the proof to the moment before it was asked.
@@ -58,9 +70,26 @@ impl Engine {
     /// [`SourceError`] if the log cannot be read or contradicts itself; the proof stays.
     pub async fn prove(&self) -> Result<(), SourceError> {
         let _one_at_a_time = self.proving.lock().await;
+        for _ in 0..MOST_ROUNDS {
+            let told = self.store.applied();
+            self.prove_once(told).await?;
+            // Whoever waits for this node to have applied something is told at once.
+            if self.store.applied() == told {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells that `applied` is applied, and proves what is by then.
+    async fn prove_once(&self, applied: Option<LogHead>) -> Result<(), SourceError> {
         let asked_at = Moment::now(&*self.clock);
-        let head = in_time(self.source.head()).await?;
-        let same_history = match self.store.applied() {
+        let attendance = Attendance {
+            applied,
+            valid_for: self.rule.valid_for(),
+        };
+        let head = in_time(self.source.attend(attendance)).await?;
+        let same_history = match applied {
             None => false,
             Some(applied) if head.generation != applied.generation => false,
             Some(applied) if head.position == applied.position => head.hash == applied.hash,
@@ -69,7 +98,7 @@ impl Engine {
             Some(applied) => self.catch_up(applied, head).await?,
         };
         if !same_history {
-            if self.store.applied().is_some() {
+            if applied.is_some() {
                 tracing::warn!(
                     position = head.position,
                     "starting over from the log's head"

@@ -15,8 +15,12 @@
 //! - **A read that was under way when its token was heard of is made again**, because it may lack
 //!   what was heard. Versions never go back.
 //!
-//! Rate limits, quotas, address rules and the registration of nodes for receipts are not part of
-//! the engine yet; their place is between the checks in `judge` and beside the proof in `follow`.
+//! Each reading of the head also tells the primary that this node is there, how far it has come, and
+//! for how long it may answer on its own ([`Attendance`]). Without it the proof does not move, so a
+//! node never answers for longer than it has said: whoever revokes can be told where it is done.
+//!
+//! Rate limits, quotas and address rules are not part of the engine yet; their place is between the
+//! checks in `judge`.
 
 mod cache;
 mod config;
@@ -49,7 +53,7 @@ pub use feed::{Change, Effect, FeedEvent, LogHash, LogHead, LoggedEvent};
 pub use judge::Requirement;
 pub use proof::Freshness;
 pub use run::TaskDied;
-pub use source::{Found, Lookup, SourceError, SourceFuture, TokenSource};
+pub use source::{Attendance, Found, Lookup, SourceError, SourceFuture, TokenSource};
 pub use status::{EngineCounts, EngineStatus};
 pub use store::MemoryUse;
 pub use verification::{CacheUse, Identity, Miss, Verification};

@@ -1,19 +1,25 @@
 //! Tokens and the log, read from the Postgres primary.
 //!
-//! Every statement is one snapshot and only reads, on connections of its own: some for look-ups, one
-//! for the log, so that neither waits for the other nor for the rest of the process. No session
+//! Every statement is one snapshot, on connections of its own: some for look-ups, one for the log, so
+//! that neither waits for the other nor for the rest of the process. All that is written is the row of
+//! this node. No session
 //! state is used, so a transaction-pooling PgBouncer may stand in between.
 
+mod attendance;
 mod connections;
 mod rows;
+
+use std::sync::Arc;
 
 use sqlx::postgres::PgConnectOptions;
 use tollkeeper_domain::secret::SecretHash;
 
 use crate::feed::{LogHead, LoggedEvent};
-use crate::source::{Lookup, SourceError, SourceFuture, TokenSource};
+use crate::source::{Attendance, Lookup, SourceError, SourceFuture, TokenSource};
 use connections::Connections;
 use rows::database;
+
+pub use attendance::Node;
 
 /// Reads the primary. Connects when it is first used, so that a process can start without it.
 ///
@@ -21,16 +27,18 @@ use rows::database;
 /// connection.
 #[derive(Debug)]
 pub struct PostgresSource {
+    node: Arc<Node>,
     lookups: Connections,
     log: Connections,
 }
 
 impl PostgresSource {
-    /// A source that keeps up to `in_flight` connections for look-ups, which should be as many as
+    /// A source for this node that keeps up to `in_flight` connections for look-ups, which should be as many as
     /// the engine has under way at once, and one for the log.
     #[must_use]
-    pub fn new(options: PgConnectOptions, in_flight: u32) -> Self {
+    pub fn new(node: Node, options: PgConnectOptions, in_flight: u32) -> Self {
         Self {
+            node: Arc::new(node),
             lookups: Connections::new(options.clone(), in_flight.max(1) as usize),
             log: Connections::new(options, 1),
         }
@@ -62,18 +70,27 @@ impl PostgresSource {
 impl TokenSource for PostgresSource {
     fn lookup<'a>(&'a self, digests: &'a [SecretHash]) -> SourceFuture<'a, Lookup> {
         Box::pin(async move {
-            let digests: std::sync::Arc<[SecretHash]> = digests.into();
+            let digests: Arc<[SecretHash]> = digests.into();
             Self::read(&self.lookups, move |connection| {
-                let digests = std::sync::Arc::clone(&digests);
+                let digests = Arc::clone(&digests);
                 Box::pin(async move { rows::tokens(connection, &digests).await })
             })
             .await
         })
     }
 
-    fn head(&self) -> SourceFuture<'_, LogHead> {
-        Box::pin(Self::read(&self.log, |connection| {
-            Box::pin(rows::head(connection))
+    fn attend(&self, attendance: Attendance) -> SourceFuture<'_, LogHead> {
+        let node = Arc::clone(&self.node);
+        Box::pin(Self::read(&self.log, move |connection| {
+            let node = Arc::clone(&node);
+            Box::pin(async move { attendance::attend(connection, &node, attendance).await })
+        }))
+    }
+
+    fn leave(&self) -> SourceFuture<'_, ()> {
+        let id = self.node.id;
+        Box::pin(Self::read(&self.log, move |connection| {
+            Box::pin(attendance::leave(connection, id))
         }))
     }
 

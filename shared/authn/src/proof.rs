@@ -47,6 +47,11 @@ impl Proof {
         self.boot_nanos.store(moment.boot_nanos, Ordering::Release);
     }
 
+    /// Takes the proof away.
+    pub(crate) fn clear(&self) {
+        self.boot_nanos.store(0, Ordering::Release);
+    }
+
     /// The proof, to be read before the state it is to vouch for.
     pub(crate) fn get(&self) -> Option<Moment> {
         let boot_nanos = self.boot_nanos.load(Ordering::Acquire);
@@ -70,6 +75,14 @@ impl StaleRule {
         Self {
             policy: config.stale_policy,
             limit: config.stale_limit,
+        }
+    }
+
+    /// For how long after a proof there may be answers by it; `None` without an end.
+    pub(crate) fn valid_for(self) -> Option<Duration> {
+        match self.policy {
+            StalePolicy::Deny => Some(self.limit),
+            StalePolicy::Allow => None,
         }
     }
 

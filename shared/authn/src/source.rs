@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use tollkeeper_domain::secret::SecretHash;
 
@@ -32,14 +33,28 @@ pub struct Found {
     pub account: AccountFacts,
 }
 
+/// What a node tells of itself each time that it asks for the log's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attendance {
+    /// Up to where it has applied the log.
+    pub applied: Option<LogHead>,
+    /// For how long from now on it may answer without telling so again; `None` for as long as it
+    /// runs.
+    pub valid_for: Option<Duration>,
+}
+
 /// Reads the primary. A replica will not do: every answer must contain everything that was
 /// committed before it was asked for, because revocation rests on that.
 pub trait TokenSource: Send + Sync + 'static {
     /// Looks up digests, with the log's head, in one snapshot.
     fn lookup<'a>(&'a self, digests: &'a [SecretHash]) -> SourceFuture<'a, Lookup>;
 
-    /// The log's head. Must not wait behind look-ups.
-    fn head(&self) -> SourceFuture<'_, LogHead>;
+    /// Tells that the node is there, and gives the log's head as of then. Must not wait behind
+    /// look-ups. Nothing may be answered by what follows from this head unless it was told.
+    fn attend(&self, attendance: Attendance) -> SourceFuture<'_, LogHead>;
+
+    /// Tells that the node answers nothing more.
+    fn leave(&self) -> SourceFuture<'_, ()>;
 
     /// Up to `limit` events that follow `position`, in order and without gaps.
     fn events_after(&self, position: u64, limit: usize) -> SourceFuture<'_, Vec<LoggedEvent>>;

@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod erasures;
 pub mod expiry;
+pub mod nodes;
 pub mod rebuild;
 pub mod replay;
 pub mod revocations;

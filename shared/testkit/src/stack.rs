@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use async_nats::jetstream::{consumer::pull, stream};
 pub use node::Node;
 pub use person::{Answer, Person};
+pub use rustix::process::Signal;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tollkeeper_embedded::postgres::Durability;

@@ -109,6 +109,20 @@ impl Answer {
         self
     }
 
+    /// The same with the members of another object behind its own.
+    ///
+    /// # Errors
+    /// If these cannot be written as JSON.
+    pub(crate) fn and(mut self, more: &impl Serialize) -> serde_json::Result<Self> {
+        let more = serde_json::to_string(more)?;
+        let members = more.trim_start_matches('{').trim_end_matches('}');
+        if !members.is_empty() && self.body.ends_with('}') {
+            self.body.truncate(self.body.len() - 1);
+            self.body = format!("{},{members}}}", self.body);
+        }
+        Ok(self)
+    }
+
     /// The same with a header more.
     pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);

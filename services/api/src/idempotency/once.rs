@@ -86,8 +86,22 @@ impl Key {
     where
         F: Future<Output = Result<Answer, Problem>>,
     {
+        let answer = self.answer_once(app, caller, work).await;
+        answer.map(Answer::into_response)
+    }
+
+    /// As [`Key::once`], for those who have something to add to the answer, kept or not.
+    pub(crate) async fn answer_once<F>(
+        self,
+        app: &App,
+        caller: &Caller,
+        work: impl FnOnce(Claim) -> F,
+    ) -> Result<Answer, Problem>
+    where
+        F: Future<Output = Result<Answer, Problem>>,
+    {
         let Some(asked) = self.0 else {
-            return work(Claim::none()).await.map(Answer::into_response);
+            return work(Claim::none()).await;
         };
         let held = match asked.reserve(app, caller).await? {
             Reserved::Before(kept) => return Ok(kept),
@@ -101,13 +115,13 @@ impl Key {
             // The database may be away: nobody should wait for it once more.
             Err(_) => {}
         }
-        outcome.map(Answer::into_response)
+        outcome
     }
 }
 
 enum Reserved {
     /// It was answered before.
-    Before(Response),
+    Before(Answer),
     /// It is this request's.
     Now(Arc<Held>),
 }
@@ -173,7 +187,7 @@ fn scope(caller: &Caller) -> String {
 }
 
 /// The answer as it was given, its secret only for as long as it is sealed.
-fn replay(app: &App, id: &Id, kept: Kept) -> Result<Response, Problem> {
+fn replay(app: &App, id: &Id, kept: Kept) -> Result<Answer, Problem> {
     let broken = || Problem::internal("a kept answer cannot be read");
     let status = u16::try_from(kept.status).ok();
     let status = status.and_then(|status| StatusCode::from_u16(status).ok());
@@ -203,8 +217,7 @@ fn replay(app: &App, id: &Id, kept: Kept) -> Result<Response, Problem> {
         secret: None,
         profile_of: None,
     };
-    let marked = answer.with(REPLAYED, HeaderValue::from_static("true"));
-    Ok(marked.into_response())
+    Ok(answer.with(REPLAYED, HeaderValue::from_static("true")))
 }
 
 /// The secret that was sealed, or why it is shown no more.

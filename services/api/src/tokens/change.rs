@@ -1,7 +1,6 @@
 //! `PATCH /v1/tokens/{id}`
 
 use crate::openapi::errors::{NotFound, TokenRevoked, VersionMismatch, WithBody};
-use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
@@ -14,15 +13,17 @@ use tollkeeper_read_model::tokens;
 use utoipa::ToSchema;
 
 use super::fields::{cut, scopes, within};
-use super::view::TokenView;
+use super::view::{ChangedToken, TokenView};
 use crate::app::App;
 use crate::caller::{Allowed, TokensWrite};
 use crate::commands::{Cause, Needs};
 use crate::http::body::{Body, nullable};
 use crate::http::path::Id;
 use crate::http::problem::{FieldErrors, Problem};
+use crate::http::query::Parameters;
 use crate::http::request_id::RequestId;
-use crate::http::version::{IfMatch, etag};
+use crate::http::version::IfMatch;
+use crate::nodes::Wait;
 
 /// What to change of a token.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -62,13 +63,13 @@ pub(crate) struct ChangeToken {
     summary = "Change a token",
     description = "What the body does not name stays as it is. Both the token as it is and as it would \
         become must lie within what the caller has.",
-    params(("id" = TokenId, Path, description = "The token"), IfMatch),
+    params(("id" = TokenId, Path, description = "The token"), IfMatch, Wait),
     request_body = ChangeToken,
     responses(
         (
             status = 200,
             description = "The token as it is now",
-            body = TokenView,
+            body = ChangedToken,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
         WithBody<TokensWrite>,
@@ -83,6 +84,7 @@ pub(crate) async fn handle(
     Id(id): Id,
     IfMatch(expected): IfMatch,
     RequestId(request_id): RequestId,
+    Parameters(wait): Parameters<Wait>,
     Body(body): Body<ChangeToken>,
 ) -> Result<impl IntoResponse, Problem> {
     let mut errors = FieldErrors::default();
@@ -124,5 +126,5 @@ pub(crate) async fn handle(
             Ok(Command::Change(Box::new(change.clone())))
         });
     let view = TokenView::new(changed.await?, usage, app.now());
-    Ok((etag(view.version()), Json(view)))
+    Ok(ChangedToken::new(view, wait.over(&app).await))
 }

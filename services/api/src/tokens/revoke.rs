@@ -23,6 +23,7 @@ use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 use crate::http::request_id::RequestId;
 use crate::http::version::{IfMatch, etag};
+use crate::nodes::{Receipt, Until, Wait};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +36,10 @@ pub(crate) struct Query {
     /// Whether all tokens that it was used to issue, directly or through others, end with it.
     #[serde(default)]
     cascade: bool,
+    /// Answer when every node has applied it, or after five seconds; `applied` and `pending` tell
+    /// which nodes have. Not with `cascade`.
+    #[param(inline)]
+    wait: Option<Until>,
 }
 
 /// A token that is revoked.
@@ -47,6 +52,8 @@ pub(crate) struct Revoked {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     cascade: Option<Cascade>,
+    #[serde(flatten)]
+    receipt: Receipt,
 }
 
 /// How far a cascade has come.
@@ -100,6 +107,10 @@ pub(crate) async fn handle(
     RequestId(request_id): RequestId,
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Problem> {
+    if query.cascade && query.wait.is_some() {
+        let detail = "`wait` cannot be told of a cascade, which goes on in the background";
+        return Err(Problem::bad_request("INVALID_QUERY", detail));
+    }
     let cause = Cause {
         actor: allowed.caller.actor(),
         request_id,
@@ -121,12 +132,17 @@ pub(crate) async fn handle(
             revoked: row.revoked,
             pending: row.pending,
         });
+        let revoked = Revoked {
+            token,
+            cascade,
+            receipt: Receipt::default(),
+        };
         let status = if done {
             StatusCode::OK
         } else {
             StatusCode::ACCEPTED
         };
-        return Ok((status, tag, Json(Revoked { token, cascade })).into_response());
+        return Ok((status, tag, Json(revoked)).into_response());
     }
     let choose = |_: &_, _| Ok(Command::Revoke(query.reason.into()));
     let token = app
@@ -135,6 +151,10 @@ pub(crate) async fn handle(
         .await?;
     let token = TokenView::new(token, usage, app.now());
     let tag = etag(token.version());
-    let cascade = None;
-    Ok((tag, Json(Revoked { token, cascade })).into_response())
+    let revoked = Revoked {
+        token,
+        cascade: None,
+        receipt: Wait::from(query.wait).over(&app).await,
+    };
+    Ok((tag, Json(revoked)).into_response())
 }

@@ -3,7 +3,7 @@
 use crate::openapi::errors::{NotFound, RotateConflict, VersionMismatch, WithKey};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -15,16 +15,18 @@ use tollkeeper_read_model::tokens;
 use utoipa::ToSchema;
 
 use super::fields::within;
-use super::view::{SecretView, TokenView};
+use super::view::{RotatedToken, SecretView, TokenView};
 use crate::app::App;
 use crate::caller::{Allowed, TokensWrite};
 use crate::commands::{Cause, CommandError, Needs};
 use crate::http::body::OptionalBody;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
+use crate::http::query::Parameters;
 use crate::http::request_id::RequestId;
 use crate::http::version::IfMatch;
 use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
+use crate::nodes::{Receipt, Wait};
 
 /// How to rotate.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -47,13 +49,13 @@ pub(crate) struct RotateToken {
     summary = "Give a token a new secret",
     description = "The answer holds the new secret, this once. The earlier ones go on working for \
         `grace_seconds`.",
-    params(("id" = TokenId, Path, description = "The token"), IfMatch, IdempotencyKey),
+    params(("id" = TokenId, Path, description = "The token"), IfMatch, Wait, IdempotencyKey),
     request_body = Option<RotateToken>,
     responses(
         (
             status = 200,
             description = "The token with its new secret",
-            body = SecretView<'_>,
+            body = RotatedToken<'_>,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
         WithKey<TokensWrite>,
@@ -68,6 +70,7 @@ pub(crate) async fn handle(
     Id(id): Id,
     IfMatch(expected): IfMatch,
     RequestId(request_id): RequestId,
+    Parameters(wait): Parameters<Wait>,
     Once(key, OptionalBody(body)): Once<OptionalBody<RotateToken>>,
 ) -> Result<Response, Problem> {
     let cause = Cause {
@@ -76,7 +79,9 @@ pub(crate) async fn handle(
     };
     let target = (id.into(), expected);
     let work = |claim| rotate(&app, &allowed, &cause, target, body, claim);
-    key.once(&app, &allowed.caller, work).await
+    let answer = key.answer_once(&app, &allowed.caller, work).await?;
+    let answer = answer.and(&wait.over(&app).await);
+    Ok(answer.map_err(Problem::internal)?.into_response())
 }
 
 async fn rotate(
@@ -114,7 +119,12 @@ async fn rotate(
             withheld: None,
             view: TokenView::new(token, usage, app.now()),
         };
-        let answer = Answer::with_secret(StatusCode::OK, &view, ("token", view.token))?;
+        let shown = view.token;
+        let view = RotatedToken {
+            token: view,
+            receipt: Receipt::default(),
+        };
+        let answer = Answer::with_secret(StatusCode::OK, &view, ("token", shown))?;
         let answer = answer.tagged(version);
         claim.keep(&answer, rows);
         Ok(answer)

@@ -1,7 +1,6 @@
 //! `POST /v1/tokens/{id}/suspend` and `/resume`
 
 use crate::openapi::errors::{Guarded, NotFound, ResumeConflict, TokenRevoked, VersionMismatch};
-use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use tollkeeper_domain::ids::TokenId;
@@ -9,14 +8,16 @@ use tollkeeper_domain::token::Command;
 use tollkeeper_read_model::tokens;
 
 use super::fields::within;
-use super::view::TokenView;
+use super::view::{ChangedToken, TokenView};
 use crate::app::App;
 use crate::caller::{Allowed, TokensWrite};
 use crate::commands::{Cause, Needs};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
+use crate::http::query::Parameters;
 use crate::http::request_id::RequestId;
-use crate::http::version::{IfMatch, etag};
+use crate::http::version::IfMatch;
+use crate::nodes::Wait;
 
 /// Lets the token rest: 200, 404, 409 once revoked.
 #[utoipa::path(
@@ -26,12 +27,12 @@ use crate::http::version::{IfMatch, etag};
     operation_id = "suspendToken",
     summary = "Suspend a token",
     description = "It is refused until it is resumed.",
-    params(("id" = TokenId, Path, description = "The token"), IfMatch),
+    params(("id" = TokenId, Path, description = "The token"), IfMatch, Wait),
     responses(
         (
             status = 200,
             description = "The token, suspended",
-            body = TokenView,
+            body = ChangedToken,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
         Guarded<TokensWrite>,
@@ -46,6 +47,7 @@ pub(crate) async fn suspend(
     Id(id): Id,
     IfMatch(expected): IfMatch,
     RequestId(request_id): RequestId,
+    Parameters(wait): Parameters<Wait>,
 ) -> Result<impl IntoResponse, Problem> {
     let cause = Cause {
         actor: allowed.caller.actor(),
@@ -59,8 +61,10 @@ pub(crate) async fn suspend(
         .commands
         .change(&cause, target, expected, Needs::Nothing, choose)
         .await?;
-    let view = TokenView::new(token, usage, app.now());
-    Ok((etag(view.version()), Json(view)))
+    Ok(ChangedToken::new(
+        TokenView::new(token, usage, app.now()),
+        wait.over(&app).await,
+    ))
 }
 
 /// Lets the token work again: 200, 403 beyond the caller's own token, 404, 409 once revoked or
@@ -72,12 +76,12 @@ pub(crate) async fn suspend(
     operation_id = "resumeToken",
     summary = "Resume a token",
     description = "Its account must be active, and the token must lie within what the caller has.",
-    params(("id" = TokenId, Path, description = "The token"), IfMatch),
+    params(("id" = TokenId, Path, description = "The token"), IfMatch, Wait),
     responses(
         (
             status = 200,
             description = "The token, at work again",
-            body = TokenView,
+            body = ChangedToken,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
         Guarded<TokensWrite>,
@@ -92,6 +96,7 @@ pub(crate) async fn resume(
     Id(id): Id,
     IfMatch(expected): IfMatch,
     RequestId(request_id): RequestId,
+    Parameters(wait): Parameters<Wait>,
 ) -> Result<impl IntoResponse, Problem> {
     let cause = Cause {
         actor: allowed.caller.actor(),
@@ -112,5 +117,5 @@ pub(crate) async fn resume(
         },
     );
     let view = TokenView::new(resumed.await?, usage, app.now());
-    Ok((etag(view.version()), Json(view)))
+    Ok(ChangedToken::new(view, wait.over(&app).await))
 }

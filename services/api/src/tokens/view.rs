@@ -1,5 +1,7 @@
 //! A token as clients see it.
 
+use axum::Json;
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -11,7 +13,9 @@ use tollkeeper_domain::token::{Status, Token};
 use tollkeeper_read_model::tokens::{TokenRow, Usage};
 use utoipa::ToSchema;
 
+use crate::http::version::etag;
 use crate::idempotency::Withheld;
+use crate::nodes::Receipt;
 
 /// A token.
 #[derive(Debug, Serialize, ToSchema)]
@@ -122,6 +126,38 @@ pub(super) struct SecretView<'a> {
     pub(super) withheld: Option<Withheld>,
     #[serde(flatten)]
     pub(super) view: TokenView,
+}
+
+/// A token with its new secret, and where it is known.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RotatedToken)]
+pub(super) struct RotatedToken<'a> {
+    #[serde(flatten)]
+    pub(super) token: SecretView<'a>,
+    /// Added when it is given, to the answer that is kept as well as to a new one.
+    #[serde(flatten)]
+    pub(super) receipt: Receipt,
+}
+
+/// A token as it is after a change, and where that is known.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChangedToken {
+    #[serde(flatten)]
+    token: TokenView,
+    #[serde(flatten)]
+    receipt: Receipt,
+}
+
+impl ChangedToken {
+    pub(super) const fn new(token: TokenView, receipt: Receipt) -> Self {
+        Self { token, receipt }
+    }
+}
+
+impl IntoResponse for ChangedToken {
+    fn into_response(self) -> Response {
+        (etag(self.token.version()), Json(self)).into_response()
+    }
 }
 
 impl TokenView {

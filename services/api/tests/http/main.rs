@@ -31,6 +31,7 @@ mod oauth;
 mod past;
 mod races;
 mod raw;
+mod receipts;
 mod relay;
 mod revocation;
 mod self_service;

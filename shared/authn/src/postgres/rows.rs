@@ -12,7 +12,7 @@ use crate::facts::{AccountFacts, TokenFacts};
 use crate::feed::{FeedEvent, LogHead, LoggedEvent};
 use crate::source::{Found, Lookup, SourceError};
 
-const NO_HEAD: SourceError = SourceError::Corrupt("the log has no head");
+pub(super) const NO_HEAD: SourceError = SourceError::Corrupt("the log has no head");
 const INCOMPLETE: SourceError = SourceError::Corrupt("a token or account breaks its schema");
 
 /// Tokens, accounts and the log's head in the one snapshot of one statement.
@@ -103,20 +103,6 @@ pub(super) async fn tokens(
     Ok(Lookup { head, found })
 }
 
-/// The log's head.
-pub(super) async fn head(connection: &mut PgConnection) -> Result<LogHead, SourceError> {
-    let row = sqlx::query!(
-        r#"select position, hash, generation, pg_is_in_recovery() as "replica!"
-        from event_log_head"#
-    )
-    .fetch_optional(connection)
-    .await
-    .map_err(database)?
-    .ok_or(NO_HEAD)?;
-    primary_only(row.replica)?;
-    log_head(row.position, &row.hash, row.generation)
-}
-
 /// A page of the log.
 pub(super) async fn events(
     connection: &mut PgConnection,
@@ -154,14 +140,18 @@ pub(super) fn database(error: sqlx::Error) -> SourceError {
 }
 
 /// A replica may lag behind, and revocation rests on reads that do not.
-fn primary_only(replica: bool) -> Result<(), SourceError> {
+pub(super) fn primary_only(replica: bool) -> Result<(), SourceError> {
     if replica {
         return Err(SourceError::Replica);
     }
     Ok(())
 }
 
-fn log_head(position: i64, hash: &[u8], generation: i64) -> Result<LogHead, SourceError> {
+pub(super) fn log_head(
+    position: i64,
+    hash: &[u8],
+    generation: i64,
+) -> Result<LogHead, SourceError> {
     Ok(LogHead {
         position: number(position)?,
         hash: bytes(hash)?,

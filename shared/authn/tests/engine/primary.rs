@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::watch;
 use tollkeeper_authn::{
-    AccountFacts, Change, FeedEvent, Found, LogHead, LoggedEvent, Lookup, SourceError,
+    AccountFacts, Attendance, Change, FeedEvent, Found, LogHead, LoggedEvent, Lookup, SourceError,
     SourceFuture, TokenFacts, TokenSource,
 };
 use tollkeeper_domain::account::{self, Role};
@@ -95,6 +95,8 @@ pub struct Primary {
     allowed: watch::Sender<RangeInclusive<usize>>,
     cut: AtomicBool,
     next: AtomicU64,
+    /// What the node has told of itself; `None` where it has left.
+    attended: Mutex<Vec<Option<Attendance>>>,
 }
 
 impl Default for Primary {
@@ -105,6 +107,7 @@ impl Default for Primary {
             allowed: watch::Sender::new(1..=usize::MAX),
             cut: AtomicBool::new(false),
             next: AtomicU64::new(1),
+            attended: Mutex::default(),
         }
     }
 }
@@ -112,6 +115,11 @@ impl Default for Primary {
 impl Primary {
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
+    }
+
+    /// What the node has told of itself; `None` where it has left.
+    pub fn attended(&self) -> Vec<Option<Attendance>> {
+        self.attended.lock().unwrap().clone()
     }
 
     fn number(&self) -> u64 {
@@ -352,10 +360,19 @@ impl TokenSource for Primary {
         })
     }
 
-    fn head(&self) -> SourceFuture<'_, LogHead> {
+    fn attend(&self, attendance: Attendance) -> SourceFuture<'_, LogHead> {
+        Box::pin(async move {
+            self.reachable()?;
+            self.attended.lock().unwrap().push(Some(attendance));
+            Ok(self.world().head())
+        })
+    }
+
+    fn leave(&self) -> SourceFuture<'_, ()> {
         Box::pin(async {
             self.reachable()?;
-            Ok(self.world().head())
+            self.attended.lock().unwrap().push(None);
+            Ok(())
         })
     }
 

@@ -7,16 +7,30 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tollkeeper_ambient::SystemClock;
-use tollkeeper_authn::postgres::PostgresSource;
-use tollkeeper_authn::{Engine, EngineConfig, Freshness, Requirement, TokenSource};
+use tollkeeper_authn::postgres::{Node, PostgresSource};
+use tollkeeper_authn::{Attendance, Engine, EngineConfig, Freshness, Requirement, TokenSource};
 use tollkeeper_domain::secret::SecretHash;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_testkit::{FaultProxy, TestDatabase, wait_for};
 
+use uuid::Uuid;
+
 use crate::history::{Held, History};
 
+/// A node that has applied nothing.
+pub const NOTHING_YET: Attendance = Attendance {
+    applied: None,
+    valid_for: None,
+};
+
 pub fn source(url: &str) -> Arc<PostgresSource> {
+    let node = Node {
+        id: Uuid::from_u128(7),
+        name: "a node".to_owned(),
+        version: "0.0.0",
+    };
     Arc::new(PostgresSource::new(
+        node,
         PgConnectOptions::from_str(url).unwrap(),
         4,
     ))
@@ -50,12 +64,12 @@ async fn the_source_reads_what_was_written() {
     let database = TestDatabase::create().await;
     let history = History::of(&database.pool);
     let source = source(&database.url);
-    assert_eq!(source.head().await.unwrap().position, 0);
+    assert_eq!(source.attend(NOTHING_YET).await.unwrap().position, 0);
 
     let held = history.issue("tk").await;
     let digest = SecretHash::of(held.text.as_bytes());
     let lookup = source.lookup(&[SecretHash([7; 32]), digest]).await.unwrap();
-    let head = source.head().await.unwrap();
+    let head = source.attend(NOTHING_YET).await.unwrap();
     assert_eq!((lookup.head, head.position), (head, 2));
     let [found] = &lookup.found[..] else {
         panic!("one of two is known: {:?}", lookup.found);

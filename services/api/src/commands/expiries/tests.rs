@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tollkeeper_ambient::{Clock, SystemEntropy};
-use tollkeeper_authn::postgres::PostgresSource;
+use tollkeeper_authn::postgres::{Node, PostgresSource};
 use tollkeeper_authn::{Engine, EngineConfig};
 use tollkeeper_domain::account::{Account, AccountRegistered, Role};
 use tollkeeper_domain::event::Event;
@@ -38,7 +38,12 @@ struct Process {
 fn process(url: &str, pool: &PgPool, clock: &Arc<FixedClock>) -> Process {
     let options: PgConnectOptions = url.parse().unwrap();
     let config = EngineConfig::new("tk".parse().unwrap());
-    let source = Arc::new(PostgresSource::new(options, 1));
+    let node = Node {
+        id: uuid::Uuid::from_u128(1),
+        name: "a node".to_owned(),
+        version: "0.0.0",
+    };
+    let source = Arc::new(PostgresSource::new(node, options, 1));
     let engine = Arc::new(Engine::new(config, source, clock.clone()));
     let (writer, handle) = Writer::new(pool.clone());
     let stop = CancellationToken::new();

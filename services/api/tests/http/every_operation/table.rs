@@ -19,7 +19,9 @@ const PAGES: [&str; 4] = [
 ];
 
 /// They ask in other forms, or other callers, and are tried by themselves.
-const BY_THEMSELVES: [&str; 4] = [
+const BY_THEMSELVES: [&str; 6] = [
+    "GET /v1/nodes",
+    "DELETE /v1/nodes/{id}",
     "GET /v1/forward-auth",
     "POST /oauth/introspect",
     "POST /oauth/revoke",
@@ -27,7 +29,9 @@ const BY_THEMSELVES: [&str; 4] = [
 ];
 
 /// Of these only a panic could be a 500.
-const READ_NOTHING: [&str; 5] = [
+const READ_NOTHING: [&str; 7] = [
+    "GET /v1/nodes",
+    "DELETE /v1/nodes/{id}",
     "GET /v1/tokens/bulk-revoke/{id}",
     "POST /v1/webhooks",
     "POST /v1/verify",
