@@ -10,8 +10,8 @@ mod privilege;
 pub(crate) use credential::{Credential, preferred, presented};
 pub(crate) use own_account::OwnAccount;
 pub(crate) use privilege::{
-    AccountsRead, AccountsWrite, Allowed, EventsRead, Privilege, TokensRead, TokensWrite, Verify,
-    WebhooksFeed, WebhooksWrite, identify,
+    AccountsRead, AccountsWrite, Allowed, EventsRead, NodesRead, Privilege, TokensRead,
+    TokensWrite, Verify, WebhooksFeed, WebhooksWrite, identify,
 };
 
 use tollkeeper_domain::account::{Identity, Role};

@@ -55,6 +55,10 @@ privilege! {
     EventsRead, "tollkeeper:events.read", true
 }
 privilege! {
+    /// See the nodes.
+    NodesRead, "tollkeeper:events.read", false
+}
+privilege! {
     /// See accounts.
     AccountsRead, "tollkeeper:accounts.write", true
 }

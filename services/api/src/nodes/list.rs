@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::caller::{Allowed, EventsRead};
+use crate::caller::{Allowed, NodesRead};
 use crate::commands::CommandError;
 use crate::http::problem::Problem;
 use crate::openapi::errors::Guarded;
@@ -75,12 +75,12 @@ struct NodeView {
         operators and tokens of system accounts.",
     responses(
         (status = 200, description = "The nodes", body = Nodes),
-        Guarded<EventsRead>,
+        Guarded<NodesRead>,
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<App>,
-    allowed: Allowed<EventsRead>,
+    allowed: Allowed<NodesRead>,
 ) -> Result<impl IntoResponse, Problem> {
     if allowed.reach != Reach::All {
         let detail = "only operators and tokens of system accounts see the nodes";

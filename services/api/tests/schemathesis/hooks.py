@@ -40,6 +40,9 @@ def before_call(context, case, kwargs):
     # Only a list itself knows its cursors.
     if not case.path.endswith("/events"):
         query.pop("cursor", None)
+    # What goes on in the background is not waited for.
+    if "cascade" in query:
+        query.pop("wait", None)
     # The log does not know of use.
     if "as_of" in query:
         for name in ("last_used_after", "last_used_before"):
