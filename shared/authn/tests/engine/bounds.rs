@@ -1,7 +1,6 @@
 //! Bounds: memory, queue, time, and how often the primary is asked.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::join_all;
 use tollkeeper_authn::{EngineConfig, FillLimits};
