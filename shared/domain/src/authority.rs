@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::account::Role;
+use crate::network::NetworkSet;
 use crate::scope::{Scope, ScopeSet};
 use crate::secret::Environment;
-use crate::token::Validity;
+use crate::token::{Restrictions, Token, Validity};
 
 /// The management scopes that an account holder has by being the holder, and so may hand on.
 const OF_ACCOUNT_HOLDERS: [&str; 5] = [
@@ -27,6 +28,8 @@ pub enum Authority {
         expires_at: Option<DateTime<Utc>>,
         /// What kind of traffic it is for.
         environment: Environment,
+        /// What bounds its use.
+        restrictions: Restrictions,
     },
     /// Of an account holder, within the account.
     Account {
@@ -51,36 +54,64 @@ pub enum Beyond {
     /// It is for the other environment.
     #[error("the token you used is for the other environment")]
     Environment,
+    /// It works from where the caller's token does not.
+    #[error("the token you used is not allowed from all networks that this one would be")]
+    Networks,
+}
+
+/// What a token is or would be, as far as it must lie within somebody's reach.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent<'a> {
+    /// What it may be used for.
+    pub scopes: &'a ScopeSet,
+    /// From when until when it works.
+    pub validity: &'a Validity,
+    /// What kind of traffic it is for.
+    pub environment: Environment,
+    /// What bounds its use.
+    pub restrictions: &'a Restrictions,
+}
+
+impl<'a> From<&'a Token> for Extent<'a> {
+    fn from(token: &'a Token) -> Self {
+        Self {
+            scopes: &token.scopes,
+            validity: &token.validity,
+            environment: token.environment,
+            restrictions: &token.restrictions,
+        }
+    }
 }
 
 impl Authority {
-    /// Checks that a token of these properties lies within reach.
+    /// Checks that a token of this extent lies within reach.
     ///
     /// # Errors
     /// The first [`Beyond`] that stands against it.
-    pub fn reaches(
-        &self,
-        wanted: &ScopeSet,
-        validity: &Validity,
-        wanted_for: Environment,
-    ) -> Result<(), Beyond> {
+    pub fn reaches(&self, wanted: Extent<'_>) -> Result<(), Beyond> {
         match self {
             Self::Token {
                 scopes,
                 expires_at,
                 environment,
+                restrictions,
             } => {
-                if wanted_for != *environment {
+                if wanted.environment != *environment {
                     return Err(Beyond::Environment);
                 }
-                if let Some(scope) = scopes.first_beyond(wanted) {
+                if let Some(scope) = scopes.first_beyond(wanted.scopes) {
                     return Err(Beyond::Scope(scope.clone()));
                 }
-                match (expires_at, validity.expires_at) {
-                    (Some(own), Some(asked)) if asked > *own => Err(Beyond::Expiry),
-                    (Some(_), None) => Err(Beyond::Expiry),
-                    _ => Ok(()),
+                match (expires_at, wanted.validity.expires_at) {
+                    (Some(own), Some(asked)) if asked > *own => return Err(Beyond::Expiry),
+                    (Some(_), None) => return Err(Beyond::Expiry),
+                    _ => {}
                 }
+                let networks = &wanted.restrictions.allowed_cidrs;
+                if !networks.within(&restrictions.allowed_cidrs) {
+                    return Err(Beyond::Networks);
+                }
+                Ok(())
             }
             Self::Account { granted, role } => {
                 let within = |scope: &&Scope| {
@@ -92,7 +123,7 @@ impl Authority {
                             .is_none_or(|granted| granted.covers(scope.as_str()))
                     }
                 };
-                match wanted.iter().find(|scope| !within(scope)) {
+                match wanted.scopes.iter().find(|scope| !within(scope)) {
                     Some(scope) => Err(Beyond::Scope(scope.clone())),
                     None => Ok(()),
                 }
@@ -106,6 +137,15 @@ impl Authority {
         match self {
             Self::Token { expires_at, .. } => *expires_at,
             Self::Account { .. } => None,
+        }
+    }
+
+    /// The networks of a token for which none are named: those of the caller's own.
+    #[must_use]
+    pub fn inherited_networks(&self) -> NetworkSet {
+        match self {
+            Self::Token { restrictions, .. } => restrictions.allowed_cidrs.clone(),
+            Self::Account { .. } => NetworkSet::default(),
         }
     }
 }
@@ -136,9 +176,15 @@ mod tests {
             scopes: scopes(&["orders:*", "tollkeeper:tokens.write"]),
             expires_at: DateTime::from_timestamp(100, 0),
             environment: Environment::Live,
+            restrictions: Restrictions::default(),
         };
         let reach = |list: &[&str], end, environment| {
-            caller.reaches(&scopes(list), &until(end), environment)
+            caller.reaches(Extent {
+                scopes: &scopes(list),
+                validity: &until(end),
+                environment,
+                restrictions: &Restrictions::default(),
+            })
         };
         assert_eq!(
             reach(&["orders:read"], Some(100), Environment::Live),
@@ -161,13 +207,51 @@ mod tests {
     }
 
     #[test]
+    fn a_token_bound_to_networks_hands_on_no_others() {
+        let bound = |texts: &[&str]| {
+            let networks: Vec<_> = texts.iter().map(|text| text.parse().unwrap()).collect();
+            Restrictions {
+                allowed_cidrs: networks.try_into().unwrap(),
+            }
+        };
+        let reach = |own: &[&str], wanted: &[&str]| {
+            let caller = Authority::Token {
+                scopes: ScopeSet::default(),
+                expires_at: None,
+                environment: Environment::Live,
+                restrictions: bound(own),
+            };
+            assert_eq!(caller.inherited_networks(), bound(own).allowed_cidrs);
+            caller.reaches(Extent {
+                scopes: &ScopeSet::default(),
+                validity: &Validity::default(),
+                environment: Environment::Live,
+                restrictions: &bound(wanted),
+            })
+        };
+        assert_eq!(reach(&[], &[]), Ok(()));
+        assert_eq!(reach(&[], &["10.0.0.0/8"]), Ok(()));
+        assert_eq!(reach(&["10.0.0.0/8"], &["10.1.0.0/16", "10.2.3.4"]), Ok(()));
+        assert_eq!(reach(&["10.0.0.0/8"], &[]), Err(Beyond::Networks));
+        assert_eq!(
+            reach(&["10.0.0.0/8"], &["10.1.0.0/16", "::1"]),
+            Err(Beyond::Networks)
+        );
+    }
+
+    #[test]
     fn an_account_holder_hands_on_what_holders_have_and_the_issuer_grants() {
         let reach = |granted: Option<&[&str]>, role, list: &[&str]| {
             let caller = Authority::Account {
                 granted: granted.map(scopes),
                 role,
             };
-            caller.reaches(&scopes(list), &until(None), Environment::Test)
+            caller.reaches(Extent {
+                scopes: &scopes(list),
+                validity: &until(None),
+                environment: Environment::Test,
+                restrictions: &Restrictions::default(),
+            })
         };
         assert_eq!(
             reach(None, Role::User, &["orders:*", "tollkeeper:tokens.write"]),

@@ -80,12 +80,13 @@ pub enum Unreadable {
 
 /// Every type with the newest version of its schema. A change to a payload raises the version and
 /// adds an upcast to [`Event::read`] and a golden file; golden files are never edited.
-pub const TYPES: [(&str, u32); 16] = [
-    ("TokenIssued", 1),
-    ("TokenImported", 1),
+pub const TYPES: [(&str, u32); 17] = [
+    ("TokenIssued", 2),
+    ("TokenImported", 2),
     ("TokenRenamed", 1),
     ("TokenScopesChanged", 1),
     ("TokenExpiryChanged", 1),
+    ("TokenRestrictionsChanged", 1),
     ("TokenMetadataChanged", 1),
     ("TokenRotated", 1),
     ("TokenSuspended", 1),
@@ -110,6 +111,7 @@ impl Event {
                 TokenEvent::Renamed(_) => "TokenRenamed",
                 TokenEvent::ScopesChanged(_) => "TokenScopesChanged",
                 TokenEvent::ExpiryChanged(_) => "TokenExpiryChanged",
+                TokenEvent::RestrictionsChanged(_) => "TokenRestrictionsChanged",
                 TokenEvent::MetadataChanged(_) => "TokenMetadataChanged",
                 TokenEvent::Rotated(_) => "TokenRotated",
                 TokenEvent::Suspended(_) => "TokenSuspended",
@@ -186,6 +188,13 @@ fn upcast(name: &str, schema_version: u32, mut payload: Value) -> Value {
         && let Some(fields) = payload.as_object_mut()
     {
         fields.insert("token_limit".to_owned(), Value::Null);
+    }
+    // Tokens could be used from anywhere.
+    if matches!(name, "TokenIssued" | "TokenImported")
+        && schema_version == 1
+        && let Some(fields) = payload.as_object_mut()
+    {
+        fields.insert("allowed_cidrs".to_owned(), json!([]));
     }
     payload
 }

@@ -10,6 +10,7 @@ pub mod authority;
 pub mod event;
 pub mod ids;
 pub mod legacy;
+pub mod network;
 pub mod scope;
 pub mod secret;
 pub mod token;

@@ -6,6 +6,7 @@ mod event;
 mod evolve;
 mod expiry;
 mod fields;
+mod restrictions;
 mod state;
 
 pub use command::{Change, Command, Issue, Rotate};
@@ -17,4 +18,5 @@ pub use event::{
 pub use evolve::evolve;
 pub use expiry::{EXPIRY_NOTICES, notice_at};
 pub use fields::{BadField, Metadata, TokenName, Validity};
+pub use restrictions::Restrictions;
 pub use state::{Lifecycle, Secret, Status, Token};

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tollkeeper_domain::network::NetworkSet;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
     BadField, Change, Command, Issue, Lifecycle, Metadata, Refusal, RevocationReason, Rotate,
@@ -29,6 +30,7 @@ fn issue(expires_at: Option<i64>) -> Command {
             metadata: Metadata::default(),
             not_before: None,
             expires_at: expires_at.map(at),
+            allowed_cidrs: NetworkSet::default(),
             issued_by: None,
         },
         longest: None,
@@ -49,6 +51,11 @@ fn rename(name: &str) -> Command {
         name,
         ..Change::default()
     }))
+}
+
+fn networks(texts: &[&str]) -> NetworkSet {
+    let networks: Vec<_> = texts.iter().map(|text| text.parse().unwrap()).collect();
+    networks.try_into().unwrap()
 }
 
 /// The token after these commands, each at its second.
@@ -113,6 +120,7 @@ fn a_change_tells_only_what_changed() {
         metadata: Some(
             Metadata::new(serde_json::Map::from_iter([("a".into(), 1.into())])).unwrap(),
         ),
+        allowed_cidrs: Some(networks(&["192.0.2.0/24"])),
         expires_at: Some(Some(at(50))),
         ..Change::default()
     }));
@@ -122,13 +130,15 @@ fn a_change_tells_only_what_changed() {
             "TokenRenamed",
             "TokenScopesChanged",
             "TokenExpiryChanged",
+            "TokenRestrictionsChanged",
             "TokenMetadataChanged"
         ])
     );
     let token = given(&[(0, issue(Some(100))), (1, all)]).unwrap();
+    assert!(!token.restrictions.admit(Some([10, 0, 0, 1].into())));
     assert_eq!(
         (token.version, token.name.as_str(), token.scopes.len()),
-        (5, "cd", 0)
+        (6, "cd", 0)
     );
     assert_eq!(
         token.validity,
@@ -137,6 +147,43 @@ fn a_change_tells_only_what_changed() {
             expires_at: Some(at(50))
         }
     );
+}
+
+#[test]
+fn a_rule_on_addresses_is_set_narrowed_and_lifted() {
+    let bind = |texts: &[&str]| {
+        Command::Change(Box::new(Change {
+            allowed_cidrs: Some(networks(texts)),
+            ..Change::default()
+        }))
+    };
+    let rules = || bind(&["::1", "10.0.0.0/8", "::ffff:10.0.0.0/104"]);
+    let restricted = Ok(vec!["TokenRestrictionsChanged"]);
+    let free = given(&[(0, issue(None))]);
+    assert_eq!(when(free.as_ref(), 1, &bind(&[])), Ok(vec![]));
+    assert_eq!(when(free.as_ref(), 1, &rules()), restricted);
+    let bound = given(&[(0, issue(None)), (1, rules())]);
+    assert_eq!(
+        when(bound.as_ref(), 2, &bind(&["10.0.0.0/8", "::1"])),
+        Ok(vec![]),
+        "the same in another form"
+    );
+    assert_eq!(when(bound.as_ref(), 2, &rename("ci")), Ok(vec![]));
+    assert_eq!(when(bound.as_ref(), 2, &bind(&["::1"])), restricted);
+    let at_home = |token: &Option<Token>, known: bool| {
+        let client = [10, 9, 8, 7].into();
+        token
+            .as_ref()
+            .unwrap()
+            .restrictions
+            .admit(known.then_some(client))
+    };
+    assert!(at_home(&bound, true) && !at_home(&bound, false));
+    let narrowed = given(&[(0, issue(None)), (1, rules()), (2, bind(&["::1"]))]);
+    assert!(!at_home(&narrowed, true));
+    let lifted = given(&[(0, issue(None)), (1, rules()), (2, bind(&[]))]);
+    assert!(at_home(&lifted, true) && at_home(&lifted, false));
+    assert!(lifted.unwrap().restrictions.is_none());
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::event::{RevocationReason, TokenIssued};
-use super::fields::{Metadata, TokenName};
+use super::fields::{Metadata, TokenName, Validity};
+use super::restrictions::Restrictions;
+use super::state::Token;
+use crate::network::NetworkSet;
 use crate::scope::ScopeSet;
 use crate::secret::SecretHash;
 
@@ -46,12 +49,35 @@ pub struct Change {
     pub scopes: Option<ScopeSet>,
     /// All metadata from now on.
     pub metadata: Option<Metadata>,
+    /// All networks it may be used from from now on; with none in it, anywhere.
+    pub allowed_cidrs: Option<NetworkSet>,
     /// The new start, or none at all.
     pub not_before: Option<Option<DateTime<Utc>>>,
     /// The new end, or none at all.
     pub expires_at: Option<Option<DateTime<Utc>>>,
     /// How far ahead the expiry may lie; open if it need not expire.
     pub longest: Option<TimeDelta>,
+}
+
+impl Change {
+    /// The token's restrictions as they would become.
+    #[must_use]
+    pub fn restrictions(&self, token: &Token) -> Restrictions {
+        let now = &token.restrictions;
+        let allowed_cidrs = self.allowed_cidrs.as_ref().unwrap_or(&now.allowed_cidrs);
+        Restrictions {
+            allowed_cidrs: allowed_cidrs.clone(),
+        }
+    }
+
+    /// The token's validity as it would become.
+    #[must_use]
+    pub fn validity(&self, token: &Token) -> Validity {
+        Validity {
+            not_before: self.not_before.unwrap_or(token.validity.not_before),
+            expires_at: self.expires_at.unwrap_or(token.validity.expires_at),
+        }
+    }
 }
 
 /// Give a token a new secret.

@@ -123,16 +123,17 @@ fn decide_change(
             scopes: scopes.clone(),
         }));
     }
-    let validity = Validity {
-        not_before: change.not_before.unwrap_or(token.validity.not_before),
-        expires_at: change.expires_at.unwrap_or(token.validity.expires_at),
-    };
+    let validity = change.validity(token);
     if validity != token.validity {
         validity.check(now, change.longest)?;
         events.push(TokenEvent::ExpiryChanged(TokenExpiryChanged {
             not_before: validity.not_before,
             expires_at: validity.expires_at,
         }));
+    }
+    let restrictions = change.restrictions(token);
+    if restrictions != token.restrictions {
+        events.push(TokenEvent::RestrictionsChanged(restrictions));
     }
     if let Some(metadata) = change.metadata.as_ref().filter(|it| **it != token.metadata) {
         events.push(TokenEvent::MetadataChanged(TokenMetadataChanged {

@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::fields::{Metadata, TokenName};
+use super::restrictions::Restrictions;
 use crate::ids::{AccountId, TokenId};
+use crate::network::NetworkSet;
 use crate::scope::ScopeSet;
 use crate::secret::{Environment, SecretHash};
 
@@ -24,6 +26,8 @@ pub enum TokenEvent {
     ScopesChanged(TokenScopesChanged),
     #[serde(rename = "TokenExpiryChanged")]
     ExpiryChanged(TokenExpiryChanged),
+    #[serde(rename = "TokenRestrictionsChanged")]
+    RestrictionsChanged(Restrictions),
     #[serde(rename = "TokenMetadataChanged")]
     MetadataChanged(TokenMetadataChanged),
     #[serde(rename = "TokenRotated")]
@@ -65,8 +69,20 @@ pub struct TokenIssued {
     pub not_before: Option<DateTime<Utc>>,
     /// First moment at which it works no more.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Where it may be used from.
+    pub allowed_cidrs: NetworkSet,
     /// The token that was used to issue it, if one was.
     pub issued_by: Option<TokenId>,
+}
+
+impl TokenIssued {
+    /// What bounds its use beside scopes and time.
+    #[must_use]
+    pub fn restrictions(&self) -> Restrictions {
+        Restrictions {
+            allowed_cidrs: self.allowed_cidrs.clone(),
+        }
+    }
 }
 
 /// It got another name.

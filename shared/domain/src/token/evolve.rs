@@ -37,6 +37,7 @@ pub fn evolve(
                     not_before: issued.not_before,
                     expires_at: issued.expires_at,
                 },
+                restrictions: issued.restrictions(),
                 lifecycle: Lifecycle::Active,
                 revocation_reason: None,
                 revoked_at: None,
@@ -64,6 +65,7 @@ pub fn evolve(
             };
             token.expiry_notice = it.expires_at.and_then(|end| notice_at(end - at));
         }
+        TokenEvent::RestrictionsChanged(it) => token.restrictions = it.clone(),
         TokenEvent::MetadataChanged(it) => token.metadata = it.metadata.clone(),
         TokenEvent::Rotated(it) => {
             let end = it.previous_valid_until;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::RevocationReason;
 use super::fields::{Metadata, TokenName, Validity};
+use super::restrictions::Restrictions;
 use crate::ids::{AccountId, TokenId};
 use crate::scope::ScopeSet;
 use crate::secret::{Environment, SecretHash};
@@ -79,6 +80,8 @@ pub struct Token {
     pub metadata: Metadata,
     /// From when until when it works.
     pub validity: Validity,
+    /// What bounds its use beside scopes and time.
+    pub restrictions: Restrictions,
     /// What was decided about it.
     pub lifecycle: Lifecycle,
     /// Why it was revoked, if it was.

@@ -1,0 +1,33 @@
+-- The networks that a token is bound to, in their one form: IPv4 or IPv6 in CIDR notation, sorted.
+-- None at all is no rule. Kept as text, because PostgreSQL writes some IPv6 networks in other letters
+-- than the log does.
+alter table api_tokens add column allowed_cidrs text[] not null default '{}'
+    constraint api_tokens_allowed_cidrs_check check (cardinality(allowed_cidrs) <= 64);
+
+-- A process of before knows nothing of the column and leaves it out of its rows: then there is no
+-- rule, as it could set none.
+create or replace function project_api_tokens(rows jsonb) returns void language sql as $$
+    insert into api_tokens
+    select r.*
+    from jsonb_populate_recordset(
+        jsonb_populate_record(null::api_tokens, '{"allowed_cidrs": []}'), rows
+    ) as r order by r.id
+    on conflict (id) do update set
+        account_id = excluded.account_id,
+        name = excluded.name,
+        environment = excluded.environment,
+        token_prefix = excluded.token_prefix,
+        scopes = excluded.scopes,
+        metadata = excluded.metadata,
+        not_before = excluded.not_before,
+        expires_at = excluded.expires_at,
+        state = excluded.state,
+        revocation_reason = excluded.revocation_reason,
+        revoked_at = excluded.revoked_at,
+        issued_by = excluded.issued_by,
+        created_at = excluded.created_at,
+        updated_at = excluded.updated_at,
+        version = excluded.version,
+        expiry_notice = excluded.expiry_notice,
+        allowed_cidrs = excluded.allowed_cidrs
+$$;
