@@ -1,4 +1,14 @@
-create or replace function project_api_tokens(rows jsonb) returns void language sql as $$
+-- As it was: see `issuer_not_revoked`.
+create or replace function project_api_tokens(rows jsonb) returns void language plpgsql as $$
+begin
+    if exists (
+        select from jsonb_populate_recordset(null::api_tokens, rows) as r
+            join api_tokens as issuer on issuer.id = r.issued_by
+        where r.version = 1 and issuer.state = 'revoked'
+    ) then
+        raise exception 'the token that was used is revoked' using errcode = 'TK004';
+    end if;
+
     insert into api_tokens
     select r.* from jsonb_populate_recordset(null::api_tokens, rows) as r order by r.id
     on conflict (id) do update set
@@ -17,7 +27,8 @@ create or replace function project_api_tokens(rows jsonb) returns void language 
         created_at = excluded.created_at,
         updated_at = excluded.updated_at,
         version = excluded.version,
-        expiry_notice = excluded.expiry_notice
+        expiry_notice = excluded.expiry_notice;
+end
 $$;
 
 alter table api_tokens drop column allowed_cidrs;

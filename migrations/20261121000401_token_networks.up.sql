@@ -5,8 +5,17 @@ alter table api_tokens add column allowed_cidrs text[] not null default '{}'
     constraint api_tokens_allowed_cidrs_check check (cardinality(allowed_cidrs) <= 64);
 
 -- A process of before knows nothing of the column and leaves it out of its rows: then there is no
--- rule, as it could set none.
-create or replace function project_api_tokens(rows jsonb) returns void language sql as $$
+-- rule, as it could set none. The rest is as it was.
+create or replace function project_api_tokens(rows jsonb) returns void language plpgsql as $$
+begin
+    if exists (
+        select from jsonb_populate_recordset(null::api_tokens, rows) as r
+            join api_tokens as issuer on issuer.id = r.issued_by
+        where r.version = 1 and issuer.state = 'revoked'
+    ) then
+        raise exception 'the token that was used is revoked' using errcode = 'TK004';
+    end if;
+
     insert into api_tokens
     select r.*
     from jsonb_populate_recordset(
@@ -29,5 +38,6 @@ create or replace function project_api_tokens(rows jsonb) returns void language 
         updated_at = excluded.updated_at,
         version = excluded.version,
         expiry_notice = excluded.expiry_notice,
-        allowed_cidrs = excluded.allowed_cidrs
+        allowed_cidrs = excluded.allowed_cidrs;
+end
 $$;

@@ -17,6 +17,7 @@ use axum::serve::{IncomingStream, Listener};
 use tower::Service;
 
 use crate::app::App;
+use crate::http::client::Peer;
 use crate::router::router;
 use crate::verification::forward_auth;
 
@@ -70,11 +71,12 @@ impl Service<Request> for Front {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         if forward_auth::is_for(request.uri().path()) {
             let (app, peer) = (self.app.clone(), self.peer);
             Box::pin(async move { Ok(forward_auth::handle(&app, peer, request).await) })
         } else {
+            request.extensions_mut().insert(Peer(self.peer));
             Box::pin(self.router.call(request))
         }
     }

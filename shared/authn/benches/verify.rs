@@ -19,11 +19,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{Clock, SystemClock};
 use tollkeeper_authn::{
-    AccountFacts, Attendance, Engine, EngineConfig, Found, LogHead, LoggedEvent, Lookup,
+    AccountFacts, Attendance, Client, Engine, EngineConfig, Found, LogHead, LoggedEvent, Lookup,
     Requirement, SourceFuture, TokenFacts, TokenSource,
 };
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::network::{MAX_NETWORKS, Network};
 use tollkeeper_domain::secret::{Brand, Environment, SecretHash, TokenSecret, check_shape};
 use tollkeeper_domain::token;
 use uuid::Uuid;
@@ -58,6 +59,27 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Where all requests come from.
+const CLIENT: [u8; 4] = [198, 51, 100, 7];
+
+/// Few tokens are bound to networks.
+fn is_bound(digest: &SecretHash) -> bool {
+    digest.0[31] < 3
+}
+
+/// As many networks as a token may have, of which the last holds the client.
+fn as_many_as_there_may_be() -> token::Restrictions {
+    let others = (1..MAX_NETWORKS).map(|number| format!("10.{number}.0.0/16"));
+    let client = std::iter::once("198.51.100.0/24".to_owned());
+    let networks: Vec<Network> = others
+        .chain(client)
+        .filter_map(|text| text.parse().ok())
+        .collect();
+    token::Restrictions {
+        allowed_cidrs: networks.try_into().expect("no more than there may be"),
+    }
+}
+
 /// Every digest asked for belongs to a token of an account of its own.
 struct Endless;
 
@@ -80,6 +102,7 @@ impl TokenSource for Endless {
                     expires_at: Some(i64::MAX),
                     secret_valid_until: None,
                     lifecycle: token::Lifecycle::Active,
+                    restrictions: is_bound(digest).then(|| Box::new(as_many_as_there_may_be())),
                 },
                 account: AccountFacts {
                     account_id: AccountId(id),
@@ -177,6 +200,7 @@ fn main() -> ExitCode {
     let requirement = Requirement {
         environment: Some(Environment::Live),
         scopes: &["orders:write"],
+        client: Client::At(CLIENT.into()),
         fresh: false,
     };
     let check = |text: &str| {
@@ -185,10 +209,17 @@ fn main() -> ExitCode {
     };
     let calls = CALLS.load(Ordering::Relaxed);
     (0..CHECKS).for_each(|index| check(&texts[index % HOT]));
+    let is_of_bound = |text: &&String| is_bound(&SecretHash::of(text.as_bytes()));
+    let bound: Vec<&String> = texts.iter().filter(is_of_bound).take(HOT).collect();
+    bound.iter().for_each(|text| check(text));
     let allocations = (CALLS.load(Ordering::Relaxed) - calls) as f64 / CHECKS as f64;
 
     let mut figures: HashMap<&str, f64> = HashMap::new();
     figures.insert("hit_ns", nanos(|index| check(&texts[index % HOT])));
+    figures.insert(
+        "hit_bound_ns",
+        nanos(|index| check(bound[index % bound.len()])),
+    );
     figures.insert("hit_one_token_ns", nanos(|_| check(&texts[0])));
     figures.insert(
         "hit_spread_ns",

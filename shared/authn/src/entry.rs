@@ -68,7 +68,9 @@ impl TokenEntry {
             .iter()
             .map(|scope| scope.as_str().len() + SCOPE_OVERHEAD_BYTES)
             .sum();
-        let bytes = size_of::<Self>() + OVERHEAD_BYTES + scopes;
+        let restrictions = facts.restrictions.as_deref();
+        let restrictions = restrictions.map_or(0, |it| size_of_val(it) + it.heap_bytes());
+        let bytes = size_of::<Self>() + OVERHEAD_BYTES + scopes + restrictions;
         Self {
             digest,
             standing: Standing::new(Snapshot::from(facts.lifecycle), facts.version),

@@ -4,7 +4,7 @@ use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::scope::ScopeSet;
 use tollkeeper_domain::secret::Environment;
-use tollkeeper_domain::token::Lifecycle;
+use tollkeeper_domain::token::{Lifecycle, Restrictions};
 
 /// A token as seen through one of its secrets. Times are microseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,9 @@ pub struct TokenFacts {
     pub secret_valid_until: Option<i64>,
     /// What was decided about it.
     pub lifecycle: Lifecycle,
+    /// What bounds its use further; none for the many tokens that nothing bounds, which so pay for
+    /// a pointer and no more.
+    pub restrictions: Option<Box<Restrictions>>,
 }
 
 /// The owner of a token.

@@ -152,6 +152,10 @@ mod tests {
         assert_eq!(effect("token", "TokenSuspended"), Some(Effect::Suspended));
         assert_eq!(effect("token", "TokenExpiring"), Some(Effect::Noted));
         assert_eq!(effect("token", "TokenResumed"), Some(Effect::Changed));
+        assert_eq!(
+            effect("token", "TokenRestrictionsChanged"),
+            Some(Effect::Changed)
+        );
         assert_eq!(effect("token", "TokenFolded"), Some(Effect::Changed));
         assert_eq!(effect("account", "AccountDeleted"), Some(Effect::Ended));
         assert_eq!(

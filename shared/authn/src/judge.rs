@@ -1,19 +1,52 @@
 //! The checks, in their order.
 //!
-//! Addresses come before scopes, rate limits and quotas after them; the order is part of the public
+//! Addresses come before scopes, and rate limits and quotas will come after them; the order is part of the public
 //! format, because a caller learns the first reason only.
 
+use std::net::IpAddr;
+
 use tollkeeper_domain::secret::Environment;
+use tollkeeper_domain::token::Restrictions;
 use tollkeeper_domain::verdict::Verdict;
 
 use crate::entry::TokenEntry;
 use crate::standing::Snapshot;
+
+/// Where a request comes from, for tokens that are bound to networks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Client {
+    /// Nobody knows, and a token that is bound is refused.
+    #[default]
+    Unknown,
+    /// From this address.
+    At(IpAddr),
+    /// It is not the client who asks, and whoever asks judges the address.
+    JudgedElsewhere,
+}
+
+impl From<Option<IpAddr>> for Client {
+    fn from(address: Option<IpAddr>) -> Self {
+        address.map_or(Self::Unknown, Self::At)
+    }
+}
+
+impl Client {
+    fn is_admitted_by(self, restrictions: &Restrictions) -> bool {
+        match self {
+            Self::Unknown => restrictions.admit(None),
+            Self::At(address) => restrictions.admit(Some(address)),
+            Self::JudgedElsewhere => true,
+        }
+    }
+}
 
 /// What a request demands of a token.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Requirement<'a> {
     /// The environment it must have been issued for.
     pub environment: Option<Environment>,
+    /// Where the request comes from.
+    pub client: Client,
     /// Scopes it must hold, all of them.
     pub scopes: &'a [&'a str],
     /// Answer from a read of the primary that begins after this was asked.
@@ -60,6 +93,12 @@ pub(crate) fn judge(
         .is_some_and(|asked| asked != facts.environment)
     {
         Verdict::WrongEnvironment
+    } else if facts
+        .restrictions
+        .as_deref()
+        .is_some_and(|restrictions| !requirement.client.is_admitted_by(restrictions))
+    {
+        Verdict::IpNotAllowed
     } else if !requirement
         .scopes
         .iter()

@@ -19,8 +19,7 @@
 //! for how long it may answer on its own ([`Attendance`]). Without it the proof does not move, so a
 //! node never answers for longer than it has said: whoever revokes can be told where it is done.
 //!
-//! Rate limits, quotas and address rules are not part of the engine yet; their place is between the
-//! checks in `judge`.
+//! Rate limits and quotas are not part of the engine yet; their place is after the checks in `judge`.
 
 mod cache;
 mod config;
@@ -50,7 +49,7 @@ pub use config::{EngineConfig, FillLimits, StalePolicy};
 pub use engine::Engine;
 pub use facts::{AccountFacts, TokenFacts};
 pub use feed::{Change, Effect, FeedEvent, LogHash, LogHead, LoggedEvent};
-pub use judge::Requirement;
+pub use judge::{Client, Requirement};
 pub use proof::Freshness;
 pub use run::TaskDied;
 pub use source::{Attendance, Found, Lookup, SourceError, SourceFuture, TokenSource};

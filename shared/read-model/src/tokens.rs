@@ -60,6 +60,7 @@ fn project_token(token: &Token, rows: &mut Rows) {
             "updated_at": token.updated_at,
             "version": token.version,
             "expiry_notice": token.expiry_notice,
+            "allowed_cidrs": token.restrictions.allowed_cidrs,
         }),
     );
 }
@@ -95,6 +96,7 @@ pub struct TokenRow {
     pub token_prefix: String,
     pub scopes: Vec<String>,
     pub metadata: Value,
+    pub allowed_cidrs: Vec<String>,
     pub not_before: Option<DateTime<Utc>>,
     pub expires_at: Option<DateTime<Utc>>,
     /// `active`, `suspended`, `revoked` or `expired`, the last by the clock of the question.
@@ -122,7 +124,7 @@ pub async fn find(
     sqlx::query_as!(
         TokenRow,
         r#"select t.id, t.account_id, t.name, t.environment, t.token_prefix, t.scopes, t.metadata,
-            t.not_before, t.expires_at,
+            t.allowed_cidrs, t.not_before, t.expires_at,
             case when t.state <> 'revoked' and t.expires_at <= $3 then 'expired' else t.state end
                 as "state!",
             t.revocation_reason, t.revoked_at, t.issued_by, t.created_at, t.updated_at, t.version,

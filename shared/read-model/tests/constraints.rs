@@ -97,6 +97,13 @@ async fn each_constraint_refuses() {
             token("'epoch', 1)", "'epoch', 1, 8)"),
             "api_tokens_expiry_notice_check",
         ),
+        (
+            token(
+                "'epoch', 1)",
+                "'epoch', 1, null, array_fill('::1/128'::text, array[65]))",
+            ),
+            "api_tokens_allowed_cidrs_check",
+        ),
         (ERASURE.to_owned(), "account_erasures_pkey"),
         (
             again(ERASURE, "0, null, null", "3, null, null"),

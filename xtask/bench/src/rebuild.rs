@@ -12,6 +12,7 @@ use tollkeeper_ambient::{Clock, SystemClock};
 use tollkeeper_domain::account::{self, AccountRegistered, Role};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::network::NetworkSet;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
     self, Issue, Metadata, RevocationReason, Rotate, Token, TokenIssued, TokenName,
@@ -265,6 +266,7 @@ fn issued(number: u64) -> Result<(Token, token::TokenEvent), Failure> {
             metadata: Metadata::default(),
             not_before: None,
             expires_at: Some(beginning() + TimeDelta::days(90)),
+            allowed_cidrs: NetworkSet::default(),
             issued_by: None,
         },
         longest: None,

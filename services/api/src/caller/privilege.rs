@@ -13,6 +13,7 @@ use tollkeeper_read_model::{Reach, accounts};
 
 use super::{Caller, Credential, jwt, own_account, presented};
 use crate::app::App;
+use crate::http::client::ClientAddress;
 use crate::http::problem::Problem;
 
 /// A right that a handler needs.
@@ -119,7 +120,8 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let credential = presented(&parts.headers)?.only()?;
-        identify(app, credential.ok_or_else(Problem::unauthenticated)?).await
+        let credential = credential.ok_or_else(Problem::unauthenticated)?;
+        identify(app, credential, ClientAddress::of(parts, app)).await
     }
 }
 
@@ -128,20 +130,27 @@ impl OptionalFromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
         match presented(&parts.headers)?.only()? {
-            Some(credential) => identify(app, credential).await.map(Some),
+            Some(credential) => {
+                let client = ClientAddress::of(parts, app);
+                identify(app, credential, client).await.map(Some)
+            }
             None => Ok(None),
         }
     }
 }
 
-/// Who presents this credential.
-pub(crate) async fn identify(app: &App, credential: Credential<'_>) -> Result<Caller, Problem> {
+/// Who presents this credential, from this address.
+pub(crate) async fn identify(
+    app: &App,
+    credential: Credential<'_>,
+    client: ClientAddress,
+) -> Result<Caller, Problem> {
     match credential {
         Credential::Key(key) => match operator(app, key) {
             Some(name) => Ok(Caller::Operator { name }),
-            None => by_token(app, key).await,
+            None => by_token(app, key, client).await,
         },
-        Credential::Bearer(token) => by_token(app, token).await,
+        Credential::Bearer(token) => by_token(app, token, client).await,
         Credential::Jwt(jwt) => by_jwt(app, jwt).await,
     }
 }
@@ -157,8 +166,12 @@ fn operator(app: &App, presented: &[u8]) -> Option<String> {
     found
 }
 
-async fn by_token(app: &App, token: &[u8]) -> Result<Caller, Problem> {
-    let verification = app.engine.verify(token, &Requirement::default()).await;
+async fn by_token(app: &App, token: &[u8], client: ClientAddress) -> Result<Caller, Problem> {
+    let requirement = Requirement {
+        client: client.0.into(),
+        ..Requirement::default()
+    };
+    let verification = app.engine.verify(token, &requirement).await;
     match (verification.verdict, verification.identity()) {
         (Verdict::Valid, Some(identity)) => {
             let facts = identity.facts();
@@ -177,11 +190,16 @@ async fn by_token(app: &App, token: &[u8]) -> Result<Caller, Problem> {
                     scopes: facts.scopes.clone(),
                     expires_at: end.and_then(chrono::DateTime::from_timestamp_micros),
                     environment: facts.environment,
+                    restrictions: facts.restrictions.as_deref().cloned().unwrap_or_default(),
                 },
             })
         }
         (Verdict::Unavailable, _) => {
             Err(Problem::unavailable("the caller's token cannot be checked"))
+        }
+        (Verdict::IpNotAllowed, _) => {
+            let detail = "the token you used is not allowed from this address";
+            Err(Problem::ip_not_allowed(detail))
         }
         (verdict, _) => {
             let detail = "the API token or key is not accepted";

@@ -2,6 +2,7 @@
 //! format, request ids, a bound on time.
 
 pub(crate) mod body;
+pub(crate) mod client;
 pub(crate) mod deadline;
 pub(crate) mod page;
 pub(crate) mod path;

@@ -10,6 +10,7 @@ use std::any::Any;
 use std::fmt::Display;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_usage::Scrubber;
 
 pub(crate) use self::answer::{Document, OAuthDocument};
@@ -34,6 +35,9 @@ struct Inner {
     /// Written as OAuth clients read it, instead of as a problem.
     oauth: bool,
 }
+
+/// The code of a token that is bound to networks, from somewhere else.
+const IP_NOT_ALLOWED: &str = Verdict::IpNotAllowed.code();
 
 /// How long a client should wait before it tries again what we cannot do now, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
@@ -113,6 +117,11 @@ impl Problem {
     /// 403: the caller may not do this.
     pub(crate) fn forbidden(code: &'static str, detail: impl Display) -> Self {
         Self::new(StatusCode::FORBIDDEN, code, "Not allowed", detail)
+    }
+
+    /// 403: a token that is bound to networks, from somewhere else.
+    pub(crate) fn ip_not_allowed(detail: &str) -> Self {
+        Self::forbidden(IP_NOT_ALLOWED, detail)
     }
 
     /// 404: not there, or not the caller's.

@@ -9,25 +9,32 @@ use zeroize::Zeroizing;
 use super::form::Form;
 use crate::app::App;
 use crate::caller::{Caller, Credential, identify, presented};
+use crate::http::client::ClientAddress;
 use crate::http::problem::Problem;
 
 /// The caller, if the request says who that is.
 ///
 /// # Errors
-/// 400 if it says so in several ways, 401 if the credential does not work.
+/// 400 if it says so in several ways, 401 if the credential does not work, 403 if it is a token that
+/// is not allowed from where it was used.
 pub(super) async fn caller(
     app: &App,
-    headers: &HeaderMap,
+    (headers, client): (&HeaderMap, ClientAddress),
     form: &Form,
 ) -> Result<Option<Caller>, Problem> {
-    let found = found(app, headers, form).await;
+    let found = found(app, headers, client, form).await;
     found.map_err(|problem| problem.in_oauth_form().with_challenge(CHALLENGE))
 }
 
 /// A 401 of OAuth names the scheme by which clients say who they are.
 pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"tollkeeper\"");
 
-async fn found(app: &App, headers: &HeaderMap, form: &Form) -> Result<Option<Caller>, Problem> {
+async fn found(
+    app: &App,
+    headers: &HeaderMap,
+    client: ClientAddress,
+    form: &Form,
+) -> Result<Option<Caller>, Problem> {
     let basic = basic(headers)?;
     let mut own = HeaderMap::new();
     let rest = if basic.is_some() {
@@ -51,7 +58,7 @@ async fn found(app: &App, headers: &HeaderMap, form: &Form) -> Result<Option<Cal
         let detail = "several differing credentials are given";
         return Err(Problem::bad_request("TWO_CREDENTIALS", detail));
     }
-    identify(app, credential).await.map(Some)
+    identify(app, credential, client).await.map(Some)
 }
 
 /// The secret of `Authorization: Basic`, where that is given.

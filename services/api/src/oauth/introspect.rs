@@ -10,9 +10,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tollkeeper_authn::{Requirement, Verification};
+use tollkeeper_authn::{Client, Requirement, Verification};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::network::Network;
 use tollkeeper_domain::secret::Environment;
+use tollkeeper_domain::token::Restrictions;
 use tollkeeper_domain::verdict::Verdict;
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
@@ -22,6 +24,7 @@ use super::client::{CHALLENGE, caller};
 use super::form::Form;
 use crate::app::App;
 use crate::caller::{Privilege, Verify};
+use crate::http::client::ClientAddress;
 use crate::http::problem::Problem;
 use crate::verification::counted::{Asked, count};
 
@@ -62,7 +65,16 @@ fn always<const VALUE: bool>() -> Object {
         .build()
 }
 
-/// The members of RFC 7662, section 2.2, and three of our own.
+/// Who asks is the server that was shown the token, and RFC 7662 has no member that says where the
+/// token came from: the server judges that by `allowed_cidrs`.
+const ASKED_BY_A_SERVER: Requirement<'_> = Requirement {
+    environment: None,
+    client: Client::JudgedElsewhere,
+    scopes: &[],
+    fresh: false,
+};
+
+/// The members of RFC 7662, section 2.2, and four of our own.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = IntrospectedToken)]
 pub(crate) struct Known {
@@ -84,10 +96,16 @@ pub(crate) struct Known {
     account_id: AccountId,
     environment: Environment,
     version: u64,
+    /// The networks from which it may be used, if it is bound to some. You judge the address: who
+    /// asks here is not who uses it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Network>, required = false)]
+    allowed_cidrs: Vec<String>,
 }
 
 /// Tells whether a token works: 200, also for one that does not; 400 for a bad form, 401 without a
-/// credential that works, 403 without `tollkeeper:verify`, 503 if it cannot be known.
+/// credential that works, 403 without `tollkeeper:verify` or from an address that the credential is not
+/// allowed from, 503 if it cannot be known.
 #[utoipa::path(
     post,
     path = "/oauth/introspect",
@@ -117,6 +135,7 @@ pub(crate) struct Known {
 )]
 pub(crate) async fn handle(
     State(app): State<App>,
+    client: ClientAddress,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Problem> {
@@ -125,12 +144,14 @@ pub(crate) async fn handle(
         let problem = Problem::unauthenticated().in_oauth_form();
         problem.with_challenge(CHALLENGE)
     };
-    let caller = caller(&app, &headers, &form).await?.ok_or_else(unknown)?;
+    let caller = caller(&app, (&headers, client), &form)
+        .await?
+        .ok_or_else(unknown)?;
     if !caller.has(Verify::SCOPE) {
         return Err(Problem::missing_scope(Verify::SCOPE).in_oauth_form());
     }
     let token = form.token()?.as_bytes();
-    let verification = app.engine.verify(token, &Requirement::default()).await;
+    let verification = app.engine.verify(token, &ASKED_BY_A_SERVER).await;
     let identity = verification.identity();
     if identity.is_some_and(|it| !caller.reach().includes(it.account_id())) {
         return Ok((NO_STORE, Json(Introspection::INACTIVE)).into_response());
@@ -140,6 +161,11 @@ pub(crate) async fn handle(
         return Err(Problem::known_unavailable().in_oauth_form());
     }
     Ok((NO_STORE, Json(Introspection::of(&verification))).into_response())
+}
+
+fn networks(restrictions: &Restrictions) -> Vec<String> {
+    let networks = restrictions.allowed_cidrs.iter();
+    networks.map(ToString::to_string).collect()
 }
 
 impl Introspection {
@@ -165,6 +191,11 @@ impl Introspection {
                     account_id: identity.account_id(),
                     environment: facts.environment,
                     version: identity.version(),
+                    allowed_cidrs: facts
+                        .restrictions
+                        .as_deref()
+                        .map(networks)
+                        .unwrap_or_default(),
                 }
             });
         known.map_or(Self::INACTIVE, |known| Self::Active {

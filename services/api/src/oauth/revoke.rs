@@ -2,8 +2,8 @@
 
 use super::form::FormFields;
 use crate::openapi::errors::{
-    OAuthBadRequest, OAuthConflict, OAuthInternal, OAuthTooLarge, OAuthUnauthorized,
-    OAuthUnavailable,
+    OAuthBadRequest, OAuthConflict, OAuthElsewhere, OAuthInternal, OAuthTooLarge,
+    OAuthUnauthorized, OAuthUnavailable,
 };
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -19,12 +19,14 @@ use super::form::Form;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::commands::{Cause, CommandError, Needs};
+use crate::http::client::ClientAddress;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
 
 /// Ends a token for good. Whoever holds it may: 200, also for one that nobody knows or that has
-/// ended before; 400 for a bad form, 401 if a client's own credential is given and does not work,
-/// 503 if it cannot be done now.
+/// ended before; 400 for a bad form, 401 if a client's own credential is given and does not work, 403
+/// if that is not allowed from the client's address, 503 if it cannot be done now. Where the token
+/// itself may be used from does not matter.
 #[utoipa::path(
     post,
     path = "/oauth/revoke",
@@ -42,6 +44,7 @@ use crate::http::request_id::RequestId;
         (status = 200, description = "It works no more"),
         OAuthBadRequest,
         OAuthUnauthorized,
+        OAuthElsewhere,
         OAuthConflict,
         OAuthTooLarge,
         OAuthInternal,
@@ -51,10 +54,11 @@ use crate::http::request_id::RequestId;
 pub(crate) async fn handle(
     State(app): State<App>,
     RequestId(request_id): RequestId,
+    client: ClientAddress,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Problem> {
-    let client = caller(&app, &headers, &form).await?;
+    let client = caller(&app, (&headers, client), &form).await?;
     let hash = SecretHash::of(form.token()?.as_bytes());
     let revoked = revoke(&app, client.as_ref(), hash, request_id).await;
     revoked.map_err(Problem::in_oauth_form)?;

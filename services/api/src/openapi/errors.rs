@@ -74,6 +74,7 @@ errors! {
         BEYOND_AUTHORITY: "only operators make system accounts",
         ACCOUNT_SUSPENDED: "the account is suspended",
         ACCOUNT_DELETED: "the account is deleted",
+        IP_NOT_ALLOWED: "the token you used is not allowed from this address",
         NO_ACCOUNT: "an operator has no account of their own: use `/v1/tokens`",
     }
 
@@ -109,6 +110,12 @@ errors! {
     /// The client may not do this. An API token needs the scope `tollkeeper:verify`.
     OAuthForbidden = 403 "" OAuth {
         insufficient_scope: "this needs the scope `tollkeeper:verify`",
+        unauthorized_client: "the token you used is not allowed from this address",
+    }
+
+    /// The client's token is not allowed from its address.
+    OAuthElsewhere = 403 "" OAuth {
+        unauthorized_client: "the token you used is not allowed from this address",
     }
 
     /// Others change the token all the time. Nothing was done.
@@ -268,6 +275,7 @@ errors! {
     /// The token works, but not for this. `X-Tollkeeper-Code` repeats the code.
     CheckForbidden = 403 "Not allowed" {
         INSUFFICIENT_SCOPE: "this needs the scope `orders:read`",
+        IP_NOT_ALLOWED: "the token is not allowed from this address",
     }
 }
 

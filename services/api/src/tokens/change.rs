@@ -6,13 +6,15 @@ use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tollkeeper_domain::authority::Extent;
 use tollkeeper_domain::ids::TokenId;
+use tollkeeper_domain::network::Network;
 use tollkeeper_domain::scope::Scope;
-use tollkeeper_domain::token::{Change, Command, Metadata, TokenName, Validity};
+use tollkeeper_domain::token::{Change, Command, Metadata, TokenName};
 use tollkeeper_read_model::tokens;
 use utoipa::ToSchema;
 
-use super::fields::{cut, scopes, within};
+use super::fields::{cut, networks, scopes, within};
 use super::view::{ChangedToken, TokenView};
 use crate::app::App;
 use crate::caller::{Allowed, TokensWrite};
@@ -43,6 +45,9 @@ pub(crate) struct ChangeToken {
     /// All metadata from now on.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
+    /// All networks from now on from which it may be used: at most 64. `[]` is from anywhere.
+    #[schema(value_type = Option<Vec<Network>>, max_items = 64)]
+    allowed_cidrs: Option<Vec<String>>,
     /// The new start, or null for none.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<DateTime<Utc>>)]
@@ -96,6 +101,9 @@ pub(crate) async fn handle(
         metadata: body
             .metadata
             .and_then(|it| errors.take("/metadata", Metadata::new(it))),
+        allowed_cidrs: body
+            .allowed_cidrs
+            .and_then(|texts| networks(&texts, &mut errors)),
         not_before: body.not_before.map(|time| time.map(cut)),
         expires_at: body.expires_at.map(|time| time.map(cut)),
         longest: app.policy.longest_lifetime,
@@ -116,12 +124,12 @@ pub(crate) async fn handle(
             if let Some(authority) = authority {
                 // What it is and what it would become must both lie within the caller's reach.
                 within(Some(authority), token)?;
-                let after = Validity {
-                    not_before: change.not_before.unwrap_or(token.validity.not_before),
-                    expires_at: change.expires_at.unwrap_or(token.validity.expires_at),
-                };
-                let scopes = change.scopes.as_ref().unwrap_or(&token.scopes);
-                authority.reaches(scopes, &after, token.environment)?;
+                authority.reaches(Extent {
+                    scopes: change.scopes.as_ref().unwrap_or(&token.scopes),
+                    validity: &change.validity(token),
+                    environment: token.environment,
+                    restrictions: &change.restrictions(token),
+                })?;
             }
             Ok(Command::Change(Box::new(change.clone())))
         });

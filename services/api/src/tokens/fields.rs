@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 use tollkeeper_domain::authority::{Authority, Beyond};
+use tollkeeper_domain::network::{MAX_NETWORKS, Network, NetworkSet, TooManyNetworks};
 use tollkeeper_domain::scope::{Scope, ScopeSet};
-use tollkeeper_domain::token::Token;
+use tollkeeper_domain::token::{Restrictions, Token};
 
 use crate::http::problem::FieldErrors;
 
@@ -15,6 +16,35 @@ pub(super) fn scopes(texts: &[String], errors: &mut FieldErrors) -> ScopeSet {
         .collect()
 }
 
+/// Reads networks and notes each that is not one, or that they are too many.
+pub(super) fn networks(texts: &[String], errors: &mut FieldErrors) -> Option<NetworkSet> {
+    if texts.len() > MAX_NETWORKS {
+        errors.add("/allowed_cidrs", TooManyNetworks);
+        return None;
+    }
+    let parsed = texts.iter().enumerate().map(|(index, text)| {
+        let pointer = format!("/allowed_cidrs/{index}");
+        errors.take(pointer, text.parse::<Network>())
+    });
+    // To the end, so that each that is not one is noted.
+    let parsed: Vec<Option<Network>> = parsed.collect();
+    let parsed: Vec<Network> = parsed.into_iter().collect::<Option<_>>()?;
+    errors.take("/allowed_cidrs", NetworkSet::try_from(parsed))
+}
+
+/// The restrictions of a new token: what is asked for, or else those of the caller's own.
+pub(super) fn restrictions(
+    allowed_cidrs: Option<&[String]>,
+    authority: Option<&Authority>,
+    errors: &mut FieldErrors,
+) -> Option<Restrictions> {
+    let allowed_cidrs = match allowed_cidrs {
+        Some(texts) => networks(texts, errors)?,
+        None => authority.map_or_else(NetworkSet::default, Authority::inherited_networks),
+    };
+    Some(Restrictions { allowed_cidrs })
+}
+
 /// Times are kept in microseconds.
 pub(super) fn cut(time: DateTime<Utc>) -> DateTime<Utc> {
     time.trunc_subsecs(6)
@@ -22,7 +52,5 @@ pub(super) fn cut(time: DateTime<Utc>) -> DateTime<Utc> {
 
 /// Checks that the token as it is lies within the caller's reach.
 pub(super) fn within(authority: Option<&Authority>, token: &Token) -> Result<(), Beyond> {
-    authority.map_or(Ok(()), |authority| {
-        authority.reaches(&token.scopes, &token.validity, token.environment)
-    })
+    authority.map_or(Ok(()), |authority| authority.reaches(token.into()))
 }

@@ -7,18 +7,21 @@ use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tollkeeper_domain::authority::Authority;
+use tollkeeper_domain::authority::{Authority, Extent};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::network::Network;
 use tollkeeper_domain::scope::{Scope, ScopeSet};
 use tollkeeper_domain::secret::{Environment, TokenSecret};
-use tollkeeper_domain::token::{Issue, Metadata, Token, TokenIssued, TokenName, Validity};
+use tollkeeper_domain::token::{
+    Issue, Metadata, Restrictions, Token, TokenIssued, TokenName, Validity,
+};
 use tollkeeper_event_store::Rows;
 use tollkeeper_read_model::tokens::Usage;
 use tollkeeper_read_model::{Reach, accounts};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::fields::{cut, scopes};
+use super::fields::{cut, restrictions, scopes};
 use super::view::{SecretView, TokenView};
 use crate::app::App;
 use crate::caller::{Allowed, Caller, TokensWrite};
@@ -37,6 +40,7 @@ use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
     "environment": "live",
     "scopes": ["orders:read", "orders:write"],
     "metadata": { "team": "checkout" },
+    "allowed_cidrs": ["203.0.113.0/24", "2001:db8::/32"],
     "expires_in_minutes": 43200,
 }))]
 pub(crate) struct IssueToken {
@@ -60,6 +64,10 @@ pub(crate) struct IssueToken {
     #[serde(default)]
     #[schema(value_type = Object)]
     metadata: Map<String, Value>,
+    /// The networks from which it may be used: at most 64, IPv4 or IPv6; a bare address is a network
+    /// of one. `[]` is from anywhere. If nothing is said they are those of the token that you use.
+    #[schema(value_type = Option<Vec<Network>>, max_items = 64)]
+    allowed_cidrs: Option<Vec<String>>,
     /// First moment at which it works.
     not_before: Option<DateTime<Utc>>,
     /// First moment at which it works no more. This or `expires_in_minutes`, not both.
@@ -78,7 +86,7 @@ pub(crate) struct IssueToken {
     summary = "Issue a token",
     description = "The answer holds the secret, this once. Without an expiry the token gets the longest \
         one that this installation, and the credential of the caller, allow. A caller hands \
-        on no more than it has.",
+        on no more than it has: a token that is bound to networks hands on none beyond these.",
     params(IdempotencyKey),
     request_body = IssueToken,
     responses(
@@ -129,8 +137,10 @@ async fn issue_as_asked(
             &mut errors,
         ),
     };
+    let authority = allowed.caller.authority();
+    let restrictions = restrictions(body.allowed_cidrs.as_deref(), authority, &mut errors);
     errors.check()?;
-    let (Some(name), Some(metadata)) = (name, metadata) else {
+    let (Some(name), Some(metadata), Some(restrictions)) = (name, metadata, restrictions) else {
         return Err(Problem::internal(
             "a field without a value passed its check",
         ));
@@ -142,6 +152,7 @@ async fn issue_as_asked(
         scopes,
         metadata,
         validity,
+        restrictions,
     };
     wanted.within(&allowed.caller)?;
     let account_id = account(app, allowed, body.account_id.map(AccountId), &mut cause).await?;
@@ -167,6 +178,7 @@ pub(super) struct Wanted {
     pub(super) scopes: ScopeSet,
     pub(super) metadata: Metadata,
     pub(super) validity: Validity,
+    pub(super) restrictions: Restrictions,
 }
 
 impl Wanted {
@@ -174,7 +186,12 @@ impl Wanted {
     pub(super) fn within(&self, caller: &Caller) -> Result<(), CommandError> {
         let authority = caller.authority();
         authority.map_or(Ok(()), |authority| {
-            authority.reaches(&self.scopes, &self.validity, self.environment)
+            authority.reaches(Extent {
+                scopes: &self.scopes,
+                validity: &self.validity,
+                environment: self.environment,
+                restrictions: &self.restrictions,
+            })
         })?;
         Ok(())
     }
@@ -203,6 +220,7 @@ pub(super) async fn issue(
             metadata: wanted.metadata,
             not_before: wanted.validity.not_before,
             expires_at: wanted.validity.expires_at,
+            allowed_cidrs: wanted.restrictions.allowed_cidrs,
             issued_by: caller.token_id(),
         },
         longest: app.policy.longest_lifetime,

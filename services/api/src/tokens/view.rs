@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::network::Network;
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::RevocationReason;
@@ -27,6 +28,7 @@ use crate::nodes::Receipt;
     "token_prefix": "tk_live_Xk2p",
     "scopes": ["orders:read", "orders:write"],
     "metadata": { "team": "checkout" },
+    "allowed_cidrs": ["203.0.113.0/24", "2001:db8::/32"],
     "not_before": null,
     "expires_at": "2026-12-01T09:30:00Z",
     "state": "active",
@@ -58,6 +60,9 @@ pub(crate) struct TokenView {
     /// What the account keeps with it.
     #[schema(value_type = Object)]
     pub(super) metadata: Value,
+    /// The networks from which it may be used, sorted; from anywhere if there is none.
+    #[schema(value_type = Vec<Network>)]
+    pub(super) allowed_cidrs: Vec<String>,
     /// First moment at which it works.
     #[schema(required)]
     pub(super) not_before: Option<DateTime<Utc>>,
@@ -103,6 +108,7 @@ pub(crate) struct TokenView {
     "token_prefix": "tk_live_Xk2p",
     "scopes": ["orders:read", "orders:write"],
     "metadata": { "team": "checkout" },
+    "allowed_cidrs": ["203.0.113.0/24", "2001:db8::/32"],
     "not_before": null,
     "expires_at": "2026-12-01T09:30:00Z",
     "state": "active",
@@ -172,6 +178,12 @@ impl TokenView {
             token_prefix: token.token_prefix,
             scopes: token.scopes.iter().map(ToString::to_string).collect(),
             metadata: Value::Object(token.metadata.as_map().clone()),
+            allowed_cidrs: token
+                .restrictions
+                .allowed_cidrs
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             not_before: token.validity.not_before,
             expires_at: token.validity.expires_at,
             state: status.as_str().to_owned(),
@@ -213,6 +225,7 @@ impl From<TokenRow> for TokenView {
             token_prefix: row.token_prefix,
             scopes: row.scopes,
             metadata: row.metadata,
+            allowed_cidrs: row.allowed_cidrs,
             not_before: row.not_before,
             expires_at: row.expires_at,
             is_active: row.state == "active",

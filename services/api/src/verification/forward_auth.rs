@@ -95,10 +95,17 @@ async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response,
         None => return Err(Problem::unauthenticated()),
     };
     let scopes: Vec<&str> = options.scopes.iter().map(AsRef::as_ref).collect();
+    let path = request.uri.path();
+    let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
+    let path = path.filter(|path| !path.is_empty()).unwrap_or("/");
+    let own = (path, request.method.as_str());
+    let trusted = &app.policy.trusted_proxies;
+    let origin = Origin::of(headers, own, options.source, peer.ip(), trusted);
     let requirement = Requirement {
         environment: options.environment,
+        client: origin.way.client().into(),
         scopes: &scopes,
-        ..Requirement::default()
+        fresh: false,
     };
     let verification = match app.engine.try_verify(token, &requirement) {
         Ok(verification) => verification,
@@ -110,12 +117,6 @@ async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response,
         status => status,
     };
     if let Some(identity) = verification.identity() {
-        let path = request.uri.path();
-        let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
-        let path = path.filter(|path| !path.is_empty()).unwrap_or("/");
-        let own = (path, request.method.as_str());
-        let trusted = &app.policy.trusted_proxies;
-        let origin = Origin::of(headers, own, options.source, peer.ip(), trusted);
         let took = app.clock.boot_time().saturating_sub(began).as_micros();
         let event = UsageEvent {
             token_id: identity.token_id(),
@@ -125,7 +126,7 @@ async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response,
             method: origin.method,
             status,
             verdict,
-            ip: kept(origin.ip, app.policy.usage_ip),
+            ip: kept(origin.way.farthest, app.policy.usage_ip),
             user_agent: origin.user_agent,
             response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
             at_micros: verification.at_micros,
@@ -180,6 +181,9 @@ fn refused(verification: &Verification, status: u16, options: &Options<'_>) -> P
         }
         Ok(StatusCode::FORBIDDEN) if verdict == Verdict::InsufficientScope => {
             Problem::missing_scope(&options.scopes.join(" "))
+        }
+        Ok(StatusCode::FORBIDDEN) if verdict == Verdict::IpNotAllowed => {
+            Problem::ip_not_allowed("the token is not allowed from this address")
         }
         Ok(StatusCode::FORBIDDEN) => {
             Problem::forbidden(verdict.code(), "the token may not do this")

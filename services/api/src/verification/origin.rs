@@ -6,19 +6,19 @@ use axum::http::{HeaderMap, HeaderName, header};
 use tollkeeper_runtime::settings::{NetworkList, UsageIp};
 
 use super::options::Source;
+use crate::http::client::Way;
 
 const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
 const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
 const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The original request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Origin<'a> {
     pub(super) endpoint: &'a str,
     pub(super) method: &'a str,
-    pub(super) ip: IpAddr,
+    pub(super) way: Way,
     pub(super) user_agent: &'a str,
 }
 
@@ -46,11 +46,7 @@ impl<'a> Origin<'a> {
         Self {
             endpoint: told(uri_header).unwrap_or(path),
             method: told(method_header).unwrap_or(method),
-            ip: if believed {
-                client(headers, peer, trusted)
-            } else {
-                peer
-            },
+            way: Way::of(headers, peer, trusted),
             user_agent: text(headers, &header::USER_AGENT).unwrap_or_default(),
         }
     }
@@ -69,27 +65,6 @@ pub(super) fn kept(ip: IpAddr, how: UsageIp) -> Option<IpAddr> {
             Some(IpAddr::V6(network.into()))
         }
     }
-}
-
-/// The rightmost hop of `X-Forwarded-For` that is not a trusted proxy: what stands left of it was
-/// written by somebody who cannot be believed.
-fn client(headers: &HeaderMap, peer: IpAddr, trusted: &NetworkList) -> IpAddr {
-    let mut nearest = peer;
-    for line in headers.get_all(&FORWARDED_FOR).iter().rev() {
-        for hop in line.as_bytes().rsplit(|byte| *byte == b',') {
-            let hop = std::str::from_utf8(hop)
-                .ok()
-                .and_then(|hop| hop.trim().parse().ok());
-            let Some(hop) = hop.map(|hop: IpAddr| hop.to_canonical()) else {
-                return nearest;
-            };
-            nearest = hop;
-            if !trusted.contains(hop) {
-                return nearest;
-            }
-        }
-    }
-    nearest
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -150,18 +125,6 @@ mod tests {
         assert_eq!(seen(Source::Forwarded, "127.0.0.1"), pair("/other", "PUT"));
         assert_eq!(seen(Source::Path, "127.0.0.1"), pair("/own", "GET"));
         assert_eq!(seen(Source::Original, "192.0.2.1"), pair("/own", "GET"));
-    }
-
-    #[test]
-    fn the_client_is_the_rightmost_hop_that_is_not_ours() {
-        let ip = |map: &HeaderMap, peer| of(map, Source::Path, peer).ip.to_string();
-        let map = headers(&[("x-forwarded-for", "1.1.1.1, 203.0.113.9, 10.1.2.3")]);
-        assert_eq!(ip(&map, "127.0.0.1"), "203.0.113.9");
-        assert_eq!(ip(&map, "::ffff:127.0.0.1"), "203.0.113.9");
-        assert_eq!(ip(&map, "198.51.100.7"), "198.51.100.7");
-        let map = headers(&[("x-forwarded-for", "203.0.113.9, garbage, 10.1.2.3")]);
-        assert_eq!(ip(&map, "127.0.0.1"), "10.1.2.3");
-        assert_eq!(ip(&headers(&[]), "127.0.0.1"), "127.0.0.1");
     }
 
     #[test]

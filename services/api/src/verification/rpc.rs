@@ -29,6 +29,7 @@ use crate::http::problem::{FieldErrors, Problem};
 #[schema(as = Verify, example = json!({
     "token": "tk_live_Xk2pV9aQ0bR7cS4dT1eU8fW5gY3hZ6iN2jM0q1aB2c",
     "scopes": ["orders:read"],
+    "ip": "203.0.113.9",
     "environment": "live",
     "endpoint": "/orders/42",
     "method": "GET",
@@ -41,7 +42,8 @@ pub(crate) struct Question {
     #[serde(default)]
     #[schema(value_type = Vec<Scope>)]
     scopes: Vec<String>,
-    /// Where the request came from.
+    /// Where the request came from. Without it a token that is bound to networks is
+    /// `IP_NOT_ALLOWED`.
     #[schema(schema_with = address)]
     ip: Option<IpAddr>,
     /// The environment that it must be for.
@@ -143,6 +145,7 @@ pub(crate) async fn handle(
     let scopes: Vec<&str> = question.scopes.iter().map(String::as_str).collect();
     let requirement = Requirement {
         environment: question.environment,
+        client: question.ip.into(),
         scopes: &scopes,
         fresh: wants_fresh(&headers),
     };
@@ -175,7 +178,10 @@ fn address() -> Schema {
         .item(version("ipv4", "203.0.113.9"))
         .item(version("ipv6", "2001:db8::1"))
         .item(ObjectBuilder::new().schema_type(Type::Null))
-        .description(Some("Where the request came from."));
+        .description(Some(
+            "Where the request came from. Without it a token that is bound to networks is \
+             `IP_NOT_ALLOWED`.",
+        ));
     Schema::OneOf(either.build())
 }
 

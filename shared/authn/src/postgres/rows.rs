@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::network::{Network, NetworkSet};
 use tollkeeper_domain::scope::ScopeSet;
 use tollkeeper_domain::secret::SecretHash;
-use tollkeeper_domain::token;
+use tollkeeper_domain::token::{self, Restrictions};
 
 use crate::facts::{AccountFacts, TokenFacts};
 use crate::feed::{FeedEvent, LogHead, LoggedEvent};
@@ -34,6 +35,7 @@ pub(super) async fn tokens(
             token.id as "token_id?",
             token.environment as "environment?",
             token.scopes as "scopes?",
+            token.allowed_cidrs as "allowed_cidrs?",
             token.not_before as "not_before?",
             token.expires_at as "expires_at?",
             token.state as "token_state?",
@@ -82,6 +84,7 @@ pub(super) async fn tokens(
                     Some("revoked") => token::Lifecycle::Revoked,
                     _ => return Err(INCOMPLETE),
                 },
+                restrictions: restrictions(&row.allowed_cidrs.ok_or(INCOMPLETE)?)?,
             },
             account: AccountFacts {
                 account_id,
@@ -170,6 +173,16 @@ fn number(number: i64) -> Result<u64, SourceError> {
 
 fn micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_micros()
+}
+
+/// Networks that cannot be read must not make a token free that was bound.
+fn restrictions(networks: &[String]) -> Result<Option<Box<Restrictions>>, SourceError> {
+    let parsed = networks.iter().map(|text| text.parse::<Network>());
+    let networks: Vec<Network> = parsed.collect::<Result<_, _>>().map_err(|_| INCOMPLETE)?;
+    let restrictions = Restrictions {
+        allowed_cidrs: NetworkSet::try_from(networks).map_err(|_| INCOMPLETE)?,
+    };
+    Ok((!restrictions.is_none()).then(|| Box::new(restrictions)))
 }
 
 /// A text that has not the form of a scope allows nothing, and must not make tokens unreadable.

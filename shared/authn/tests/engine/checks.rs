@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollkeeper_ambient::Clock;
-use tollkeeper_authn::{CacheUse, Requirement, TokenFacts};
+use tollkeeper_authn::{CacheUse, Client, Requirement, TokenFacts};
 use tollkeeper_domain::account::{Lifecycle, Role};
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token;
@@ -32,7 +32,7 @@ async fn the_first_reason_in_the_order_is_given() {
     let demanding = Requirement {
         environment: Some(Environment::Test),
         scopes: &["write"],
-        fresh: false,
+        ..Requirement::default()
     };
     let verdict = |requirement: Requirement<'static>| {
         let (engine, text) = (node.engine.clone(), token.text.clone());
@@ -57,6 +57,16 @@ async fn the_first_reason_in_the_order_is_given() {
         })
         .await,
         Verdict::InsufficientScope
+    );
+    let committed = |event| node.engine.committed(&event);
+    committed(node.primary.bind(&token, &["192.0.2.0/24"]));
+    assert_eq!(
+        verdict(Requirement {
+            scopes: &["write"],
+            ..all
+        })
+        .await,
+        Verdict::IpNotAllowed
     );
     assert_eq!(verdict(demanding).await, Verdict::WrongEnvironment);
     change(|facts| facts.expires_at = Some(0));
@@ -182,4 +192,38 @@ async fn a_notice_in_a_tokens_history_costs_no_read_and_hides_nothing() {
     node.primary.revoke(&token);
     node.prove().await;
     assert_eq!(node.verdict(&token).await, Verdict::Revoked);
+}
+
+#[tokio::test]
+async fn a_bound_token_passes_from_its_networks_and_from_nowhere_else() {
+    let node = Node::start().await;
+    let (bound, free) = (
+        node.primary.issue(node.primary.register()),
+        node.primary.issue(node.primary.register()),
+    );
+    node.primary
+        .bind(&bound, &["192.0.2.0/24", "2001:db8::/32"]);
+    let verdict = |text: &str, client| {
+        let (engine, text) = (node.engine.clone(), text.to_owned());
+        let requirement = Requirement {
+            client,
+            ..Requirement::default()
+        };
+        async move { engine.verify(text.as_bytes(), &requirement).await.verdict }
+    };
+    let at = |address: &str| Client::At(address.parse().unwrap());
+    for (client, expected) in [
+        (at("192.0.2.7"), Verdict::Valid),
+        (at("::ffff:192.0.2.7"), Verdict::Valid),
+        (at("2001:db8:1::9"), Verdict::Valid),
+        (at("192.0.3.7"), Verdict::IpNotAllowed),
+        (at("::ffff:192.0.3.7"), Verdict::IpNotAllowed),
+        (at("::1"), Verdict::IpNotAllowed),
+        (Client::Unknown, Verdict::IpNotAllowed),
+        (Client::JudgedElsewhere, Verdict::Valid),
+    ] {
+        assert_eq!(verdict(&bound.text, client).await, expected, "{client:?}");
+        assert_eq!(verdict(&free.text, client).await, Verdict::Valid);
+    }
+    assert_eq!(node.primary.lookups(), 2, "the address is judged in memory");
 }

@@ -14,7 +14,7 @@ use tollkeeper_authn::{
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::secret::{Environment, SecretHash, TokenSecret};
-use tollkeeper_domain::token;
+use tollkeeper_domain::token::{self, Restrictions};
 use uuid::Uuid;
 
 /// A token as its holder has it.
@@ -175,6 +175,7 @@ impl Primary {
                 expires_at: None,
                 secret_valid_until: None,
                 lifecycle: token::Lifecycle::Active,
+                restrictions: None,
             },
         );
         world.secrets.insert(digest, (id, None));
@@ -239,6 +240,17 @@ impl Primary {
     pub fn set_scopes(&self, token: &Held, scopes: &[&str]) -> FeedEvent {
         self.change(token, "TokenScopesChanged", |facts| {
             facts.scopes = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
+        })
+    }
+
+    /// Binds a token to networks, or to none.
+    pub fn bind(&self, token: &Held, networks: &[&str]) -> FeedEvent {
+        let networks: Vec<_> = networks.iter().map(|text| text.parse().unwrap()).collect();
+        let restrictions = Restrictions {
+            allowed_cidrs: networks.try_into().unwrap(),
+        };
+        self.change(token, "TokenRestrictionsChanged", |facts| {
+            facts.restrictions = (!restrictions.is_none()).then(|| Box::new(restrictions));
         })
     }
 

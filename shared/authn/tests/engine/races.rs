@@ -1,11 +1,21 @@
 //! Reads that events overtake. Each test is one interleaving that a cache without the rule gets
 //! wrong: the read has taken its snapshot, then something happens, then the result arrives.
 
-use tollkeeper_authn::{CacheUse, EngineConfig};
+use std::sync::Arc;
+
+use tollkeeper_authn::{CacheUse, Client, Engine, EngineConfig, Requirement};
 use tollkeeper_domain::account::Lifecycle;
 use tollkeeper_domain::verdict::Verdict;
 
 use crate::node::{Node, config};
+
+/// A request from this address.
+fn at(address: &str) -> Requirement<'static> {
+    Requirement {
+        client: Client::At(address.parse().unwrap()),
+        ..Requirement::default()
+    }
+}
 
 #[tokio::test]
 async fn a_read_overtaken_by_a_revocation_in_the_log_is_made_again() {
@@ -192,6 +202,80 @@ async fn wider_scopes_come_by_a_read_and_narrower_ones_at_once() {
         .committed(&node.primary.set_scopes(&token, &["read"]));
     assert_eq!(verdict().await, Verdict::InsufficientScope);
     assert_eq!(node.primary.lookups(), 3);
+}
+
+#[tokio::test]
+async fn a_read_overtaken_by_a_narrower_rule_is_made_again() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    node.primary
+        .bind(&token, &["192.0.2.0/24", "198.51.100.0/24"]);
+    node.prove().await;
+    let away = at("198.51.100.9");
+    let verdict = |engine: Arc<Engine>, text: String| async move {
+        engine.verify(text.as_bytes(), &away).await.verdict
+    };
+
+    // The rule is narrowed while the read is under way: told by the log, by this process, and by
+    // a message alone.
+    for (round, told) in ["log", "committed", "hint"].into_iter().enumerate() {
+        node.engine.committed(
+            &node
+                .primary
+                .bind(&token, &["192.0.2.0/24", "198.51.100.0/24"]),
+        );
+        node.primary.hold();
+        let before = node.primary.lookups();
+        let check = tokio::spawn(verdict(node.engine.clone(), token.text.clone()));
+        node.primary.wait_for_lookups(before + 1).await;
+        let narrowed = node.primary.bind(&token, &["192.0.2.0/24"]);
+        match told {
+            "log" => node.prove().await,
+            "committed" => node.engine.committed(&narrowed),
+            _ => node.engine.hint(&narrowed),
+        }
+        node.primary.release();
+        assert_eq!(check.await.unwrap(), Verdict::IpNotAllowed, "{told}");
+        let refused = node.status().counts.reads_refused;
+        assert_eq!(refused, round as u64 + 1, "{told}");
+        node.prove().await;
+    }
+}
+
+#[tokio::test]
+async fn a_narrower_rule_holds_at_once_and_a_wider_one_comes_by_a_read() {
+    let node = Node::start().await;
+    let token = node.primary.issue(node.primary.register());
+    let away = at("198.51.100.9");
+    let remembered = || {
+        let answer = node.engine.try_verify(token.text.as_bytes(), &away);
+        answer.ok().map(|it| it.verdict)
+    };
+    let verdict = || async {
+        let answer = node.engine.verify(token.text.as_bytes(), &away).await;
+        answer.verdict
+    };
+    assert_eq!(verdict().await, Verdict::Valid);
+
+    // Set by somebody else: from the log's next reading on, memory alone lets nobody in.
+    node.primary.bind(&token, &["192.0.2.0/24"]);
+    node.prove().await;
+    assert_eq!(remembered(), None, "to be read");
+    assert_eq!(verdict().await, Verdict::IpNotAllowed);
+    assert_eq!(remembered(), Some(Verdict::IpNotAllowed));
+
+    // Lifted: until the primary has been read it is refused, and then it is not.
+    node.primary.bind(&token, &[]);
+    assert_eq!(remembered(), Some(Verdict::IpNotAllowed));
+    node.prove().await;
+    assert_eq!(remembered(), None, "to be read");
+    assert_eq!(verdict().await, Verdict::Valid);
+
+    // Where the primary cannot be asked, what the log proved wrong lets nobody in.
+    node.primary.bind(&token, &["192.0.2.0/24"]);
+    node.prove().await;
+    node.primary.set_cut(true);
+    assert_eq!(verdict().await, Verdict::Unavailable);
 }
 
 #[tokio::test]

@@ -8,9 +8,11 @@ use tollkeeper_authn::FeedEvent;
 use tollkeeper_domain::account::{self, Account, AccountEvent, AccountRegistered, Role};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::network::NetworkSet;
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_domain::token::{
-    self, Metadata, RevocationReason, Token, TokenEvent, TokenIssued, TokenName, TokenRevoked,
+    self, Metadata, Restrictions, RevocationReason, Token, TokenEvent, TokenIssued, TokenName,
+    TokenRevoked,
 };
 use tollkeeper_event_store::{NewEvent, Rows, Submission, Writer, WriterHandle};
 use tollkeeper_read_model::{accounts, tokens};
@@ -102,6 +104,7 @@ impl History {
             metadata: Metadata::default(),
             not_before: None,
             expires_at: Some(now() + chrono::TimeDelta::days(30)),
+            allowed_cidrs: NetworkSet::default(),
             issued_by: None,
         };
         let held = Held {
@@ -146,6 +149,16 @@ impl History {
         let stream = (Stream::Account(id), id);
         self.append(stream, held.account.version, Event::Account(event), rows)
             .await;
+    }
+
+    /// Binds it to networks, or to none.
+    pub async fn bind(&self, held: &mut Held, networks: &[&str]) -> FeedEvent {
+        let networks: Vec<_> = networks.iter().map(|text| text.parse().unwrap()).collect();
+        let restrictions = Restrictions {
+            allowed_cidrs: networks.try_into().unwrap(),
+        };
+        self.change(held, TokenEvent::RestrictionsChanged(restrictions))
+            .await
     }
 
     async fn change(&self, held: &mut Held, event: TokenEvent) -> FeedEvent {

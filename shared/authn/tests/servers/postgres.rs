@@ -82,6 +82,8 @@ async fn the_source_reads_what_was_written() {
     assert_eq!(found.token.expires_at, Some(end.timestamp_micros()));
     assert_eq!(found.account.account_id, held.account.id);
 
+    assert_eq!(found.token.restrictions, None);
+
     let nothing = source.lookup(&[SecretHash([7; 32])]).await.unwrap();
     assert_eq!((nothing.head, nothing.found.len()), (head, 0));
 
@@ -185,4 +187,29 @@ async fn a_network_that_swallows_packets_costs_no_connection_for_good() {
     })
     .await;
     assert_eq!(verdict(&engine, &held).await, Verdict::Valid);
+}
+
+#[tokio::test]
+async fn networks_are_read_as_they_were_written_and_unreadable_ones_let_nobody_in() {
+    let database = TestDatabase::create().await;
+    let history = History::of(&database.pool);
+    let mut held = history.issue("tk").await;
+    let source = source(&database.url);
+    let digest = SecretHash::of(held.text.as_bytes());
+    // All of them are written in other letters by PostgreSQL's own types.
+    let texts = ["10.0.0.0/8", "::/96", "::102:304/128", "::ffff:0:0:0/120"];
+    history.bind(&mut held, &texts).await;
+    let lookup = source.lookup(&[digest]).await.unwrap();
+    let read = lookup.found[0].token.restrictions.as_deref();
+    assert_eq!(read, Some(&held.token.restrictions));
+
+    sqlx::query("update api_tokens set allowed_cidrs = '{10.0.0.0/8,anywhere}'")
+        .execute(&database.pool)
+        .await
+        .unwrap();
+    assert!(source.lookup(&[digest]).await.is_err());
+
+    history.bind(&mut held, &[]).await;
+    let lookup = source.lookup(&[digest]).await.unwrap();
+    assert_eq!(lookup.found[0].token.restrictions, None);
 }

@@ -6,6 +6,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tollkeeper_domain::account::{self, Account, AccountRegistered, Role};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::network::NetworkSet;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{self, Issue, Metadata, Token, TokenIssued, TokenName};
 use tollkeeper_event_store::{NewEvent, Submission, Writer, WriterHandle};
@@ -84,6 +85,7 @@ pub(crate) fn issue_with(id: u128, issued_by: Option<TokenId>) -> (Token, Submis
         metadata: Metadata::default(),
         not_before: None,
         expires_at: None,
+        allowed_cidrs: NetworkSet::default(),
         issued_by,
     };
     let command = token::Command::Issue(Box::new(Issue {

@@ -1,12 +1,16 @@
 //! Histories that a few accounts and tokens may have, made by the writer that commands use.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use chrono::{DateTime, TimeDelta, Utc};
+use ipnet::IpNet;
 use proptest::prelude::*;
 use sqlx::PgPool;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tollkeeper_domain::account::{self, AccountRegistered, Role};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::network::{Network, NetworkSet};
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
     self, Change, Issue, Metadata, RevocationReason, Rotate, TokenIssued, TokenName,
@@ -41,27 +45,44 @@ fn time() -> impl Strategy<Value = Option<DateTime<Utc>>> {
     proptest::option::of(micros.prop_map(|at| DateTime::from_timestamp_micros(at).unwrap()))
 }
 
+fn network(bits: u128, prefix: u8, width: u8) -> Network {
+    let network = match u32::try_from(bits) {
+        Ok(bits) if width == 32 => IpNet::new(Ipv4Addr::from(bits).into(), prefix),
+        _ => IpNet::new(Ipv6Addr::from(bits).into(), prefix),
+    };
+    network.unwrap().trunc().to_string().parse().unwrap()
+}
+
 fn change() -> impl Strategy<Value = token::Command> {
     let scopes = proptest::collection::vec("[a-z]{1,6}(:\\*)?", 0..4);
+    let network = prop_oneof![
+        (any::<u32>(), 0..33_u8).prop_map(|(bits, prefix)| network(bits.into(), prefix, 32)),
+        (any::<u128>(), 0..129_u8).prop_map(|(bits, prefix)| network(bits, prefix, 128)),
+    ];
+    let networks = proptest::option::of(proptest::collection::vec(network, 0..4));
     let metadata = proptest::collection::hash_map("[a-z\"\\\\é]{1,3}", any::<f64>(), 0..3);
     (
         proptest::option::of("[A-Za-z'\"]{1,12}"),
         scopes,
         metadata,
+        networks,
         time(),
         time(),
     )
-        .prop_map(|(name, scopes, metadata, not_before, expires_at)| {
-            let metadata = metadata.into_iter().map(|(key, value)| (key, value.into()));
-            token::Command::Change(Box::new(Change {
-                name: name.map(|name| TokenName::new(&name).unwrap()),
-                scopes: Some(scopes.iter().map(|scope| scope.parse().unwrap()).collect()),
-                metadata: Metadata::new(metadata.collect()).ok(),
-                not_before: Some(not_before),
-                expires_at: Some(expires_at),
-                longest: None,
-            }))
-        })
+        .prop_map(
+            |(name, scopes, metadata, networks, not_before, expires_at)| {
+                let metadata = metadata.into_iter().map(|(key, value)| (key, value.into()));
+                token::Command::Change(Box::new(Change {
+                    name: name.map(|name| TokenName::new(&name).unwrap()),
+                    scopes: Some(scopes.iter().map(|scope| scope.parse().unwrap()).collect()),
+                    metadata: Metadata::new(metadata.collect()).ok(),
+                    allowed_cidrs: networks.map(|it| it.try_into().unwrap()),
+                    not_before: Some(not_before),
+                    expires_at: Some(expires_at),
+                    longest: None,
+                }))
+            },
+        )
 }
 
 fn token_command() -> impl Strategy<Value = token::Command> {
@@ -191,6 +212,7 @@ impl History {
             metadata: Metadata::default(),
             not_before: None,
             expires_at: None,
+            allowed_cidrs: NetworkSet::default(),
             issued_by: None,
         };
         let issue = Issue {

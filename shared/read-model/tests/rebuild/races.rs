@@ -25,11 +25,7 @@ fn rename(at: u8, name: &str) -> Asked {
         at,
         Command::Change(Box::new(Change {
             name: Some(TokenName::new(name).unwrap()),
-            scopes: None,
-            metadata: None,
-            not_before: None,
-            expires_at: None,
-            longest: None,
+            ..Change::default()
         })),
     )
 }

@@ -14,6 +14,7 @@ use tollkeeper_authn::{Engine, EngineConfig};
 use tollkeeper_domain::account::{Account, AccountRegistered, Role};
 use tollkeeper_domain::event::Event;
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::network::NetworkSet;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
     Change, Issue, Metadata, RevocationReason, Token, TokenEvent, TokenIssued, TokenName, decide,
@@ -98,6 +99,7 @@ impl Process {
                 metadata: Metadata::default(),
                 not_before: None,
                 expires_at: hours.map(|hours| now + TimeDelta::hours(hours)),
+                allowed_cidrs: NetworkSet::default(),
                 issued_by: None,
             },
             longest: None,

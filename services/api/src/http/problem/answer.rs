@@ -7,7 +7,7 @@ use serde::Serialize;
 use tollkeeper_usage::Scrubber;
 use utoipa::ToSchema;
 
-use super::{FieldError, Problem};
+use super::{FieldError, IP_NOT_ALLOWED, Problem};
 
 /// An error (RFC 9457).
 #[derive(Serialize, ToSchema)]
@@ -97,6 +97,7 @@ impl Problem {
     fn oauth_error(&self) -> &'static str {
         match self.0.status {
             StatusCode::UNAUTHORIZED => "invalid_client",
+            StatusCode::FORBIDDEN if self.0.code == IP_NOT_ALLOWED => "unauthorized_client",
             StatusCode::FORBIDDEN => "insufficient_scope",
             StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
             status if status.is_server_error() => "server_error",

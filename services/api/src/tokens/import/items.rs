@@ -10,7 +10,7 @@ use super::{ImportToken, MOST_ERRORS, place};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::http::problem::{FieldErrors, Problem};
-use crate::tokens::fields::{cut, scopes};
+use crate::tokens::fields::{cut, restrictions, scopes};
 use crate::tokens::issue::{Wanted, expiry};
 
 /// The most tokens in one call: they are events of one transaction.
@@ -50,6 +50,7 @@ impl Item {
                 metadata: wanted.metadata.clone(),
                 not_before: wanted.validity.not_before,
                 expires_at: wanted.validity.expires_at,
+                allowed_cidrs: wanted.restrictions.allowed_cidrs.clone(),
                 issued_by: caller.token_id(),
             },
             longest: app.policy.longest_lifetime,
@@ -107,6 +108,8 @@ fn item(
     } else {
         Some(scopes(&token.scopes, errors))
     };
+    let cidrs = token.allowed_cidrs.as_deref();
+    let restrictions = restrictions(cidrs, caller.authority(), errors);
     let before = errors.len();
     let validity = Validity {
         not_before: token.not_before.map(cut),
@@ -135,6 +138,7 @@ fn item(
             scopes: scopes?,
             metadata: metadata?,
             validity,
+            restrictions: restrictions?,
         },
     })
 }

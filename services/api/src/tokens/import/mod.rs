@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::network::Network;
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::Issue;
@@ -86,6 +87,10 @@ pub(crate) struct ImportToken {
     #[serde(default)]
     #[schema(value_type = Object)]
     metadata: Map<String, Value>,
+    /// The networks from which it may be used: at most 64, IPv4 or IPv6; a bare address is a network
+    /// of one. `[]` is from anywhere. If nothing is said they are those of the token that you use.
+    #[schema(value_type = Option<Vec<Network>>, max_items = 64)]
+    allowed_cidrs: Option<Vec<String>>,
     /// First moment at which it works.
     not_before: Option<DateTime<Utc>>,
     /// First moment at which it works no more. This or `expires_in_minutes`, not both.

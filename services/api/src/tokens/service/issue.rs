@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tollkeeper_domain::account::{Account, AccountRegistered, Lifecycle, Role, check_external_id};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::network::Network;
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_domain::token::{Metadata, Token, TokenName, Validity};
@@ -27,7 +28,7 @@ use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
 use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
 use crate::tokens::TokenView;
-use crate::tokens::fields::{cut, scopes};
+use crate::tokens::fields::{cut, restrictions, scopes};
 use crate::tokens::issue::{Wanted, expiry, issue};
 
 /// 365 days.
@@ -69,6 +70,10 @@ pub(crate) struct IssueForUser {
     #[serde(default)]
     #[schema(value_type = Object)]
     metadata: Map<String, Value>,
+    /// The networks from which it may be used: at most 64, IPv4 or IPv6; a bare address is a network
+    /// of one. `[]` is from anywhere. If nothing is said they are those of the token that you use.
+    #[schema(value_type = Option<Vec<Network>>, max_items = 64)]
+    allowed_cidrs: Option<Vec<String>>,
     /// First moment at which it works no more. This or `expiresInMinutes`, not both.
     expires_at: Option<DateTime<Utc>>,
     /// The same, counted from now.
@@ -175,8 +180,10 @@ fn wanted(
             &mut errors,
         ),
     };
+    let cidrs = body.allowed_cidrs.as_deref();
+    let restrictions = restrictions(cidrs, caller.authority(), &mut errors);
     errors.check()?;
-    let (Some(name), Some(metadata)) = (name, metadata) else {
+    let (Some(name), Some(metadata), Some(restrictions)) = (name, metadata, restrictions) else {
         return Err(Problem::internal(
             "a field without a value passed its check",
         ));
@@ -187,6 +194,7 @@ fn wanted(
         scopes,
         metadata,
         validity,
+        restrictions,
     })
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use tollkeeper_domain::ids::TokenId;
+use tollkeeper_domain::network::Network;
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::{RevocationReason, Status};
@@ -23,6 +24,7 @@ use crate::tokens::TokenView;
     "tokenPrefix": "tk_live_Xk2p",
     "scopes": ["read", "write"],
     "metadata": {},
+    "allowedCidrs": [],
     "state": "active",
     "isActive": true,
     "revocationReason": null,
@@ -49,6 +51,9 @@ pub(super) struct ServiceTokenView {
     /// What the account keeps with it.
     #[schema(value_type = Object)]
     metadata: Value,
+    /// The networks from which it may be used, sorted; from anywhere if there is none.
+    #[schema(value_type = Vec<Network>)]
+    allowed_cidrs: Vec<String>,
     #[schema(value_type = Status)]
     state: String,
     /// Whether `state` is `active`.
@@ -79,6 +84,7 @@ pub(super) struct ServiceTokenView {
     "tokenPrefix": "tk_live_Xk2p",
     "scopes": ["read", "write"],
     "metadata": {},
+    "allowedCidrs": [],
     "state": "active",
     "isActive": true,
     "revocationReason": null,
@@ -109,6 +115,7 @@ impl ServiceTokenView {
             token_prefix: view.token_prefix,
             scopes: view.scopes,
             metadata: view.metadata,
+            allowed_cidrs: view.allowed_cidrs,
             state: view.state,
             is_active: view.is_active,
             revocation_reason: view.revocation_reason,
