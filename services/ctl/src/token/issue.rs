@@ -31,6 +31,10 @@ pub(super) struct Arguments {
     /// How long it works
     #[arg(long, value_name = "MINUTES")]
     expires_in_minutes: Option<u32>,
+    /// A network that it may be used from, or an address; may be repeated. If none is given, from
+    /// anywhere, or from where the token that you use may be used
+    #[arg(long = "allowed-cidr", value_name = "NETWORK")]
+    allowed_cidrs: Vec<String>,
     /// What is kept with it: a JSON object
     #[arg(long, value_name = "JSON")]
     metadata: Option<String>,
@@ -69,6 +73,12 @@ pub(super) async fn run(
         (
             "expires_in_minutes",
             arguments.expires_in_minutes.map(|it| json!(it)),
+        ),
+        (
+            "allowed_cidrs",
+            Some(&arguments.allowed_cidrs)
+                .filter(|it| !it.is_empty())
+                .map(|it| json!(it)),
         ),
         ("metadata", metadata.map(Value::Object)),
     ] {

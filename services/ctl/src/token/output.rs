@@ -40,6 +40,7 @@ const MEMBERS: &[&str] = &[
     "state",
     "scopes",
     "metadata",
+    "allowed_cidrs",
     "not_before",
     "expires_at",
     "revocation_reason",

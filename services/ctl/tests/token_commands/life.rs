@@ -103,6 +103,54 @@ async fn a_token_lives_and_ends_from_the_shell() {
 }
 
 #[tokio::test]
+async fn a_token_is_bound_to_networks_from_the_shell() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let account = api.operator().account("crm-1").await;
+    let shell = Shell::at(&api, OPERATOR_KEY);
+    let issue = [
+        "token",
+        "issue",
+        "a",
+        "--account",
+        &account,
+        "--output",
+        "json",
+    ];
+    let networks = ["--allowed-cidr", "203.0.113.0/24", "--allowed-cidr", "::1"];
+    let issued = shell.run(&[&issue[..], &networks].concat()).await.json();
+    assert_eq!(
+        issued["allowed_cidrs"],
+        json!(["203.0.113.0/24", "::1/128"])
+    );
+    let shown = shell
+        .run(&["token", "show", issued["id"].as_str().unwrap()])
+        .await;
+    assert!(
+        shown.expect(0).contains("203.0.113.0/24 ::1/128"),
+        "{shown:?}"
+    );
+    let secret = issued["token"].as_str().unwrap();
+    for (address, code, verdict) in [
+        (Some("203.0.113.9"), 0, "VALID"),
+        (Some("203.0.114.9"), 4, "IP_NOT_ALLOWED"),
+        (None, 4, "IP_NOT_ALLOWED"),
+    ] {
+        let mut verify = vec!["token", "verify"];
+        verify.extend(address.iter().flat_map(|it| ["--ip", it]));
+        let told = shell.run_with_input(&verify, secret).await;
+        assert!(told.expect(code).contains(verdict), "{told:?}");
+    }
+    let bad = ["--allowed-cidr", "203.0.113.9/24"];
+    let refused = shell.run(&[&issue[..], &bad].concat()).await;
+    refused.expect(1);
+    assert!(
+        refused.complaint.contains("/allowed_cidrs/0"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_credential_of_any_kind_will_do_and_its_bounds_are_told() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&[]).await;

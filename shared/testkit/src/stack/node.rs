@@ -12,6 +12,10 @@ use super::OPERATOR_KEY;
 use super::person::Person;
 use crate::{binary, wait_for, wait_for_some};
 
+/// The setting that says where an API answers the public: a free port of the loopback, if a test
+/// does not say it.
+const LISTEN: &str = "TOLLKEEPER_LISTEN";
+
 /// A running API or ingestor. It is killed when dropped.
 #[derive(Debug)]
 pub struct Node {
@@ -35,11 +39,13 @@ impl Node {
             let port = ports::free().expect("the loopback has a free port");
             SocketAddr::from(([127, 0, 0, 1], port))
         };
+        let told = settings.iter().find(|(name, _)| name == LISTEN);
+        let told = told.map(|(_, at)| at.parse().expect("an address with a port"));
         let mut node = Self {
             program,
             settings,
             log,
-            public: free(),
+            public: told.unwrap_or_else(free),
             internal: free(),
             child: None,
         };
@@ -65,7 +71,7 @@ impl Node {
             .stdout(log.try_clone().expect("a file can be shared"))
             .stderr(log);
         if self.program == "tollkeeper-api" {
-            command.env("TOLLKEEPER_LISTEN", self.public.to_string());
+            command.env(LISTEN, self.public.to_string());
         }
         let child = command.spawn();
         self.child = Some(child.unwrap_or_else(|error| panic!("{}: {error}", self.program)));
