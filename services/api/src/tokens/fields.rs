@@ -3,13 +3,18 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use tollkeeper_domain::authority::{Authority, Beyond};
 use tollkeeper_domain::network::{MAX_NETWORKS, Network, NetworkSet, TooManyNetworks};
-use tollkeeper_domain::scope::{Scope, ScopeSet};
-use tollkeeper_domain::token::{Restrictions, Token};
+use tollkeeper_domain::scope::{MAX_SCOPES, Scope, ScopeSet};
+use tollkeeper_domain::token::{Refusal, Restrictions, Token};
 
 use crate::http::problem::FieldErrors;
 
-/// Reads scopes and notes each that is not one.
+/// Reads scopes and notes each that is not one, or that they are too many: as many as a body has room
+/// for would make as many errors, and repeats count, as the API's description says.
 pub(super) fn scopes(texts: &[String], errors: &mut FieldErrors) -> ScopeSet {
+    if texts.len() > MAX_SCOPES {
+        errors.add("/scopes", Refusal::TooManyScopes);
+        return ScopeSet::default();
+    }
     let parsed = texts.iter().enumerate();
     parsed
         .filter_map(|(index, text)| errors.take(format!("/scopes/{index}"), text.parse::<Scope>()))

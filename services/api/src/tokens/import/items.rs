@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use tollkeeper_domain::ids::AccountId;
-use tollkeeper_domain::scope::MAX_SCOPES;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{BadField, Issue, Metadata, TokenIssued, TokenName, Validity};
 
@@ -98,16 +97,7 @@ fn item(
         errors.add("/token_prefix", detail);
     }
     let metadata = errors.take("/metadata", Metadata::new(token.metadata));
-    // As many as the body has room for would make as many errors.
-    let scopes = if token.scopes.len() > MAX_SCOPES {
-        errors.add(
-            "/scopes",
-            format!("a token holds at most {MAX_SCOPES} scopes"),
-        );
-        None
-    } else {
-        Some(scopes(&token.scopes, errors))
-    };
+    let scopes = scopes(&token.scopes, errors);
     let cidrs = token.allowed_cidrs.as_deref();
     let restrictions = restrictions(cidrs, caller.authority(), errors);
     let before = errors.len();
@@ -135,7 +125,7 @@ fn item(
         wanted: Wanted {
             name: name?,
             environment: token.environment.unwrap_or(Environment::Live),
-            scopes: scopes?,
+            scopes,
             metadata: metadata?,
             validity,
             restrictions: restrictions?,

@@ -62,6 +62,23 @@ async fn all_other_scopes_together_are_not_the_one_that_is_needed() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_bound_to_networks_does_nothing_from_elsewhere() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&SETTINGS).await;
+    let operator = api.operator();
+    let world = World::new(&operator).await;
+    let system = system_account(&operator).await;
+    let fields = json!({ "scopes": SCOPES, "allowed_cidrs": ["203.0.113.0/24"] });
+    let token = operator.issue(&system, fields).await;
+    let person = api.bearer(text(&token, "token"));
+    for operation in OPERATIONS {
+        let answer = Person::send(world.request(&person, operation)).await;
+        assert_eq!(answer.status, 403, "{}: {}", operation.name(), answer.text);
+        problem(&answer, 403, "IP_NOT_ALLOWED");
+    }
+}
+
+#[tokio::test]
 async fn its_scope_alone_is_enough_for_each() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&SETTINGS).await;
