@@ -62,6 +62,15 @@ static ALLOCATOR: Counting = Counting;
 /// Where all requests come from.
 const CLIENT: [u8; 4] = [198, 51, 100, 7];
 
+const FROM_CLIENT: Requirement<'_> = Requirement {
+    environment: None,
+    client: Client::At(std::net::IpAddr::V4(std::net::Ipv4Addr::from_octets(
+        CLIENT,
+    ))),
+    scopes: &[],
+    fresh: false,
+};
+
 /// Few tokens are bound to networks.
 fn is_bound(digest: &SecretHash) -> bool {
     digest.0[31] < 3
@@ -183,11 +192,7 @@ fn main() -> ExitCode {
         for some in texts.chunks(1000) {
             let checks = some.iter().map(|text| {
                 let engine = Arc::clone(&engine);
-                async move {
-                    engine
-                        .verify(text.as_bytes(), &Requirement::default())
-                        .await
-                }
+                async move { engine.verify(text.as_bytes(), &FROM_CLIENT).await }
             });
             let answers = futures::future::join_all(checks).await;
             assert!(answers.iter().all(|answer| answer.is_valid()));
@@ -200,19 +205,23 @@ fn main() -> ExitCode {
     let requirement = Requirement {
         environment: Some(Environment::Live),
         scopes: &["orders:write"],
-        client: Client::At(CLIENT.into()),
-        fresh: false,
+        ..FROM_CLIENT
     };
     let check = |text: &str| {
         let answer = engine.try_verify(text.as_bytes(), &requirement);
         assert!(answer.is_ok_and(|answer| answer.is_valid()));
     };
-    let calls = CALLS.load(Ordering::Relaxed);
-    (0..CHECKS).for_each(|index| check(&texts[index % HOT]));
     let is_of_bound = |text: &&String| is_bound(&SecretHash::of(text.as_bytes()));
     let bound: Vec<&String> = texts.iter().filter(is_of_bound).take(HOT).collect();
-    bound.iter().for_each(|text| check(text));
-    let allocations = (CALLS.load(Ordering::Relaxed) - calls) as f64 / CHECKS as f64;
+    // The engine reads the log's head meanwhile, which allocates: the round in which it does not counts.
+    let allocations = (0..ROUNDS)
+        .map(|_| {
+            let calls = CALLS.load(Ordering::Relaxed);
+            (0..CHECKS).for_each(|index| check(&texts[index % HOT]));
+            bound.iter().for_each(|text| check(text));
+            (CALLS.load(Ordering::Relaxed) - calls) as f64 / CHECKS as f64
+        })
+        .fold(f64::INFINITY, f64::min);
 
     let mut figures: HashMap<&str, f64> = HashMap::new();
     figures.insert("hit_ns", nanos(|index| check(&texts[index % HOT])));
