@@ -13,8 +13,8 @@ use tollkeeper_api::history::News;
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{
-    App, Audience, Commands, Fronts, JwtPolicy, Parts, Roll, SignedBy, history, idempotency, leaks,
-    readiness, relay, webhooks,
+    App, Audience, Commands, Fronts, JwtPolicy, Parts, Roll, SignedBy, ext_authz, history,
+    idempotency, leaks, readiness, relay, webhooks,
 };
 use tollkeeper_authn::postgres::{Node, PostgresSource};
 use tollkeeper_authn::{Engine, hints};
@@ -103,6 +103,14 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(settings.listen.address)
         .await
         .map_err(|error| format!("TOLLKEEPER_LISTEN {}: {error}", settings.listen.address))?;
+    let grpc = match settings.listen.grpc {
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .map_err(|error| format!("TOLLKEEPER_GRPC_LISTEN {address}: {error}"))?,
+        ),
+        None => None,
+    };
     let jwt = settings
         .jwt(&clock)
         .map_err(|error| format!("TOLLKEEPER_JWT_JWKS: {error}"))?;
@@ -221,6 +229,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let swept = app.clone();
     lifecycle.spawn("account deletions", |stop| deletions::run(swept, stop));
     lifecycle.spawn("hints", |stop| hints::listen(broker, engine, stop));
+    if let Some(grpc) = grpc {
+        let app = app.clone();
+        lifecycle.spawn("gRPC listener", |stop| ext_authz::serve(grpc, app, stop));
+    }
     lifecycle.spawn("public listener", |stop| serve(listener, app, stop));
     Ok((lifecycle, log))
 }

@@ -38,7 +38,7 @@ pub struct ApiSettings {
     pub database: DatabaseSettings,
     /// NATS.
     pub broker: BrokerSettings,
-    /// The public listener.
+    /// The public listener, and that for gRPC.
     pub listen: ListenSettings,
     /// The internal listener.
     pub internal: InternalListenSettings,

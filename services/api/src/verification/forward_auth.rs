@@ -2,13 +2,13 @@
 //!
 //! This is the hot path. On a hit nothing is awaited and nothing is looked up outside memory.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures::FutureExt;
 use tollkeeper_authn::{Identity, Requirement, Verification};
@@ -27,9 +27,17 @@ use crate::openapi::errors::{BadRequest, CheckForbidden, CheckRefused, Internal,
 /// Where the paths of this operation begin.
 const PREFIX: &str = "/v1/forward-auth";
 
-const TOKEN_ID: HeaderName = HeaderName::from_static("x-tollkeeper-token-id");
-const ACCOUNT_ID: HeaderName = HeaderName::from_static("x-tollkeeper-account-id");
-const SCOPES: HeaderName = HeaderName::from_static("x-tollkeeper-scopes");
+/// The headers that tell whose token it is: id, account and scopes. All three are always set, so that
+/// none of them can be the client's.
+pub(crate) const IDENTITY: [&str; 3] = [
+    "x-tollkeeper-token-id",
+    "x-tollkeeper-account-id",
+    "x-tollkeeper-scopes",
+];
+
+const TOKEN_ID: HeaderName = HeaderName::from_static(IDENTITY[0]);
+const ACCOUNT_ID: HeaderName = HeaderName::from_static(IDENTITY[1]);
+const SCOPES: HeaderName = HeaderName::from_static(IDENTITY[2]);
 const CODE: HeaderName = HeaderName::from_static("x-tollkeeper-code");
 
 /// Whether a request for `path` is one for this operation.
@@ -81,9 +89,39 @@ pub(crate) async fn handle(app: &App, peer: SocketAddr, request: Request) -> Res
 }
 
 async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response, Problem> {
-    let began = app.clock.boot_time();
-    let headers = &request.headers;
     let options = Options::read(request.uri.query().unwrap_or_default())?;
+    let path = request.uri.path();
+    let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
+    let original = Original {
+        headers: &request.headers,
+        path: path.filter(|path| !path.is_empty()).unwrap_or("/"),
+        method: request.method.as_str(),
+        peer: peer.ip(),
+    };
+    judge(app, &original, &options, allowed).await
+}
+
+/// The request that a proxy asks about, as it tells of it.
+pub(crate) struct Original<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) path: &'a str,
+    pub(crate) method: &'a str,
+    /// Where it was sent from.
+    pub(crate) peer: IpAddr,
+}
+
+/// Judges a request and counts it; `allowed` makes the answer if the token may pass.
+///
+/// # Errors
+/// What the client is answered instead.
+pub(crate) async fn judge<T>(
+    app: &App,
+    original: &Original<'_>,
+    options: &Options<'_>,
+    allowed: impl FnOnce(Identity<'_>) -> T,
+) -> Result<T, Problem> {
+    let began = app.clock.boot_time();
+    let headers = original.headers;
     let token = match preferred(headers) {
         Some(Credential::Key(token) | Credential::Bearer(token)) => token,
         Some(Credential::Jwt(_)) => {
@@ -95,12 +133,9 @@ async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response,
         None => return Err(Problem::unauthenticated()),
     };
     let scopes: Vec<&str> = options.scopes.iter().map(AsRef::as_ref).collect();
-    let path = request.uri.path();
-    let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
-    let path = path.filter(|path| !path.is_empty()).unwrap_or("/");
-    let own = (path, request.method.as_str());
+    let own = (original.path, original.method);
     let trusted = &app.policy.trusted_proxies;
-    let origin = Origin::of(headers, own, options.source, peer.ip(), trusted);
+    let origin = Origin::of(headers, own, options.source, original.peer, trusted);
     let requirement = Requirement {
         environment: options.environment,
         client: origin.way.client().into(),
@@ -138,7 +173,7 @@ async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response,
             return Ok(allowed(identity));
         }
     }
-    Err(refused(&verification, status, &options))
+    Err(refused(&verification, status, options))
 }
 
 fn allowed(identity: Identity<'_>) -> Response {
@@ -147,7 +182,8 @@ fn allowed(identity: Identity<'_>) -> Response {
     headers.reserve(3);
     headers.insert(TOKEN_ID, id(identity.token_id().0));
     headers.insert(ACCOUNT_ID, id(identity.account_id().0));
-    headers.insert(SCOPES, scopes(identity));
+    let scopes = HeaderValue::try_from(scopes(identity));
+    headers.insert(SCOPES, scopes.unwrap_or(HeaderValue::from_static("")));
     response
 }
 
@@ -158,7 +194,7 @@ fn id(id: uuid::Uuid) -> HeaderValue {
 }
 
 /// The scopes with spaces between them, as OAuth writes them (RFC 6749, section 3.3).
-fn scopes(identity: Identity<'_>) -> HeaderValue {
+pub(crate) fn scopes(identity: Identity<'_>) -> String {
     let mut text = String::new();
     for scope in identity.facts().scopes.iter() {
         if !text.is_empty() {
@@ -166,7 +202,7 @@ fn scopes(identity: Identity<'_>) -> HeaderValue {
         }
         text.push_str(scope.as_str());
     }
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+    text
 }
 
 fn code(verdict: Verdict) -> HeaderValue {

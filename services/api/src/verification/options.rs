@@ -12,7 +12,7 @@ use crate::http::problem::Problem;
 /// Where the original request's path and method come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "snake_case")]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// The path after `/v1/forward-auth` and this request's own method, as Envoy sends them.
     #[default]
     Path,
@@ -25,23 +25,23 @@ pub(super) enum Source {
 /// The options of one request.
 #[derive(Debug, Default, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Options<'q> {
+pub(crate) struct Options<'q> {
     /// Where path and method of the original request come from: `path` if nothing is said.
     #[param(inline, rename = "from", required = false)]
-    pub(super) source: Source,
+    pub(crate) source: Source,
     /// The scopes that the token must hold.
     #[param(rename = "scope", required = false, value_type = Vec<Scope>)]
-    pub(super) scopes: Vec<Cow<'q, str>>,
+    pub(crate) scopes: Vec<Cow<'q, str>>,
     /// The environment that the token must be for.
     #[param(rename = "env")]
-    pub(super) environment: Option<Environment>,
+    pub(crate) environment: Option<Environment>,
     /// `403` answers 429 as 403, as nginx understands no other refusals.
     #[param(rename = "deny", required = false, value_type = String, pattern = "^403$")]
-    pub(super) limits_as_403: bool,
+    pub(crate) limits_as_403: bool,
     /// The path of the original request, for proxies that append it, as Envoy does. It comes last:
     /// everything behind `uri=` is path and query of the original request, however it looks.
     #[param(required = false)]
-    pub(super) uri: Option<&'q str>,
+    pub(crate) uri: Option<&'q str>,
 }
 
 impl<'q> Options<'q> {
@@ -49,38 +49,47 @@ impl<'q> Options<'q> {
     ///
     /// # Errors
     /// 400 that names the parameter.
-    pub(super) fn read(query: &'q str) -> Result<Self, Problem> {
+    pub(crate) fn read(query: &'q str) -> Result<Self, Problem> {
         let mut options = Self::default();
         let (asked, appended) = asked_and_appended(query);
         options.uri = appended;
         for (name, value) in form_urlencoded::parse(asked.as_bytes()) {
-            match (&*name, &*value) {
-                ("from", "path") => options.source = Source::Path,
-                ("from", "original") => options.source = Source::Original,
-                ("from", "forwarded") => options.source = Source::Forwarded,
-                ("deny", "403") => options.limits_as_403 = true,
-                ("env", _) => {
-                    let environment = value.parse().map_err(|error| bad("env", &error))?;
-                    options.environment = Some(environment);
-                }
-                ("scope", _) => {
-                    value
-                        .parse::<Scope>()
-                        .map_err(|error| bad("scope", &error))?;
-                    options.scopes.push(value);
-                }
-                ("from", _) => return Err(bad("from", &"one of path, original, forwarded")),
-                ("deny", _) => return Err(bad("deny", &"the one value is 403")),
-                _ => {
-                    let detail = "the parameters are from, scope, env, deny and uri";
-                    return Err(Problem::bad_request("INVALID_QUERY", detail));
-                }
-            }
+            options.take(&name, value)?;
         }
         if options.uri.is_some() && options.source != Source::Path {
             return Err(bad("uri", &"the path cannot come from headers as well"));
         }
         Ok(options)
+    }
+
+    /// Takes over one parameter.
+    ///
+    /// # Errors
+    /// 400 that names it.
+    pub(crate) fn take(&mut self, name: &str, value: Cow<'q, str>) -> Result<(), Problem> {
+        match (name, &*value) {
+            ("from", "path") => self.source = Source::Path,
+            ("from", "original") => self.source = Source::Original,
+            ("from", "forwarded") => self.source = Source::Forwarded,
+            ("deny", "403") => self.limits_as_403 = true,
+            ("env", _) => {
+                let environment = value.parse().map_err(|error| bad("env", &error))?;
+                self.environment = Some(environment);
+            }
+            ("scope", _) => {
+                value
+                    .parse::<Scope>()
+                    .map_err(|error| bad("scope", &error))?;
+                self.scopes.push(value);
+            }
+            ("from", _) => return Err(bad("from", &"one of path, original, forwarded")),
+            ("deny", _) => return Err(bad("deny", &"the one value is 403")),
+            _ => {
+                let detail = "the parameters are from, scope, env, deny and uri";
+                return Err(Problem::bad_request("INVALID_QUERY", detail));
+            }
+        }
+        Ok(())
     }
 }
 

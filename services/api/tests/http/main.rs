@@ -19,6 +19,7 @@ mod cascade;
 mod conformance;
 mod description;
 mod every_operation;
+mod ext_authz;
 mod feed_waits;
 mod forward_auth;
 mod history;

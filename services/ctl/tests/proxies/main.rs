@@ -15,8 +15,11 @@ mod proxy;
 mod traffic;
 mod visitor;
 
+use std::net::SocketAddr;
+
 use application::Application;
 use programs::Kind;
+use tollkeeper_embedded::ports;
 use tollkeeper_testkit::Stack;
 use tollkeeper_testkit::stack::{Node, Person};
 
@@ -24,6 +27,8 @@ use tollkeeper_testkit::stack::{Node, Person};
 pub(crate) struct Surroundings {
     pub(crate) stack: Stack,
     pub(crate) api: Node,
+    /// Where the API answers by gRPC.
+    pub(crate) grpc: SocketAddr,
     pub(crate) application: Application,
     pub(crate) operator: Person,
     pub(crate) account: String,
@@ -34,7 +39,11 @@ impl Surroundings {
     async fn new() -> Self {
         let mut stack = Stack::bare().await;
         // Visitors come from another address of the loopback.
-        let settings = [("TOLLKEEPER_TRUSTED_PROXIES", "127.0.0.1/32")];
+        let grpc = SocketAddr::from(([127, 0, 0, 1], ports::free().unwrap()));
+        let settings = [
+            ("TOLLKEEPER_TRUSTED_PROXIES", "127.0.0.1/32"),
+            ("TOLLKEEPER_GRPC_LISTEN", &grpc.to_string()),
+        ];
         let api = stack.api(&settings).await;
         let ingestor = stack.ingestor(&[]).await;
         let operator = api.operator();
@@ -42,6 +51,7 @@ impl Surroundings {
         Self {
             stack,
             api,
+            grpc,
             application: Application::start().await,
             operator,
             account,
@@ -80,4 +90,9 @@ async fn traefik_guards_an_application() {
 #[tokio::test(flavor = "multi_thread")]
 async fn envoy_guards_an_application_over_http() {
     guards(Kind::EnvoyHttp).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn envoy_guards_an_application_over_grpc() {
+    guards(Kind::EnvoyGrpc).await;
 }

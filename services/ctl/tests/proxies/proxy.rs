@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use tollkeeper_embedded::{Process, Signal, ports};
 use tollkeeper_testkit::{http_client, wait_for_some};
 
+use crate::Surroundings;
+
 /// Another process may take a free port first.
 const ATTEMPTS: usize = 5;
 
@@ -19,6 +21,8 @@ pub(crate) struct Places {
     pub(crate) folder: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) tollkeeper: SocketAddr,
+    /// Where it answers by gRPC.
+    pub(crate) grpc: SocketAddr,
     pub(crate) application: SocketAddr,
     /// Whether the scope is asked for that the shipped file asks for.
     pub(crate) demanding: bool,
@@ -32,9 +36,12 @@ impl Places {
             assert_eq!(text.matches(from).count(), 1, "{from}");
             text = text.replace(from, to);
         }
-        if !self.demanding {
-            assert_eq!(text.matches("scope=site:read").count(), 1);
-            text = text.replace("scope=site:read", "env=live");
+        let demands = [
+            ("scope=site:read", "env=live"),
+            ("scope: site:read", "env: live"),
+        ];
+        for (from, to) in demands.iter().filter(|_| !self.demanding) {
+            text = text.replace(from, to);
         }
         let path = self.folder.join(name);
         fs::write(&path, text).unwrap();
@@ -54,7 +61,7 @@ impl Proxy {
     /// requests: some listen before they know what to do with one.
     pub(crate) async fn start(
         name: &str,
-        (tollkeeper, application): (SocketAddr, SocketAddr),
+        around: &Surroundings,
         demanding: bool,
         command: impl AsyncFn(&Places) -> Command,
     ) -> Self {
@@ -68,8 +75,9 @@ impl Proxy {
             let places = Places {
                 folder: folder.path().to_owned(),
                 listen: ([127, 0, 0, 1], ports::free().unwrap()).into(),
-                tollkeeper,
-                application,
+                tollkeeper: around.api.public,
+                grpc: around.grpc,
+                application: around.application.address,
                 demanding,
             };
             let mut command = command(&places).await;

@@ -14,6 +14,15 @@ pub(super) const LISTEN: Setting = Setting {
     example: "",
 };
 
+pub(super) const GRPC_LISTEN: Setting = Setting {
+    name: "GRPC_LISTEN",
+    default: DefaultValue::None,
+    meaning: "Envoy's `ext_authz` over gRPC. Not offered unless it is set.",
+    secret: false,
+    read_by: &[Binary::Api],
+    example: "127.0.0.1:8083",
+};
+
 pub(super) const INTERNAL_LISTEN: Setting = Setting {
     name: "INTERNAL_LISTEN",
     default: DefaultValue::PerBinary(&[
@@ -26,18 +35,20 @@ pub(super) const INTERNAL_LISTEN: Setting = Setting {
     example: "",
 };
 
-/// The public listener.
+/// The public listener, and that for gRPC where there is one.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenSettings {
     pub address: SocketAddr,
+    pub grpc: Option<SocketAddr>,
 }
 
 impl ListenSettings {
     /// # Errors
-    /// When it is not an address with a port.
+    /// When one is not an address with a port.
     pub fn read(source: &Source) -> Result<Self, SettingsError> {
         Ok(Self {
             address: source.required(&LISTEN)?,
+            grpc: source.optional(&GRPC_LISTEN)?,
         })
     }
 }

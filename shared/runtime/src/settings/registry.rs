@@ -12,6 +12,7 @@ pub const ALL: &[&Setting] = &[
     &broker::NATS_URL,
     &broker::NATS_CREDENTIALS,
     &listen::LISTEN,
+    &listen::GRPC_LISTEN,
     &listen::INTERNAL_LISTEN,
     &operators::OPERATOR_KEY,
     &operators::TRUSTED_PROXIES,

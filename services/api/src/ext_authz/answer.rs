@@ -1,0 +1,71 @@
+//! What Envoy is answered.
+
+use axum::body::to_bytes;
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use bytes::Bytes;
+use tollkeeper_authn::Identity;
+use tonic::Code;
+
+use super::messages::{
+    Allowed, CheckResponse, Denied, HeaderValueOption, HttpResponse, HttpStatus, Status,
+};
+use crate::app::App;
+use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
+use crate::verification::forward_auth::{IDENTITY, scopes};
+
+/// The request may pass, with these identity headers in the place of the client's.
+pub(super) fn allowed(identity: Identity<'_>) -> CheckResponse {
+    let values = [
+        identity.token_id().to_string(),
+        identity.account_id().to_string(),
+        scopes(identity),
+    ];
+    let headers = IDENTITY.into_iter().zip(values).map(|(name, value)| {
+        HeaderValueOption::new(Bytes::from_static(name.as_bytes()), value.into())
+    });
+    let headers = headers.collect();
+    CheckResponse {
+        status: Some(Status {
+            code: Code::Ok as i32,
+        }),
+        http_response: Some(HttpResponse::Ok(Allowed { headers })),
+    }
+}
+
+/// The client is answered as forward-auth would answer it.
+pub(super) async fn denied(app: &App, headers: &HeaderMap, problem: &Problem) -> CheckResponse {
+    let id = RequestId::of(headers, app);
+    let mut response = problem.answer(&id.0, &app.policy.scrubber);
+    id.mark(&mut response);
+    let (parts, body) = Response::into_parts(response);
+    let status = parts.status;
+    let code = match status.as_u16() {
+        400 => Code::InvalidArgument,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        429 => Code::ResourceExhausted,
+        503 => Code::Unavailable,
+        _ => Code::Internal,
+    };
+    let headers = parts.headers.iter();
+    // Envoy writes the length itself.
+    let headers = headers.filter(|(name, _)| *name != header::CONTENT_LENGTH);
+    let headers = headers.map(|(name, value)| {
+        let name = Bytes::copy_from_slice(name.as_str().as_bytes());
+        HeaderValueOption::new(name, Bytes::copy_from_slice(value.as_bytes()))
+    });
+    let denied = Denied {
+        status: Some(HttpStatus {
+            code: status.as_u16().into(),
+        }),
+        headers: headers.collect(),
+        // It is in memory already; the status says enough if not.
+        body: to_bytes(body, usize::MAX).await.unwrap_or_default(),
+    };
+    CheckResponse {
+        status: Some(Status { code: code as i32 }),
+        http_response: Some(HttpResponse::Denied(denied)),
+    }
+}
