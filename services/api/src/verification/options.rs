@@ -38,8 +38,9 @@ pub(crate) struct Options<'q> {
     /// `403` answers 429 as 403, as nginx understands no other refusals.
     #[param(rename = "deny", required = false, value_type = String, pattern = "^403$")]
     pub(crate) limits_as_403: bool,
-    /// The path of the original request, for proxies that append it, as Envoy does. It comes last:
-    /// everything behind `uri=` is path and query of the original request, however it looks.
+    /// The path of the original request, in the place of this one's own, for proxies that append it,
+    /// as Envoy does. It comes last: everything behind `uri=` is path and query of the original
+    /// request, however it looks.
     #[param(required = false)]
     pub(crate) uri: Option<&'q str>,
 }
@@ -55,9 +56,6 @@ impl<'q> Options<'q> {
         options.uri = appended;
         for (name, value) in form_urlencoded::parse(asked.as_bytes()) {
             options.take(&name, value)?;
-        }
-        if options.uri.is_some() && options.source != Source::Path {
-            return Err(bad("uri", &"the path cannot come from headers as well"));
         }
         Ok(options)
     }
@@ -142,7 +140,6 @@ mod tests {
         assert_eq!(read("uri=").uri, Some(""));
         // A value of another parameter is not where it begins.
         assert!(Options::read("scope=uri=/a").is_err());
-        assert!(Options::read("from=original&uri=/a").is_err());
     }
 
     #[test]

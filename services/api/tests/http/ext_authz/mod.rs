@@ -152,7 +152,7 @@ async fn what_is_no_question_is_an_error_of_the_call() {
         (field(1, field(4, [])), INVALID, "attributes.request.http"),
         (vec![0xff; 40], INVALID, "CheckRequest"),
         (field(1, [0x0a, 0x7f]), INVALID, "CheckRequest"),
-        (vec![0; 200_000], 11, "size"),
+        (vec![0; 200_000], 11, "too%20large"),
     ] {
         let answered = send(&connection(), grpc, CHECK, framed(&message)).await;
         assert_eq!(answered.status, status, "{answered:?}");
