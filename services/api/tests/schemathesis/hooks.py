@@ -58,9 +58,6 @@ def before_call(context, case, kwargs):
     if "as_of" in query:
         for name in ("last_used_after", "last_used_before"):
             query.pop(name, None)
-    # The path comes from one place.
-    if query.get("from") in ("original", "forwarded"):
-        query.pop("uri", None)
     # The log begins there, and ends somewhere.
     replace(query, "after", number, 0)
     # Headers are made of letters and digits alone.

@@ -247,6 +247,34 @@ async fn every_request_of_a_known_token_is_counted_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_bound_token_passes_from_its_networks_alone() {
+    let mut stack = Stack::bare().await;
+    let (api, grpc) = api(&mut stack, &[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let fields = json!({ "allowed_cidrs": ["203.0.113.0/24"] });
+    let token = operator.issue(&account, fields).await;
+    let authorization = format!("Bearer {}", text(&token, "token"));
+    // What the sender writes of its way is not believed.
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("x-forwarded-for", "203.0.113.9"),
+    ];
+    let asked = Asked {
+        method: "GET",
+        path: "/",
+        source: "203.0.113.9",
+        headers: &headers,
+        context: &[],
+    };
+    assert!(ask(grpc, asked).await.passes);
+    let source = "198.51.100.7";
+    let told = ask(grpc, Asked { source, ..asked }).await;
+    assert_eq!((told.status, told.code), (Some(403), 7), "{told:?}");
+    assert_eq!(told.header("x-tollkeeper-code"), Some("IP_NOT_ALLOWED"));
+}
+
+#[tokio::test]
 async fn nobody_passes_while_nothing_can_be_known() {
     let mut stack = Stack::bare().await;
     let proxy = FaultProxy::start(stack.database.tcp_address()).await;
