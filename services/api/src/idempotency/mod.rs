@@ -1,8 +1,8 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): a request that is sent again
 //! takes effect once, and gets the answer of the first time.
 //!
-//! A handler takes [`Once`] in place of its body and does its work within [`once::Key::once`], which
-//! hands it a [`Claim`]; the [`Answer`] is made before the commit and [`Claim::keep`] puts it into the
+//! A handler takes `Once` in place of its body and does its work within `once::Key::once`, which
+//! hands it a `Claim`; the `Answer` is made before the commit and `Claim::keep` puts it into the
 //! same transaction.
 //!
 //! What holds it together is the row of the key, whose `holder` is the request that reserved it. The
