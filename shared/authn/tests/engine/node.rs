@@ -11,6 +11,7 @@ use tollkeeper_authn::{
     Engine, EngineConfig, EngineStatus, Requirement, StalePolicy, Verification,
 };
 use tollkeeper_domain::verdict::Verdict;
+use tollkeeper_testkit::wait_for;
 
 use crate::primary::{Held, Primary};
 
@@ -88,8 +89,15 @@ impl Node {
     }
 
     pub async fn start_with(config: EngineConfig, primary: Arc<Primary>) -> Self {
+        let before = primary.attended().len();
         let node = Self::start_unproven(config, primary);
         node.engine.prove().await.unwrap();
+        // The engine's own first pass must not come in the middle of what a test arranges. Of the two
+        // passes, the first one tells twice.
+        wait_for("both first passes", async || {
+            node.primary.attended().len() >= before + 3
+        })
+        .await;
         node
     }
 
