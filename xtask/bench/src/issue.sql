@@ -9,7 +9,7 @@ from new, append_group(
     array[event], array['token'], array[token], array[1]::bigint[], array['ACCOUNT']::uuid[],
     array['TokenIssued'], array[1],
     array['\xPAYLOAD'::bytea],
-    array['operator:bench'], array['01890a5d-ac96-774b-bcce-b302099a8058'], array[at],
+    array['operator-bench'], array['01890a5d-ac96-774b-bcce-b302099a8058'], array[at],
     array[sha256(secret)],
     jsonb_build_object(
         'api_tokens', jsonb_build_array(jsonb_build_object(
