@@ -1,7 +1,7 @@
 //! The checks, in their order.
 //!
-//! Addresses come before scopes, and rate limits and quotas will come after them; the order is part of the public
-//! format, because a caller learns the first reason only.
+//! Addresses come before scopes, and rate limits and quotas will come after them; the order is part
+//! of the public format, because a caller learns the first reason only.
 
 use std::net::IpAddr;
 

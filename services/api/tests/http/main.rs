@@ -9,6 +9,7 @@
 
 mod accounts;
 mod accounts_delete;
+mod address_rules;
 mod addresses;
 mod availability;
 mod bad_input;

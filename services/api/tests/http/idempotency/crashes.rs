@@ -2,6 +2,9 @@
 //! is sent again while the first is under way.
 
 use futures::future::join_all;
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tollkeeper_testkit::stack::Node;
 use tollkeeper_testkit::{Stack, wait_for};
 
 use super::gate::Gate;
@@ -82,6 +85,13 @@ async fn whoever_asks_while_the_first_is_under_way_does_not_wait() {
     assert_eq!(count(&stack, "api_tokens").await, 1);
 }
 
+/// Asks somebody who will not live to answer.
+fn ask_in_vain(here: &Node, body: &Value) -> JoinHandle<reqwest::Result<reqwest::Response>> {
+    let request = here.operator().request(reqwest::Method::POST, PATH);
+    let request = request.header("idempotency-key", "k").json(body);
+    tokio::spawn(request.send())
+}
+
 #[tokio::test]
 async fn a_process_that_dies_after_the_commit_has_kept_its_answer() {
     let mut stack = Stack::bare().await;
@@ -89,17 +99,7 @@ async fn a_process_that_dies_after_the_commit_has_kept_its_answer() {
     let operator = there.operator();
     let body = token_for(&operator.account("crm-1").await);
     let gate = Gate::close(&stack).await;
-    let lost = tokio::spawn({
-        let (operator, body) = (here.operator(), body.clone());
-        async move {
-            let request = operator.request(reqwest::Method::POST, PATH);
-            request
-                .header("idempotency-key", "k")
-                .json(&body)
-                .send()
-                .await
-        }
-    });
+    let lost = ask_in_vain(&here, &body);
     gate.reached().await;
     here.kill();
     assert!(lost.await.unwrap().is_err(), "nobody was answered");
@@ -131,17 +131,7 @@ async fn a_process_that_dies_before_the_commit_leaves_a_reservation_that_ends() 
     let operator = there.operator();
     let body = token_for(&operator.account("crm-1").await);
     let gate = Gate::close(&stack).await;
-    let lost = tokio::spawn({
-        let (operator, body) = (here.operator(), body.clone());
-        async move {
-            let request = operator.request(reqwest::Method::POST, PATH);
-            request
-                .header("idempotency-key", "k")
-                .json(&body)
-                .send()
-                .await
-        }
-    });
+    let lost = ask_in_vain(&here, &body);
     gate.reached().await;
     here.kill();
     assert!(lost.await.unwrap().is_err(), "nobody was answered");
