@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use tokio::net::TcpStream;
+use tollkeeper_embedded::ports;
 use tollkeeper_testkit::wait_for;
 
 use crate::Failure;
@@ -18,9 +19,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts this very program with `task` and waits until it listens.
     pub(crate) async fn start(task: &str, arguments: &[&str]) -> Result<Self, Failure> {
-        let probe = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let address = probe.local_addr()?;
-        drop(probe);
+        let address: SocketAddr = ([127, 0, 0, 1], ports::free()?).into();
         let child = Command::new(std::env::current_exe()?)
             .arg(task)
             .arg(address.to_string())

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+use tollkeeper_embedded::ports;
 use tollkeeper_testkit::wait_for;
 
 const SHIPPED: &str = include_str!("../../../../docs/integrations/nginx.conf");
@@ -30,9 +31,7 @@ impl Nginx {
         write_site(&root.join("site"));
         // The workers run as another user when the test runs as root.
         fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
-        let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = probe.local_addr().unwrap();
-        drop(probe);
+        let address: SocketAddr = ([127, 0, 0, 1], ports::free().unwrap()).into();
         fs::write(
             root.join("nginx.conf"),
             configuration(root, address, tollkeeper),
