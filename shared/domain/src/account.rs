@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::BrokenHistory;
 use crate::ids::AccountId;
+use crate::rate_limit::RateLimits;
 
 /// The longest external id, issuer or subject, in characters.
 const MAX_NAME_CHARACTERS: usize = 255;
@@ -58,6 +59,8 @@ pub enum Command {
         role: Option<Role>,
         /// The new limit of live tokens, or that of the installation.
         token_limit: Option<Option<u32>>,
+        /// All rate limits from now on.
+        rate_limits: Option<RateLimits>,
         /// Whether personal data, which is kept beside the log, changes with it.
         profile_changes: bool,
     },
@@ -104,6 +107,8 @@ pub struct AccountRegistered {
     /// How many live tokens it may have; none for the installation's own limit,
     /// 0 for no limit.
     pub token_limit: Option<u32>,
+    /// How much all its tokens together may do in how much time.
+    pub rate_limits: RateLimits,
 }
 
 /// An account is known or used in another way, or its personal data changed, which is not told.
@@ -117,6 +122,8 @@ pub struct AccountChanged {
     /// How many live tokens it may have; none for the installation's own limit,
     /// 0 for no limit.
     pub token_limit: Option<u32>,
+    /// How much all its tokens together may do in how much time.
+    pub rate_limits: RateLimits,
 }
 
 /// What was decided about an account.
@@ -158,6 +165,8 @@ pub struct Account {
     /// How many live tokens it may have; none for the installation's own limit,
     /// 0 for no limit.
     pub token_limit: Option<u32>,
+    /// How much all its tokens together may do in how much time.
+    pub rate_limits: RateLimits,
     /// What was decided about it.
     pub lifecycle: Lifecycle,
     /// When it came into being.
@@ -220,6 +229,7 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
                 external_id,
                 role,
                 token_limit,
+                rate_limits,
                 profile_changes,
             },
             _,
@@ -230,6 +240,9 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
                     .unwrap_or_else(|| account.external_id.clone()),
                 role: role.unwrap_or(account.role),
                 token_limit: token_limit.unwrap_or(account.token_limit),
+                rate_limits: rate_limits
+                    .clone()
+                    .unwrap_or_else(|| account.rate_limits.clone()),
             };
             changed
                 .external_id
@@ -241,7 +254,8 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
             }
             let same = changed.external_id == account.external_id
                 && changed.role == account.role
-                && changed.token_limit == account.token_limit;
+                && changed.token_limit == account.token_limit
+                && changed.rate_limits == account.rate_limits;
             if same && !profile_changes {
                 return Ok(Vec::new());
             }
@@ -285,6 +299,7 @@ pub fn evolve(
                 identity: it.identity.clone(),
                 role: it.role,
                 token_limit: it.token_limit,
+                rate_limits: it.rate_limits.clone(),
                 lifecycle: Lifecycle::Active,
                 created_at: at,
                 updated_at: at,
@@ -301,6 +316,7 @@ pub fn evolve(
             account.external_id = it.external_id.clone();
             account.role = it.role;
             account.token_limit = it.token_limit;
+            account.rate_limits = it.rate_limits.clone();
         }
         AccountEvent::Suspended(_) => account.lifecycle = Lifecycle::Suspended,
         AccountEvent::Resumed(_) => account.lifecycle = Lifecycle::Active,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::account::Role;
 use crate::network::NetworkSet;
+use crate::rate_limit::RateLimits;
 use crate::scope::{Scope, ScopeSet};
 use crate::secret::Environment;
 use crate::token::{Restrictions, Token, Validity};
@@ -57,6 +58,11 @@ pub enum Beyond {
     /// It works from where the caller's token does not.
     #[error("the token you used is not allowed from all networks that this one would be")]
     Networks,
+    /// It may do more in the same time than the caller's token.
+    #[error(
+        "the token you used is limited: this one needs each of its rate limits, with no higher rate, no larger burst and no lower cost"
+    )]
+    RateLimits,
 }
 
 /// What a token is or would be, as far as it must lie within somebody's reach.
@@ -111,6 +117,10 @@ impl Authority {
                 if !networks.within(&restrictions.allowed_cidrs) {
                     return Err(Beyond::Networks);
                 }
+                let limits = &wanted.restrictions.rate_limits;
+                if !limits.within(&restrictions.rate_limits) {
+                    return Err(Beyond::RateLimits);
+                }
                 Ok(())
             }
             Self::Account { granted, role } => {
@@ -148,10 +158,21 @@ impl Authority {
             Self::Account { .. } => NetworkSet::default(),
         }
     }
+
+    /// The rate limits of a token for which none are named: those of the caller's own.
+    #[must_use]
+    pub fn inherited_rate_limits(&self) -> RateLimits {
+        match self {
+            Self::Token { restrictions, .. } => restrictions.rate_limits.clone(),
+            Self::Account { .. } => RateLimits::default(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn scopes(list: &[&str]) -> ScopeSet {
@@ -212,6 +233,7 @@ mod tests {
             let networks: Vec<_> = texts.iter().map(|text| text.parse().unwrap()).collect();
             Restrictions {
                 allowed_cidrs: networks.try_into().unwrap(),
+                ..Restrictions::default()
             }
         };
         let reach = |own: &[&str], wanted: &[&str]| {
@@ -237,6 +259,39 @@ mod tests {
             reach(&["10.0.0.0/8"], &["10.1.0.0/16", "::1"]),
             Err(Beyond::Networks)
         );
+    }
+
+    #[test]
+    fn a_limited_token_hands_on_no_more_than_it_may_do() {
+        let limited = |limits: Value| Restrictions {
+            rate_limits: serde_json::from_value(limits).unwrap(),
+            ..Restrictions::default()
+        };
+        let reach = |own: Value, wanted: Value| {
+            let caller = Authority::Token {
+                scopes: ScopeSet::default(),
+                expires_at: None,
+                environment: Environment::Live,
+                restrictions: limited(own.clone()),
+            };
+            assert_eq!(caller.inherited_rate_limits(), limited(own).rate_limits);
+            caller.reaches(Extent {
+                scopes: &ScopeSet::default(),
+                validity: &Validity::default(),
+                environment: Environment::Live,
+                restrictions: &limited(wanted),
+            })
+        };
+        let ten = json!([{"name": "a", "limit": 10, "window_seconds": 1}]);
+        let both = json!([ten[0], {"name": "b", "limit": 1, "window_seconds": 60}]);
+        let more = json!([{"name": "a", "limit": 11, "window_seconds": 1, "burst": 10}]);
+        assert_eq!(reach(json!([]), json!([])), Ok(()));
+        assert_eq!(reach(json!([]), ten.clone()), Ok(()));
+        assert_eq!(reach(ten.clone(), ten.clone()), Ok(()));
+        assert_eq!(reach(ten.clone(), both.clone()), Ok(()));
+        assert_eq!(reach(both, ten.clone()), Err(Beyond::RateLimits));
+        assert_eq!(reach(ten.clone(), json!([])), Err(Beyond::RateLimits));
+        assert_eq!(reach(ten, more), Err(Beyond::RateLimits));
     }
 
     #[test]

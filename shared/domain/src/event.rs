@@ -81,20 +81,20 @@ pub enum Unreadable {
 /// Every type with the newest version of its schema. A change to a payload raises the version and
 /// adds an upcast to [`Event::read`] and a golden file; golden files are never edited.
 pub const TYPES: [(&str, u32); 17] = [
-    ("TokenIssued", 2),
-    ("TokenImported", 2),
+    ("TokenIssued", 3),
+    ("TokenImported", 3),
     ("TokenRenamed", 1),
     ("TokenScopesChanged", 1),
     ("TokenExpiryChanged", 1),
-    ("TokenRestrictionsChanged", 1),
+    ("TokenRestrictionsChanged", 2),
     ("TokenMetadataChanged", 1),
     ("TokenRotated", 1),
     ("TokenSuspended", 1),
     ("TokenResumed", 1),
     ("TokenRevoked", 1),
     ("TokenExpiring", 1),
-    ("AccountRegistered", 2),
-    ("AccountChanged", 2),
+    ("AccountRegistered", 3),
+    ("AccountChanged", 3),
     ("AccountSuspended", 1),
     ("AccountResumed", 1),
     ("AccountDeleted", 1),
@@ -182,19 +182,26 @@ impl Event {
 
 /// Brings a payload of an earlier version to the form of the newest one.
 fn upcast(name: &str, schema_version: u32, mut payload: Value) -> Value {
-    // Accounts had no limit of their own.
-    if matches!(name, "AccountRegistered" | "AccountChanged")
-        && schema_version == 1
-        && let Some(fields) = payload.as_object_mut()
-    {
-        fields.insert("token_limit".to_owned(), Value::Null);
-    }
-    // Tokens could be used from anywhere.
-    if matches!(name, "TokenIssued" | "TokenImported")
-        && schema_version == 1
-        && let Some(fields) = payload.as_object_mut()
-    {
-        fields.insert("allowed_cidrs".to_owned(), json!([]));
+    let mut add = |field: &str, value| {
+        if let Some(fields) = payload.as_object_mut() {
+            fields.insert(field.to_owned(), value);
+        }
+    };
+    match (name, schema_version) {
+        // Accounts had no limit of their own.
+        ("AccountRegistered" | "AccountChanged", 1) => {
+            add("token_limit", Value::Null);
+            add("rate_limits", json!([]));
+        }
+        // Tokens could be used from anywhere.
+        ("TokenIssued" | "TokenImported", 1) => {
+            add("allowed_cidrs", json!([]));
+            add("rate_limits", json!([]));
+        }
+        // Nothing had rate limits.
+        ("TokenIssued" | "TokenImported" | "AccountRegistered" | "AccountChanged", 2)
+        | ("TokenRestrictionsChanged", 1) => add("rate_limits", json!([])),
+        _ => {}
     }
     payload
 }

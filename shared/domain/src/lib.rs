@@ -11,6 +11,7 @@ pub mod event;
 pub mod ids;
 pub mod legacy;
 pub mod network;
+pub mod rate_limit;
 pub mod scope;
 pub mod secret;
 pub mod token;

@@ -8,6 +8,7 @@ use tollkeeper_domain::account::{
 };
 use tollkeeper_domain::event::Event;
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::rate_limit::RateLimits;
 use uuid::Uuid;
 
 const ID: AccountId = AccountId(Uuid::from_u128(1));
@@ -18,6 +19,7 @@ fn register(external_id: &str) -> Command {
         identity: None,
         role: Role::User,
         token_limit: None,
+        rate_limits: RateLimits::default(),
     })
 }
 
@@ -57,6 +59,7 @@ fn names_have_a_form() {
             external_id: Some(Some(bad.into())),
             role: None,
             token_limit: None,
+            rate_limits: None,
             profile_changes: false,
         };
         assert_eq!(
@@ -72,6 +75,7 @@ fn names_have_a_form() {
         }),
         role: Role::User,
         token_limit: None,
+        rate_limits: RateLimits::default(),
     });
     assert_eq!(when(None, &by_jwt), Err(Refusal::Name));
 }
@@ -83,6 +87,7 @@ fn a_change_that_changes_nothing_is_no_event() {
         external_id,
         role,
         token_limit: None,
+        rate_limits: None,
         profile_changes: false,
     };
     assert_eq!(
@@ -107,6 +112,7 @@ fn personal_data_changes_the_version_and_is_not_told() {
         external_id: None,
         role: None,
         token_limit: None,
+        rate_limits: None,
         profile_changes: true,
     };
     assert_eq!(when(account.as_ref(), &change), Ok(vec!["AccountChanged"]));
@@ -143,6 +149,7 @@ fn a_limit_of_its_own_is_set_and_taken_back() {
         external_id: None,
         role: None,
         token_limit: Some(token_limit),
+        rate_limits: None,
         profile_changes: false,
     };
     let account = given(&[register("acme"), limit(Some(3))]);
@@ -150,4 +157,25 @@ fn a_limit_of_its_own_is_set_and_taken_back() {
     assert_eq!(when(account.as_ref(), &limit(Some(3))), Ok(vec![]));
     let account = given(&[register("acme"), limit(Some(3)), limit(None)]).unwrap();
     assert_eq!((account.token_limit, account.version), (None, 3));
+}
+
+#[test]
+fn rate_limits_are_set_and_lifted() {
+    let limits: RateLimits = serde_json::from_value(serde_json::json!([
+        {"name": "requests", "limit": 1000, "window_seconds": 60},
+    ]))
+    .unwrap();
+    let change = |to: &RateLimits| Command::Change {
+        external_id: None,
+        role: None,
+        token_limit: None,
+        rate_limits: Some(to.clone()),
+        profile_changes: false,
+    };
+    let account = given(&[register("acme"), change(&limits)]);
+    assert_eq!(account.as_ref().unwrap().rate_limits, limits);
+    assert_eq!(when(account.as_ref(), &change(&limits)), Ok(vec![]));
+    let none = RateLimits::default();
+    let account = given(&[register("acme"), change(&limits), change(&none)]).unwrap();
+    assert_eq!((account.rate_limits, account.version), (none, 3));
 }

@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tollkeeper_domain::network::NetworkSet;
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
     BadField, Change, Command, Issue, Lifecycle, Metadata, Refusal, RevocationReason, Rotate,
@@ -31,6 +32,7 @@ fn issue(expires_at: Option<i64>) -> Command {
             not_before: None,
             expires_at: expires_at.map(at),
             allowed_cidrs: NetworkSet::default(),
+            rate_limits: RateLimits::default(),
             issued_by: None,
         },
         longest: None,
@@ -349,4 +351,39 @@ fn a_near_expiry_is_told_once_for_each_notice() {
         told(&[(0, issue(Some(100 * DAY))), (1, revoke)], 99 * DAY),
         Ok(vec![])
     );
+}
+
+#[test]
+fn rate_limits_are_set_changed_and_lifted_apart_from_networks() {
+    let limits = |units| -> RateLimits {
+        let limit = serde_json::json!({"name": "a", "limit": units, "window_seconds": 60});
+        serde_json::from_value(serde_json::json!([limit])).unwrap()
+    };
+    let change = |allowed_cidrs, rate_limits| {
+        Command::Change(Box::new(Change {
+            allowed_cidrs,
+            rate_limits,
+            ..Change::default()
+        }))
+    };
+    let limit = |to: RateLimits| change(None, Some(to));
+    let restricted = Ok(vec!["TokenRestrictionsChanged"]);
+    let free = given(&[(0, issue(None))]);
+    let none = RateLimits::default();
+    assert_eq!(when(free.as_ref(), 1, &limit(none.clone())), Ok(vec![]));
+    assert_eq!(when(free.as_ref(), 1, &limit(limits(10))), restricted);
+    let limited = [
+        (0, issue(None)),
+        (1, limit(limits(10))),
+        (2, change(Some(networks(&["::1"])), None)),
+    ];
+    let bound = given(&limited);
+    assert_eq!(when(bound.as_ref(), 3, &limit(limits(10))), Ok(vec![]));
+    assert_eq!(when(bound.as_ref(), 3, &limit(limits(11))), restricted);
+    let restrictions = bound.unwrap().restrictions;
+    assert_eq!(restrictions.rate_limits, limits(10));
+    assert_eq!(restrictions.allowed_cidrs, networks(&["::1"]));
+    let lifted = [&limited[..], &[(3, limit(none))]].concat();
+    let restrictions = given(&lifted).unwrap().restrictions;
+    assert!(restrictions.rate_limits.is_empty() && !restrictions.is_none());
 }

@@ -7,6 +7,7 @@ use super::fields::{Metadata, TokenName, Validity};
 use super::restrictions::Restrictions;
 use super::state::Token;
 use crate::network::NetworkSet;
+use crate::rate_limit::RateLimits;
 use crate::scope::ScopeSet;
 use crate::secret::SecretHash;
 
@@ -51,6 +52,8 @@ pub struct Change {
     pub metadata: Option<Metadata>,
     /// All networks it may be used from from now on; with none in it, anywhere.
     pub allowed_cidrs: Option<NetworkSet>,
+    /// All rate limits from now on.
+    pub rate_limits: Option<RateLimits>,
     /// The new start, or none at all.
     pub not_before: Option<Option<DateTime<Utc>>>,
     /// The new end, or none at all.
@@ -65,8 +68,10 @@ impl Change {
     pub fn restrictions(&self, token: &Token) -> Restrictions {
         let now = &token.restrictions;
         let allowed_cidrs = self.allowed_cidrs.as_ref().unwrap_or(&now.allowed_cidrs);
+        let rate_limits = self.rate_limits.as_ref().unwrap_or(&now.rate_limits);
         Restrictions {
             allowed_cidrs: allowed_cidrs.clone(),
+            rate_limits: rate_limits.clone(),
         }
     }
 

@@ -8,6 +8,7 @@ use super::fields::{Metadata, TokenName};
 use super::restrictions::Restrictions;
 use crate::ids::{AccountId, TokenId};
 use crate::network::NetworkSet;
+use crate::rate_limit::RateLimits;
 use crate::scope::ScopeSet;
 use crate::secret::{Environment, SecretHash};
 
@@ -71,6 +72,8 @@ pub struct TokenIssued {
     pub expires_at: Option<DateTime<Utc>>,
     /// Where it may be used from.
     pub allowed_cidrs: NetworkSet,
+    /// How much it may do in how much time.
+    pub rate_limits: RateLimits,
     /// The token that was used to issue it, if one was.
     pub issued_by: Option<TokenId>,
 }
@@ -81,6 +84,7 @@ impl TokenIssued {
     pub fn restrictions(&self) -> Restrictions {
         Restrictions {
             allowed_cidrs: self.allowed_cidrs.clone(),
+            rate_limits: self.rate_limits.clone(),
         }
     }
 }

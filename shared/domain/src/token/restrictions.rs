@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::network::NetworkSet;
+use crate::rate_limit::RateLimits;
 
 /// All restrictions of a token. The default is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,13 +13,15 @@ use crate::network::NetworkSet;
 pub struct Restrictions {
     /// Where it may be used from.
     pub allowed_cidrs: NetworkSet,
+    /// How much it may do in how much time.
+    pub rate_limits: RateLimits,
 }
 
 impl Restrictions {
     /// Whether there is none.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        self.allowed_cidrs.is_any()
+        self.allowed_cidrs.is_any() && self.rate_limits.is_empty()
     }
 
     /// Whether a client at this address may use it. Where a rule is set, an address that nobody knows
@@ -34,6 +37,6 @@ impl Restrictions {
     /// What they take in memory beside themselves, in bytes.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.allowed_cidrs.heap_bytes()
+        self.allowed_cidrs.heap_bytes() + self.rate_limits.heap_bytes()
     }
 }
