@@ -86,6 +86,7 @@ fn as_many_as_there_may_be() -> token::Restrictions {
         .collect();
     token::Restrictions {
         allowed_cidrs: networks.try_into().expect("no more than there may be"),
+        ..token::Restrictions::default()
     }
 }
 
@@ -118,6 +119,7 @@ impl TokenSource for Endless {
                     version: 1,
                     lifecycle: account::Lifecycle::Active,
                     role: Role::User,
+                    rate_limits: None,
                 },
             }
         });

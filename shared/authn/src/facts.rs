@@ -1,7 +1,10 @@
 //! What a read of the primary tells about a token and its account.
 
+use std::sync::Arc;
+
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::scope::ScopeSet;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::{Lifecycle, Restrictions};
@@ -33,7 +36,7 @@ pub struct TokenFacts {
 }
 
 /// The owner of a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountFacts {
     /// Its name.
     pub account_id: AccountId,
@@ -43,4 +46,7 @@ pub struct AccountFacts {
     pub lifecycle: account::Lifecycle,
     /// Whether its tokens act for itself only or across accounts.
     pub role: Role,
+    /// How much all its tokens together may do in how much time; none for the many accounts that
+    /// nothing limits.
+    pub rate_limits: Option<Arc<RateLimits>>,
 }

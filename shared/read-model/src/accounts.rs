@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgExecutor;
+use sqlx::types::Json;
 use tollkeeper_domain::account::{Account, Identity, Lifecycle, Role};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_event_store::Rows;
 use uuid::Uuid;
 
@@ -36,6 +38,7 @@ pub fn project(account: &Account, rows: &mut Rows) {
             "updated_at": account.updated_at,
             "version": account.version,
             "token_limit": account.token_limit,
+            "rate_limits": account.rate_limits,
         }),
     );
 }
@@ -79,6 +82,7 @@ struct Row {
     updated_at: DateTime<Utc>,
     version: i64,
     token_limit: Option<i32>,
+    rate_limits: Json<RateLimits>,
     name: Option<String>,
     email: Option<String>,
 }
@@ -97,6 +101,7 @@ impl Row {
             },
             lifecycle: lifecycle(&self.state)?,
             token_limit: self.token_limit.map(i32::unsigned_abs),
+            rate_limits: self.rate_limits.0,
             created_at: self.created_at,
             updated_at: self.updated_at,
             version: self.version.unsigned_abs(),
@@ -121,7 +126,8 @@ pub async fn find(
     sqlx::query_as!(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
-            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\",
+            a.created_at, a.updated_at, a.version, a.token_limit,
+            a.rate_limits as \"rate_limits: Json<RateLimits>\", p.name as \"name?\",
             p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where a.id = $1 and ($2::uuid is null or a.id = $2)",
@@ -145,7 +151,8 @@ pub async fn find_by_identity(
     sqlx::query_as!(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
-            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\",
+            a.created_at, a.updated_at, a.version, a.token_limit,
+            a.rate_limits as \"rate_limits: Json<RateLimits>\", p.name as \"name?\",
             p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where a.identity_issuer = $1 and a.identity_subject = $2",
@@ -170,7 +177,8 @@ pub async fn list(
     let rows = sqlx::query_as!(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
-            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\",
+            a.created_at, a.updated_at, a.version, a.token_limit,
+            a.rate_limits as \"rate_limits: Json<RateLimits>\", p.name as \"name?\",
             p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where ($1::uuid is null or a.id = $1)
@@ -200,7 +208,8 @@ pub async fn find_by_external_id(
     sqlx::query_as!(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
-            a.created_at, a.updated_at, a.version, a.token_limit, p.name as \"name?\",
+            a.created_at, a.updated_at, a.version, a.token_limit,
+            a.rate_limits as \"rate_limits: Json<RateLimits>\", p.name as \"name?\",
             p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where a.external_id = $1 and ($2::uuid is null or a.id = $2)",

@@ -94,6 +94,10 @@ async fn each_constraint_refuses() {
             "accounts_token_limit_check",
         ),
         (
+            account("'epoch', 1)", "'epoch', 1, null, '{}')"),
+            "accounts_rate_limits_check",
+        ),
+        (
             token("'epoch', 1)", "'epoch', 1, 8)"),
             "api_tokens_expiry_notice_check",
         ),
@@ -103,6 +107,10 @@ async fn each_constraint_refuses() {
                 "'epoch', 1, null, array_fill('::1/128'::text, array[65]))",
             ),
             "api_tokens_allowed_cidrs_check",
+        ),
+        (
+            token("'epoch', 1)", "'epoch', 1, null, '{}', '[{}]')"),
+            "api_tokens_rate_limits_check",
         ),
         (ERASURE.to_owned(), "account_erasures_pkey"),
         (

@@ -106,6 +106,7 @@ pub(crate) async fn handle(
         external_id: body.external_id,
         role: body.role,
         token_limit: body.token_limit,
+        rate_limits: None,
         profile_changes: false,
     };
     let target = (id.into(), allowed.reach);

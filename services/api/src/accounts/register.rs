@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use tollkeeper_domain::account::{Account, AccountRegistered, Role};
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_event_store::Rows;
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts::Profile;
@@ -120,6 +121,7 @@ async fn register(
         identity: None,
         role,
         token_limit: body.token_limit,
+        rate_limits: RateLimits::default(),
     };
     let answer = |account: Account, rows: &mut Rows| {
         let id = account.id;

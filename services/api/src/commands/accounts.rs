@@ -5,6 +5,7 @@ use tollkeeper_domain::account::{
 };
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_event_store::{Rows, Submission, load};
 use tollkeeper_read_model::accounts::{self, AccountRow, Profile};
 use tollkeeper_read_model::{Reach, replay};
@@ -68,6 +69,7 @@ impl Commands {
             identity: Some(identity.clone()),
             role: Role::User,
             token_limit: None,
+            rate_limits: RateLimits::default(),
         };
         let id = |account: Account, _: &mut Rows| Ok(account.id);
         match self

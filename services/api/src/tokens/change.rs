@@ -104,6 +104,7 @@ pub(crate) async fn handle(
         allowed_cidrs: body
             .allowed_cidrs
             .and_then(|texts| networks(&texts, &mut errors)),
+        rate_limits: None,
         not_before: body.not_before.map(|time| time.map(cut)),
         expires_at: body.expires_at.map(|time| time.map(cut)),
         longest: app.policy.longest_lifetime,

@@ -47,7 +47,10 @@ pub(super) fn restrictions(
         Some(texts) => networks(texts, errors)?,
         None => authority.map_or_else(NetworkSet::default, Authority::inherited_networks),
     };
-    Some(Restrictions { allowed_cidrs })
+    Some(Restrictions {
+        allowed_cidrs,
+        ..Restrictions::default()
+    })
 }
 
 /// Times are kept in microseconds.

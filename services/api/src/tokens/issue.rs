@@ -221,6 +221,7 @@ pub(super) async fn issue(
             not_before: wanted.validity.not_before,
             expires_at: wanted.validity.expires_at,
             allowed_cidrs: wanted.restrictions.allowed_cidrs,
+            rate_limits: wanted.restrictions.rate_limits,
             issued_by: caller.token_id(),
         },
         longest: app.policy.longest_lifetime,

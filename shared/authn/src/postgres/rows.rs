@@ -1,10 +1,14 @@
 //! The statements, and their rows as facts.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sqlx::PgConnection;
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::{Network, NetworkSet};
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::scope::ScopeSet;
 use tollkeeper_domain::secret::SecretHash;
 use tollkeeper_domain::token::{self, Restrictions};
@@ -36,6 +40,7 @@ pub(super) async fn tokens(
             token.environment as "environment?",
             token.scopes as "scopes?",
             token.allowed_cidrs as "allowed_cidrs?",
+            token.rate_limits as "rate_limits?",
             token.not_before as "not_before?",
             token.expires_at as "expires_at?",
             token.state as "token_state?",
@@ -43,7 +48,8 @@ pub(super) async fn tokens(
             account.id as "account_id?",
             account.role as "role?",
             account.state as "account_state?",
-            account.version as "account_version?"
+            account.version as "account_version?",
+            account.rate_limits as "account_rate_limits?"
         from event_log_head as head
         left join (
             api_token_secrets as secret
@@ -84,7 +90,10 @@ pub(super) async fn tokens(
                     Some("revoked") => token::Lifecycle::Revoked,
                     _ => return Err(INCOMPLETE),
                 },
-                restrictions: restrictions(&row.allowed_cidrs.ok_or(INCOMPLETE)?)?,
+                restrictions: restrictions(
+                    &row.allowed_cidrs.ok_or(INCOMPLETE)?,
+                    row.rate_limits.ok_or(INCOMPLETE)?,
+                )?,
             },
             account: AccountFacts {
                 account_id,
@@ -99,6 +108,10 @@ pub(super) async fn tokens(
                     Some("user") => Role::User,
                     Some("system") => Role::System,
                     _ => return Err(INCOMPLETE),
+                },
+                rate_limits: {
+                    let limits = rate_limits(row.account_rate_limits.ok_or(INCOMPLETE)?)?;
+                    (!limits.is_empty()).then(|| Arc::new(limits))
                 },
             },
         });
@@ -175,14 +188,22 @@ fn micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_micros()
 }
 
-/// Networks that cannot be read must not make a token free that was bound.
-fn restrictions(networks: &[String]) -> Result<Option<Box<Restrictions>>, SourceError> {
+/// Networks or limits that cannot be read must not make a token free that was bound.
+fn restrictions(
+    networks: &[String],
+    limits: Value,
+) -> Result<Option<Box<Restrictions>>, SourceError> {
     let parsed = networks.iter().map(|text| text.parse::<Network>());
     let networks: Vec<Network> = parsed.collect::<Result<_, _>>().map_err(|_| INCOMPLETE)?;
     let restrictions = Restrictions {
         allowed_cidrs: NetworkSet::try_from(networks).map_err(|_| INCOMPLETE)?,
+        rate_limits: rate_limits(limits)?,
     };
     Ok((!restrictions.is_none()).then(|| Box::new(restrictions)))
+}
+
+fn rate_limits(limits: Value) -> Result<RateLimits, SourceError> {
+    serde_json::from_value(limits).map_err(|_| INCOMPLETE)
 }
 
 /// A text that has not the form of a scope allows nothing, and must not make tokens unreadable.

@@ -81,7 +81,7 @@ impl World {
         token.secret_valid_until = *valid_until;
         Some(Found {
             digest: *digest,
-            account: self.accounts[&token.account_id],
+            account: self.accounts[&token.account_id].clone(),
             token,
         })
     }
@@ -147,6 +147,7 @@ impl Primary {
                 version: 1,
                 lifecycle: account::Lifecycle::Active,
                 role: Role::User,
+                rate_limits: None,
             },
         );
         world.append_named("account", id.0, 1, "AccountRegistered", None);
@@ -248,6 +249,7 @@ impl Primary {
         let networks: Vec<_> = networks.iter().map(|text| text.parse().unwrap()).collect();
         let restrictions = Restrictions {
             allowed_cidrs: networks.try_into().unwrap(),
+            ..Restrictions::default()
         };
         self.change(token, "TokenRestrictionsChanged", |facts| {
             facts.restrictions = (!restrictions.is_none()).then(|| Box::new(restrictions));

@@ -9,6 +9,7 @@ use tollkeeper_domain::account::{self, Account, AccountEvent, AccountRegistered,
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::NetworkSet;
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_domain::token::{
     self, Metadata, Restrictions, RevocationReason, Token, TokenEvent, TokenIssued, TokenName,
@@ -84,6 +85,7 @@ impl History {
             identity: None,
             role: Role::User,
             token_limit: None,
+            rate_limits: RateLimits::default(),
         });
         let account = account::evolve(None, id, &event, now()).unwrap();
         let mut rows = Rows::default();
@@ -105,6 +107,7 @@ impl History {
             not_before: None,
             expires_at: Some(now() + chrono::TimeDelta::days(30)),
             allowed_cidrs: NetworkSet::default(),
+            rate_limits: RateLimits::default(),
             issued_by: None,
         };
         let held = Held {
@@ -156,6 +159,7 @@ impl History {
         let networks: Vec<_> = networks.iter().map(|text| text.parse().unwrap()).collect();
         let restrictions = Restrictions {
             allowed_cidrs: networks.try_into().unwrap(),
+            rate_limits: RateLimits::default(),
         };
         self.change(held, TokenEvent::RestrictionsChanged(restrictions))
             .await

@@ -7,6 +7,7 @@ use tollkeeper_domain::account::{self, Account, AccountRegistered, Role};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::NetworkSet;
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{self, Issue, Metadata, Token, TokenIssued, TokenName};
 use tollkeeper_event_store::{NewEvent, Submission, Writer, WriterHandle};
@@ -65,6 +66,7 @@ pub(crate) fn registered() -> (Account, Submission) {
         identity: None,
         role: Role::User,
         token_limit: None,
+        rate_limits: RateLimits::default(),
     };
     on_account(None, &account::Command::Register(registered))
 }
@@ -86,6 +88,7 @@ pub(crate) fn issue_with(id: u128, issued_by: Option<TokenId>) -> (Token, Submis
         not_before: None,
         expires_at: None,
         allowed_cidrs: NetworkSet::default(),
+        rate_limits: RateLimits::default(),
         issued_by,
     };
     let command = token::Command::Issue(Box::new(Issue {

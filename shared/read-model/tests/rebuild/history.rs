@@ -11,6 +11,7 @@ use tollkeeper_domain::account::{self, AccountRegistered, Role};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::{Network, NetworkSet};
+use tollkeeper_domain::rate_limit::{MAX_UNITS, MAX_WINDOW_SECONDS, RateLimit, RateLimits};
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
     self, Change, Issue, Metadata, RevocationReason, Rotate, TokenIssued, TokenName,
@@ -33,9 +34,9 @@ fn account_command() -> impl Strategy<Value = account::Command> {
         3 => Just(account::Command::Suspend),
         3 => Just(account::Command::Resume),
         1 => Just(account::Command::Delete),
-        3 => (proptest::option::of(name), any::<bool>()).prop_map(|(external_id, system)| {
+        3 => (proptest::option::of(name), any::<bool>(), limits()).prop_map(|(external_id, system, rate_limits)| {
             let role = if system { Role::System } else { Role::User };
-            account::Command::Change { external_id, role: Some(role), token_limit: Some(system.then_some(9)), profile_changes: system }
+            account::Command::Change { external_id, role: Some(role), token_limit: Some(system.then_some(9)), rate_limits, profile_changes: system }
         }),
     ]
 }
@@ -53,6 +54,30 @@ fn network(bits: u128, prefix: u8, width: u8) -> Network {
     network.unwrap().trunc().to_string().parse().unwrap()
 }
 
+/// Limits with all names apart, where they are changed at all.
+fn limits() -> impl Strategy<Value = Option<RateLimits>> {
+    let numbers = (1..=MAX_UNITS, 1..=MAX_WINDOW_SECONDS);
+    let limit = ("[a-z0-9._-]{1,31}", numbers, any::<u32>(), any::<u32>()).prop_map(
+        |(name, (limit, window_seconds), burst, cost)| {
+            let burst = burst % limit + 1;
+            RateLimit {
+                name: name.into(),
+                limit,
+                window_seconds,
+                burst,
+                cost: cost % burst + 1,
+            }
+        },
+    );
+    proptest::option::of(proptest::collection::vec(limit, 0..4)).prop_map(|limits| {
+        let mut limits = limits?;
+        for (limit, letter) in limits.iter_mut().zip(["a", "b", "c"]) {
+            limit.name = format!("{}{letter}", limit.name).into();
+        }
+        Some(limits.try_into().unwrap())
+    })
+}
+
 fn change() -> impl Strategy<Value = token::Command> {
     let scopes = proptest::collection::vec("[a-z]{1,6}(:\\*)?", 0..4);
     let network = prop_oneof![
@@ -66,17 +91,19 @@ fn change() -> impl Strategy<Value = token::Command> {
         scopes,
         metadata,
         networks,
+        limits(),
         time(),
         time(),
     )
         .prop_map(
-            |(name, scopes, metadata, networks, not_before, expires_at)| {
+            |(name, scopes, metadata, networks, rate_limits, not_before, expires_at)| {
                 let metadata = metadata.into_iter().map(|(key, value)| (key, value.into()));
                 token::Command::Change(Box::new(Change {
                     name: name.map(|name| TokenName::new(&name).unwrap()),
                     scopes: Some(scopes.iter().map(|scope| scope.parse().unwrap()).collect()),
                     metadata: Metadata::new(metadata.collect()).ok(),
                     allowed_cidrs: networks.map(|it| it.try_into().unwrap()),
+                    rate_limits,
                     not_before: Some(not_before),
                     expires_at: Some(expires_at),
                     longest: None,
@@ -186,6 +213,7 @@ impl History {
                 external_id: Some(Some(name.to_owned())),
                 role: None,
                 token_limit: None,
+                rate_limits: None,
                 profile_changes: false,
             },
         )
@@ -201,6 +229,7 @@ impl History {
             identity: None,
             role: Role::User,
             token_limit: None,
+            rate_limits: RateLimits::default(),
         };
         let issued = TokenIssued {
             account_id: Self::account_id(at / 2),
@@ -213,6 +242,7 @@ impl History {
             not_before: None,
             expires_at: None,
             allowed_cidrs: NetworkSet::default(),
+            rate_limits: RateLimits::default(),
             issued_by: None,
         };
         let issue = Issue {

@@ -15,6 +15,7 @@ use tollkeeper_domain::account::{Account, AccountRegistered, Role};
 use tollkeeper_domain::event::Event;
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::NetworkSet;
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
     Change, Issue, Metadata, RevocationReason, Token, TokenEvent, TokenIssued, TokenName, decide,
@@ -76,6 +77,7 @@ impl Process {
             identity: None,
             role: Role::User,
             token_limit: None,
+            rate_limits: RateLimits::default(),
         };
         let profile = Profile::default();
         let id = |account: Account, _: &mut Rows| Ok(account.id);
@@ -100,6 +102,7 @@ impl Process {
                 not_before: None,
                 expires_at: hours.map(|hours| now + TimeDelta::hours(hours)),
                 allowed_cidrs: NetworkSet::default(),
+                rate_limits: RateLimits::default(),
                 issued_by: None,
             },
             longest: None,

@@ -50,6 +50,7 @@ impl Item {
                 not_before: wanted.validity.not_before,
                 expires_at: wanted.validity.expires_at,
                 allowed_cidrs: wanted.restrictions.allowed_cidrs.clone(),
+                rate_limits: wanted.restrictions.rate_limits.clone(),
                 issued_by: caller.token_id(),
             },
             longest: app.policy.longest_lifetime,

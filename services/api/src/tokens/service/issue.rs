@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tollkeeper_domain::account::{Account, AccountRegistered, Lifecycle, Role, check_external_id};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::network::Network;
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_domain::token::{Metadata, Token, TokenName, Validity};
@@ -217,6 +218,7 @@ async fn account(
         identity: None,
         role: Role::User,
         token_limit: None,
+        rate_limits: RateLimits::default(),
     };
     let commands = &app.commands;
     let id = |account: Account, _: &mut Rows| Ok(account.id);
