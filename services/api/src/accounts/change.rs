@@ -1,7 +1,6 @@
 //! `PATCH /v1/accounts/{id}`
 
 use crate::openapi::errors::{AccountConflict, NotFound, VersionMismatch, WithBody};
-use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Deserialize;
@@ -12,15 +11,17 @@ use tollkeeper_read_model::accounts::Profile;
 use utoipa::ToSchema;
 
 use super::register::check_role;
-use super::view::{AccountView, check_profile, check_token_limit};
+use super::view::{ChangedAccount, check_profile, check_token_limit};
 use crate::app::App;
 use crate::caller::{AccountsWrite, Allowed};
 use crate::commands::{Cause, ProfileChange};
 use crate::http::body::{Body, nullable};
 use crate::http::path::Id;
 use crate::http::problem::{FieldErrors, Problem};
+use crate::http::query::Parameters;
 use crate::http::request_id::RequestId;
-use crate::http::version::{IfMatch, etag};
+use crate::http::version::IfMatch;
+use crate::nodes::Wait;
 
 /// What to change of an account.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,13 +57,13 @@ pub(crate) struct Change {
     summary = "Change an account",
     description = "What the body does not name stays as it is. An account's own tokens change its name \
         and e-mail address only.",
-    params(("id" = AccountId, Path, description = "The account"), IfMatch),
+    params(("id" = AccountId, Path, description = "The account"), IfMatch, Wait),
     request_body = Change,
     responses(
         (
             status = 200,
             description = "The account as it is now",
-            body = AccountView,
+            body = ChangedAccount,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
         WithBody<AccountsWrite>,
@@ -77,6 +78,7 @@ pub(crate) async fn handle(
     Id(id): Id,
     IfMatch(expected): IfMatch,
     RequestId(request_id): RequestId,
+    Parameters(wait): Parameters<Wait>,
     Body(body): Body<Change>,
 ) -> Result<impl IntoResponse, Problem> {
     let by_operators = [
@@ -118,6 +120,5 @@ pub(crate) async fn handle(
         .commands
         .change_account(&cause, target, expected, &command, &profile)
         .await?;
-    let view = AccountView::from(row);
-    Ok((etag(view.version()), Json(view)))
+    Ok(ChangedAccount::new(row.into(), wait.over(&app).await))
 }

@@ -1,22 +1,23 @@
 //! `POST /v1/accounts/{id}/suspend` and `/resume`: all tokens of an account at once.
 
 use crate::openapi::errors::{AccountDeleted, Guarded, NotFound};
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use tollkeeper_domain::account::Command;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::Reach;
+use tollkeeper_read_model::accounts::AccountRow;
 use uuid::Uuid;
 
-use super::view::AccountView;
+use super::view::ChangedAccount;
 use crate::app::App;
 use crate::caller::{AccountsWrite, Allowed};
 use crate::commands::{Cause, ProfileChange};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
+use crate::http::query::Parameters;
 use crate::http::request_id::RequestId;
-use crate::http::version::etag;
+use crate::nodes::Wait;
 
 /// Denies all tokens of the account until it is resumed: 200, or 404.
 #[utoipa::path(
@@ -27,12 +28,12 @@ use crate::http::version::etag;
     summary = "Suspend an account",
     description = "All its tokens are refused at once, until it is resumed. For operators and tokens of \
         system accounts.",
-    params(("id" = AccountId, Path, description = "The account")),
+    params(("id" = AccountId, Path, description = "The account"), Wait),
     responses(
         (
             status = 200,
             description = "The account, suspended",
-            body = AccountView,
+            body = ChangedAccount,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
         Guarded<AccountsWrite>,
@@ -45,8 +46,10 @@ pub(crate) async fn suspend(
     allowed: Allowed<AccountsWrite>,
     Id(id): Id,
     request_id: RequestId,
-) -> Result<Response, Problem> {
-    carry_out(&app, &allowed, id, request_id, &Command::Suspend).await
+    Parameters(wait): Parameters<Wait>,
+) -> Result<impl IntoResponse, Problem> {
+    let account = carry_out(&app, &allowed, id, request_id, &Command::Suspend).await?;
+    Ok(ChangedAccount::new(account.into(), wait.over(&app).await))
 }
 
 /// Lets the account's tokens work again: 200, or 404.
@@ -57,12 +60,12 @@ pub(crate) async fn suspend(
     operation_id = "resumeAccount",
     summary = "Resume an account",
     description = "Its tokens work again. For operators and tokens of system accounts.",
-    params(("id" = AccountId, Path, description = "The account")),
+    params(("id" = AccountId, Path, description = "The account"), Wait),
     responses(
         (
             status = 200,
             description = "The account, active",
-            body = AccountView,
+            body = ChangedAccount,
             headers(("ETag" = String, description = "The version, for `If-Match`")),
         ),
         Guarded<AccountsWrite>,
@@ -75,8 +78,10 @@ pub(crate) async fn resume(
     allowed: Allowed<AccountsWrite>,
     Id(id): Id,
     request_id: RequestId,
-) -> Result<Response, Problem> {
-    carry_out(&app, &allowed, id, request_id, &Command::Resume).await
+    Parameters(wait): Parameters<Wait>,
+) -> Result<impl IntoResponse, Problem> {
+    let account = carry_out(&app, &allowed, id, request_id, &Command::Resume).await?;
+    Ok(ChangedAccount::new(account.into(), wait.over(&app).await))
 }
 
 async fn carry_out(
@@ -85,7 +90,7 @@ async fn carry_out(
     id: Uuid,
     RequestId(request_id): RequestId,
     command: &Command,
-) -> Result<Response, Problem> {
+) -> Result<AccountRow, Problem> {
     if allowed.reach != Reach::All {
         let detail = "only operators and tokens of system accounts suspend and resume accounts";
         return Err(Problem::forbidden("BEYOND_AUTHORITY", detail));
@@ -95,10 +100,9 @@ async fn carry_out(
         request_id,
     };
     let target = (id.into(), allowed.reach);
-    let row = app
+    let profile = ProfileChange::default();
+    let changed = app
         .commands
-        .change_account(&cause, target, None, command, &ProfileChange::default())
-        .await?;
-    let view = AccountView::from(row);
-    Ok((etag(view.version()), Json(view)).into_response())
+        .change_account(&cause, target, None, command, &profile);
+    Ok(changed.await?)
 }

@@ -1,5 +1,7 @@
 //! An account as clients see it.
 
+use axum::Json;
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tollkeeper_domain::account::{Account, Lifecycle, Role};
@@ -8,6 +10,8 @@ use tollkeeper_read_model::accounts::{AccountRow, Profile};
 use utoipa::ToSchema;
 
 use crate::http::problem::FieldErrors;
+use crate::http::version::etag;
+use crate::nodes::Receipt;
 
 /// An account, the owner of tokens.
 #[derive(Debug, Serialize, ToSchema)]
@@ -70,6 +74,27 @@ impl AccountView {
 impl From<AccountRow> for AccountView {
     fn from(row: AccountRow) -> Self {
         Self::new(row.account, row.profile)
+    }
+}
+
+/// An account as it is after a change, and where that is known.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChangedAccount {
+    #[serde(flatten)]
+    account: AccountView,
+    #[serde(flatten)]
+    receipt: Receipt,
+}
+
+impl ChangedAccount {
+    pub(super) const fn new(account: AccountView, receipt: Receipt) -> Self {
+        Self { account, receipt }
+    }
+}
+
+impl IntoResponse for ChangedAccount {
+    fn into_response(self) -> Response {
+        (etag(self.account.version()), Json(self)).into_response()
     }
 }
 

@@ -83,6 +83,26 @@ async fn a_change_is_told_to_be_in_force_once_every_node_has_applied_it() {
         everywhere(&answer);
         assert_eq!(answer["id"], token["id"]);
     }
+    // An account takes all its tokens with it.
+    let token = operator.issue(&account, json!({})).await;
+    let path = format!("/v1/accounts/{account}");
+    for (method, step, works) in [
+        (Method::POST, "/suspend", false),
+        (Method::POST, "/resume", true),
+        (Method::PATCH, "", true),
+        (Method::DELETE, "", false),
+    ] {
+        let path = format!("{path}{step}?wait=applied");
+        let request = operator.request(method.clone(), &path);
+        let changed = Person::send(request.json(&json!({}))).await;
+        for node in &nodes {
+            assert_eq!(passes(node, &token).await, works, "{method} {step}");
+        }
+        let changed = changed.expect(200);
+        everywhere(&changed);
+        assert_eq!(changed["id"], account);
+    }
+    let account = operator.account("crm-2").await;
     // What was done before is told of as well.
     let token = operator.issue(&account, json!({})).await;
     let path = path_of(&token);

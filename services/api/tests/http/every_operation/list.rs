@@ -114,10 +114,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("GET", "/v1/accounts/{id}", ACCOUNTS),
     Operation::new("PATCH", "/v1/accounts/{id}", ACCOUNTS)
         .takes(r#"{"name":"another"}"#)
-        .versioned(),
-    Operation::new("DELETE", "/v1/accounts/{id}", ACCOUNTS).versioned(),
-    Operation::new("POST", "/v1/accounts/{id}/suspend", ACCOUNTS),
-    Operation::new("POST", "/v1/accounts/{id}/resume", ACCOUNTS),
+        .versioned()
+        .asked(""),
+    Operation::new("DELETE", "/v1/accounts/{id}", ACCOUNTS)
+        .versioned()
+        .asked(""),
+    Operation::new("POST", "/v1/accounts/{id}/suspend", ACCOUNTS).asked(""),
+    Operation::new("POST", "/v1/accounts/{id}/resume", ACCOUNTS).asked(""),
     Operation::new("POST", "/v1/tokens", WRITE)
         .takes(r#"{"name":"a token"}"#)
         .answers(201),
