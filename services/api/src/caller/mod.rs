@@ -1,13 +1,11 @@
 //! Who calls, and what they may do. A handler names the privilege it needs in its signature, so
 //! that it cannot be reached without.
 
-mod credential;
 pub(crate) mod jwks;
 pub(crate) mod jwt;
 mod own_account;
 mod privilege;
 
-pub(crate) use credential::{Credential, preferred, presented};
 pub(crate) use own_account::OwnAccount;
 pub(crate) use privilege::{
     AccountsRead, AccountsWrite, Allowed, EventsRead, NodesRead, Privilege, TokensRead,

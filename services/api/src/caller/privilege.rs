@@ -6,12 +6,13 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use subtle::ConstantTimeEq;
 use tollkeeper_authn::Requirement;
+use tollkeeper_check::{Credential, presented};
 use tollkeeper_domain::account::Lifecycle;
 use tollkeeper_domain::authority::Authority;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_read_model::{Reach, accounts};
 
-use super::{Caller, Credential, jwt, own_account, presented};
+use super::{Caller, jwt, own_account};
 use crate::app::App;
 use crate::http::client::ClientAddress;
 use crate::http::problem::Problem;

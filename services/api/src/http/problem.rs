@@ -10,12 +10,15 @@ use std::any::Any;
 use std::fmt::Display;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use tollkeeper_check::{BadCredential, Refusal};
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_usage::Scrubber;
 
-pub(crate) use self::answer::{Document, OAuthDocument};
-use self::fields::camel_case;
-pub(crate) use self::fields::{FieldError, FieldErrors};
+pub(crate) use tollkeeper_check::{Document, FieldError};
+
+pub(crate) use self::answer::OAuthDocument;
+pub(crate) use self::fields::FieldErrors;
+use self::fields::{camel_case, scrubbed};
 
 /// An error on its way to the client. Boxed, because results are moved about far more often than
 /// they are errors.
@@ -71,52 +74,24 @@ impl Problem {
         )
     }
 
-    /// 401: no credential. Carries the bare challenge of RFC 6750, section 3.1.
+    /// 401: no credential.
     pub(crate) fn unauthenticated() -> Self {
-        let detail =
-            "give an API token or a JWT as `Authorization: Bearer`, or a key as `X-API-Key`";
-        let title = "Credentials are needed";
-        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", title, detail).with(
-            header::WWW_AUTHENTICATE,
-            HeaderValue::from_static("Bearer realm=\"tollkeeper\""),
-        )
+        Refusal::unauthenticated().into()
     }
 
     /// 401: a credential that does not work.
     pub(crate) fn bad_credential(code: &'static str, detail: impl Display) -> Self {
-        let challenge = "Bearer realm=\"tollkeeper\", error=\"invalid_token\"";
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            code,
-            "The credential does not work",
-            detail,
-        )
-        .with(
-            header::WWW_AUTHENTICATE,
-            HeaderValue::from_static(challenge),
-        )
+        Refusal::bad_credential(code, detail.to_string()).into()
     }
 
     /// 403: a scope is missing.
     pub(crate) fn missing_scope(scope: &str) -> Self {
-        let detail = format!("this needs the scope `{scope}`");
-        let challenge =
-            format!("Bearer realm=\"tollkeeper\", error=\"insufficient_scope\", scope=\"{scope}\"");
-        let problem = Self::new(
-            StatusCode::FORBIDDEN,
-            "INSUFFICIENT_SCOPE",
-            "Not allowed",
-            detail,
-        );
-        match HeaderValue::from_str(&challenge) {
-            Ok(challenge) => problem.with(header::WWW_AUTHENTICATE, challenge),
-            Err(_) => problem,
-        }
+        Refusal::missing_scope(scope).into()
     }
 
     /// 403: the caller may not do this.
     pub(crate) fn forbidden(code: &'static str, detail: impl Display) -> Self {
-        Self::new(StatusCode::FORBIDDEN, code, "Not allowed", detail)
+        Refusal::forbidden(code, detail.to_string()).into()
     }
 
     /// 403: a token that is bound to networks, from somewhere else.
@@ -216,7 +191,7 @@ impl Problem {
     pub(crate) fn scrubbed(mut self, scrubber: &Scrubber) -> Self {
         self.0.detail = scrubber.scrub(&self.0.detail).into_owned();
         for error in &mut self.0.errors {
-            *error = error.scrubbed(scrubber);
+            *error = scrubbed(error, scrubber);
         }
         self
     }
@@ -253,22 +228,13 @@ impl Problem {
 
     /// 503: it cannot be done now, and whether it was done may not be known.
     pub(crate) fn unavailable(inside: impl Display) -> Self {
-        let detail = "this cannot be done now; try again";
-        let problem = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "UNAVAILABLE",
-            "Unavailable",
-            detail,
-        );
-        problem.with_retry().because(&inside)
+        Self::known_unavailable().because(&inside)
     }
 
     /// 503 by a state that is told elsewhere, once, when it begins and ends: the hot path would
     /// repeat it for every request.
     pub(crate) fn known_unavailable() -> Self {
-        let mut problem = Self::unavailable("");
-        problem.0.inside = None;
-        problem
+        Refusal::unavailable().into()
     }
 
     /// 500: our own fault.
@@ -337,6 +303,33 @@ impl Problem {
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal {
+            status,
+            code,
+            title,
+            detail,
+            headers,
+        } = refusal;
+        let mut problem = Self::new(status, code, title, detail);
+        problem.0.headers = headers;
+        problem
+    }
+}
+
+/// The credentials of a request cannot be told.
+impl From<BadCredential> for Problem {
+    fn from(bad: BadCredential) -> Self {
+        match bad {
+            BadCredential::Repeated(_) | BadCredential::Two => {
+                Self::bad_request("TWO_CREDENTIALS", bad)
+            }
+            BadCredential::Form => Self::bad_request("INVALID_HEADER", bad),
+        }
     }
 }
 

@@ -4,15 +4,13 @@
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use tollkeeper_check::{REQUEST_ID, own_request_id};
 
 use super::problem::Problem;
 use crate::app::App;
-
-const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-const MAX_CHARACTERS: usize = 128;
 
 /// The id of the request.
 #[derive(Debug, Clone)]
@@ -21,21 +19,14 @@ pub(crate) struct RequestId(pub(crate) String);
 impl RequestId {
     /// The client's id, or a new one.
     pub(crate) fn of(headers: &HeaderMap, app: &App) -> Self {
-        let plain = |text: &&str| {
-            let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-            (1..=MAX_CHARACTERS).contains(&text.len()) && text.bytes().all(known)
-        };
-        let own = headers
-            .get(HEADER)
-            .and_then(|value| value.to_str().ok())
-            .filter(plain);
+        let own = own_request_id(headers);
         Self(own.map_or_else(|| app.new_id().to_string(), str::to_owned))
     }
 
     /// Writes the id into an answer.
     pub(crate) fn mark(&self, response: &mut Response) {
         if let Ok(value) = HeaderValue::from_str(&self.0) {
-            response.headers_mut().insert(HEADER, value);
+            response.headers_mut().insert(REQUEST_ID, value);
         }
     }
 }

@@ -4,11 +4,12 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use tollkeeper_check::{Credential, presented};
 use zeroize::Zeroizing;
 
 use super::form::Form;
 use crate::app::App;
-use crate::caller::{Caller, Credential, identify, presented};
+use crate::caller::{Caller, identify};
 use crate::http::client::ClientAddress;
 use crate::http::problem::Problem;
 

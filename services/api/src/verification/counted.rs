@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use tollkeeper_authn::Verification;
+use tollkeeper_check::kept;
 use tollkeeper_domain::usage::UsageEvent;
 
-use super::origin::kept;
 use crate::app::App;
 use crate::http::problem::Problem;
 

@@ -8,18 +8,18 @@ use std::panic::AssertUnwindSafe;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use futures::FutureExt;
-use tollkeeper_authn::{Identity, Requirement, Verification};
+use tollkeeper_authn::{Identity, Requirement};
+use tollkeeper_check::{Credential, Refusal, kept, preferred};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 
 use super::options::Options;
-use super::origin::{Origin, kept};
+use super::origin::Origin;
 use crate::app::App;
-use crate::caller::{Credential, preferred};
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
 use crate::openapi::errors::{BadRequest, CheckForbidden, CheckRefused, Internal, Unavailable};
@@ -38,7 +38,6 @@ pub(crate) const IDENTITY: [&str; 3] = [
 const TOKEN_ID: HeaderName = HeaderName::from_static(IDENTITY[0]);
 const ACCOUNT_ID: HeaderName = HeaderName::from_static(IDENTITY[1]);
 const SCOPES: HeaderName = HeaderName::from_static(IDENTITY[2]);
-const CODE: HeaderName = HeaderName::from_static("x-tollkeeper-code");
 
 /// Whether a request for `path` is one for this operation.
 pub(crate) fn is_for(path: &str) -> bool {
@@ -124,12 +123,7 @@ pub(crate) async fn judge<T>(
     let headers = original.headers;
     let token = match preferred(headers) {
         Some(Credential::Key(token) | Credential::Bearer(token)) => token,
-        Some(Credential::Jwt(_)) => {
-            return Err(Problem::bad_credential(
-                "MALFORMED",
-                "this takes API tokens, not JWTs",
-            ));
-        }
+        Some(Credential::Jwt(_)) => return Err(Refusal::jwt().into()),
         None => return Err(Problem::unauthenticated()),
     };
     let scopes: Vec<&str> = options.scopes.iter().map(AsRef::as_ref).collect();
@@ -168,12 +162,12 @@ pub(crate) async fn judge<T>(
         };
         app.spool
             .append(&event)
-            .map_err(|_full| Problem::known_unavailable().with(CODE, code(Verdict::Unavailable)))?;
+            .map_err(|_full| Refusal::unavailable().told(Verdict::Unavailable))?;
         if verdict == Verdict::Valid {
             return Ok(allowed(identity));
         }
     }
-    Err(refused(&verification, status, options))
+    Err(Refusal::of(verdict, status, &options.scopes.join(" ")).into())
 }
 
 fn allowed(identity: Identity<'_>) -> Response {
@@ -203,29 +197,4 @@ pub(crate) fn scopes(identity: Identity<'_>) -> String {
         text.push_str(scope.as_str());
     }
     text
-}
-
-fn code(verdict: Verdict) -> HeaderValue {
-    HeaderValue::from_static(verdict.code())
-}
-
-fn refused(verification: &Verification, status: u16, options: &Options<'_>) -> Problem {
-    let verdict = verification.verdict;
-    let problem = match StatusCode::from_u16(status) {
-        Ok(StatusCode::UNAUTHORIZED) => {
-            Problem::bad_credential(verdict.code(), "the token is not accepted")
-        }
-        Ok(StatusCode::FORBIDDEN) if verdict == Verdict::InsufficientScope => {
-            Problem::missing_scope(&options.scopes.join(" "))
-        }
-        Ok(StatusCode::FORBIDDEN) if verdict == Verdict::IpNotAllowed => {
-            Problem::ip_not_allowed("the token is not allowed from this address")
-        }
-        Ok(StatusCode::FORBIDDEN) => {
-            Problem::forbidden(verdict.code(), "the token may not do this")
-        }
-        _ => Problem::known_unavailable()
-            .with(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    };
-    problem.with(CODE, code(verdict))
 }

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName, header};
-use tollkeeper_runtime::settings::{NetworkList, UsageIp};
+use tollkeeper_check::Way;
+use tollkeeper_runtime::settings::NetworkList;
 
 use super::options::Source;
-use crate::http::client::Way;
 
 const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
 const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
@@ -48,21 +48,6 @@ impl<'a> Origin<'a> {
             method: told(method_header).unwrap_or(method),
             way: Way::of(headers, peer, trusted),
             user_agent: text(headers, &header::USER_AGENT).unwrap_or_default(),
-        }
-    }
-}
-
-/// The address as far as it may be kept.
-pub(super) fn kept(ip: IpAddr, how: UsageIp) -> Option<IpAddr> {
-    match (how, ip.to_canonical()) {
-        (UsageIp::Full, ip) => Some(ip),
-        (UsageIp::None, _) => None,
-        (UsageIp::Network, IpAddr::V4(ip)) => {
-            Some(IpAddr::V4((u32::from(ip) & 0xffff_ff00).into()))
-        }
-        (UsageIp::Network, IpAddr::V6(ip)) => {
-            let network = u128::from(ip) >> 80 << 80;
-            Some(IpAddr::V6(network.into()))
         }
     }
 }
@@ -125,23 +110,5 @@ mod tests {
         assert_eq!(seen(Source::Forwarded, "127.0.0.1"), pair("/other", "PUT"));
         assert_eq!(seen(Source::Path, "127.0.0.1"), pair("/own", "GET"));
         assert_eq!(seen(Source::Original, "192.0.2.1"), pair("/own", "GET"));
-    }
-
-    #[test]
-    fn addresses_are_kept_as_far_as_allowed() {
-        let shown = |ip: &str, how| kept(ip.parse().unwrap(), how).map(|ip| ip.to_string());
-        assert_eq!(
-            shown("203.0.113.9", UsageIp::Network).as_deref(),
-            Some("203.0.113.0")
-        );
-        assert_eq!(
-            shown("2001:db8:1:2::3", UsageIp::Network).as_deref(),
-            Some("2001:db8:1::")
-        );
-        assert_eq!(
-            shown("::ffff:203.0.113.9", UsageIp::Full).as_deref(),
-            Some("203.0.113.9")
-        );
-        assert_eq!(shown("203.0.113.9", UsageIp::None), None);
     }
 }

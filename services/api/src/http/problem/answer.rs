@@ -7,28 +7,7 @@ use serde::Serialize;
 use tollkeeper_usage::Scrubber;
 use utoipa::ToSchema;
 
-use super::{FieldError, IP_NOT_ALLOWED, Problem};
-
-/// An error (RFC 9457).
-#[derive(Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub(crate) struct Document<'a> {
-    /// The code as a URI.
-    r#type: String,
-    /// What kind of error it is, for people.
-    title: &'a str,
-    /// The status of the answer.
-    status: u16,
-    /// What is wrong, for people.
-    detail: &'a str,
-    /// What is wrong, for programs. Codes stay as they are.
-    code: &'a str,
-    /// By which the request is found in events and in the log.
-    request_id: &'a str,
-    /// Each field that cannot be accepted.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldError],
-}
+use super::{Document, FieldError, IP_NOT_ALLOWED, Problem, scrubbed};
 
 /// An error as OAuth clients read it (RFC 6749, section 5.2).
 #[derive(Serialize, ToSchema)]
@@ -55,7 +34,7 @@ impl Problem {
         }
         // A caller may have put a token where none belongs; readers of JSON repeat what they read.
         let detail = scrubber.scrub(&self.0.detail);
-        let errors = self.0.errors.iter().map(|it| it.scrubbed(scrubber));
+        let errors = self.0.errors.iter().map(|it| scrubbed(it, scrubber));
         let errors: Vec<FieldError> = errors.collect();
         let (mut response, kind) = if self.0.oauth {
             let document = OAuthDocument {
@@ -67,7 +46,7 @@ impl Problem {
         } else {
             (
                 self.document(&detail, &errors, request_id),
-                "application/problem+json",
+                Document::MEDIA_TYPE,
             )
         };
         let kind = HeaderValue::from_static(kind);
@@ -81,7 +60,7 @@ impl Problem {
     fn document(&self, detail: &str, errors: &[FieldError], request_id: &str) -> Response {
         let code = self.0.code;
         let document = Document {
-            r#type: format!("urn:tollkeeper:problem:{}", code.to_lowercase()),
+            r#type: Document::type_of(code),
             title: self.0.title,
             status: self.0.status.as_u16(),
             detail,

@@ -2,28 +2,16 @@
 
 use std::fmt::Display;
 
-use serde::Serialize;
+use tollkeeper_check::FieldError;
 use tollkeeper_usage::Scrubber;
-use utoipa::ToSchema;
 
 use super::Problem;
 
-/// One field that cannot be accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct FieldError {
-    /// Where in the body it stands (RFC 6901).
-    pub(crate) pointer: String,
-    /// What is wrong with it.
-    pub(crate) detail: String,
-}
-
-impl FieldError {
-    /// Without anything shaped like a token.
-    pub(super) fn scrubbed(&self, scrubber: &Scrubber) -> Self {
-        Self {
-            pointer: scrubber.scrub(&self.pointer).into_owned(),
-            detail: scrubber.scrub(&self.detail).into_owned(),
-        }
+/// The same without anything shaped like a token.
+pub(super) fn scrubbed(error: &FieldError, scrubber: &Scrubber) -> FieldError {
+    FieldError {
+        pointer: scrubber.scrub(&error.pointer).into_owned(),
+        detail: scrubber.scrub(&error.detail).into_owned(),
     }
 }
 

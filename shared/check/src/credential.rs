@@ -1,15 +1,15 @@
 //! Finds the credential in a request's headers.
 
-use axum::http::{HeaderMap, HeaderName, header};
-
-use crate::http::problem::Problem;
+use http::{HeaderMap, HeaderName, header};
 
 /// The header for operator keys and API tokens.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// A credential as it was presented; its bytes may be anything.
+///
+/// It has no `Debug`: a credential must not end up in a message by accident.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Credential<'a> {
+pub enum Credential<'a> {
     /// In `X-API-Key`: an operator key or an API token.
     Key(&'a [u8]),
     /// In `Authorization: Bearer`: an API token.
@@ -20,7 +20,8 @@ pub(crate) enum Credential<'a> {
 
 impl<'a> Credential<'a> {
     /// Whether both hold the same, wherever they were found.
-    pub(crate) fn is_same_as(self, other: Self) -> bool {
+    #[must_use]
+    pub fn is_same_as(self, other: Self) -> bool {
         self.bytes() == other.bytes()
     }
 
@@ -31,25 +32,36 @@ impl<'a> Credential<'a> {
     }
 }
 
+/// Why the credentials of a request cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadCredential {
+    /// Nobody should have to guess which one counts.
+    #[error("the header `{0}` is given more than once")]
+    Repeated(HeaderName),
+    /// Two differing ones.
+    #[error("`X-API-Key` and `Authorization` hold two differing credentials")]
+    Two,
+    /// `Authorization` is of another form.
+    #[error("`Authorization` must be of the form `Bearer <credential>`")]
+    Form,
+}
+
 /// Both credentials of a request, each read from its one header.
-pub(crate) struct Presented<'a> {
+pub struct Presented<'a> {
     /// From `X-API-Key`.
-    pub(crate) key: Option<Credential<'a>>,
+    pub key: Option<Credential<'a>>,
     /// From `Authorization`.
-    pub(crate) bearer: Option<Credential<'a>>,
+    pub bearer: Option<Credential<'a>>,
 }
 
 impl<'a> Presented<'a> {
     /// The one credential of a management request.
     ///
     /// # Errors
-    /// 400 if two differing ones are given: nobody should have to guess which one counts.
-    pub(crate) fn only(self) -> Result<Option<Credential<'a>>, Problem> {
+    /// [`BadCredential::Two`] if two differing ones are given.
+    pub fn only(self) -> Result<Option<Credential<'a>>, BadCredential> {
         match (self.key, self.bearer) {
-            (Some(key), Some(bearer)) if key.bytes() != bearer.bytes() => {
-                let detail = "`X-API-Key` and `Authorization` hold two differing credentials";
-                Err(Problem::bad_request("TWO_CREDENTIALS", detail))
-            }
+            (Some(key), Some(bearer)) if key.bytes() != bearer.bytes() => Err(BadCredential::Two),
             (key, bearer) => Ok(key.or(bearer)),
         }
     }
@@ -57,7 +69,8 @@ impl<'a> Presented<'a> {
 
 /// The credential of a checked request. `X-API-Key` wins, as `Authorization` may be the site's own.
 /// What cannot be read counts as none: proxies make a server error of any refusal but 401 and 403.
-pub(crate) fn preferred(headers: &HeaderMap) -> Option<Credential<'_>> {
+#[must_use]
+pub fn preferred(headers: &HeaderMap) -> Option<Credential<'_>> {
     match single(headers, &API_KEY) {
         Ok(Some(key)) => Some(Credential::Key(key)),
         Ok(None) => {
@@ -71,8 +84,9 @@ pub(crate) fn preferred(headers: &HeaderMap) -> Option<Credential<'_>> {
 /// Reads the credentials from the headers.
 ///
 /// # Errors
-/// 400 if one of the headers is given twice or is not of the form `Bearer <credential>`.
-pub(crate) fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
+/// [`BadCredential`] if one of the headers is given twice or is not of the form
+/// `Bearer <credential>`.
+pub fn presented(headers: &HeaderMap) -> Result<Presented<'_>, BadCredential> {
     let key = single(headers, &API_KEY)?.map(Credential::Key);
     let bearer = match single(headers, &header::AUTHORIZATION)? {
         None => None,
@@ -81,17 +95,19 @@ pub(crate) fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
     Ok(Presented { key, bearer })
 }
 
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Problem> {
+fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a [u8]>, BadCredential> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
-        let detail = format!("the header `{name}` is given more than once");
-        return Err(Problem::bad_request("TWO_CREDENTIALS", detail));
+        return Err(BadCredential::Repeated(name.clone()));
     }
     Ok(first.map(|value| value.as_bytes().trim_ascii()))
 }
 
-fn bearer(value: &[u8]) -> Result<Credential<'_>, Problem> {
+fn bearer(value: &[u8]) -> Result<Credential<'_>, BadCredential> {
     let split = value.split_at_checked(7);
     match split {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => {
@@ -103,16 +119,13 @@ fn bearer(value: &[u8]) -> Result<Credential<'_>, Problem> {
                 Credential::Bearer(text)
             })
         }
-        _ => {
-            let detail = "`Authorization` must be of the form `Bearer <credential>`";
-            Err(Problem::bad_request("INVALID_HEADER", detail))
-        }
+        _ => Err(BadCredential::Form),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use http::HeaderValue;
 
     use super::*;
 
