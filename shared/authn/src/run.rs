@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
 
-/// A task of the engine died. The process should end: what the engine answers from here on grows
-/// old and then unavailable, but nobody would repair it.
+/// A task of the engine died. The process should end: nobody repairs the engine, and it answers
+/// nothing by its proof any more.
 #[derive(Debug, thiserror::Error)]
 #[error("a task of the verification engine died")]
 pub struct TaskDied(#[source] tokio::task::JoinError);
@@ -35,6 +35,8 @@ impl Engine {
                 break;
             }
         }
+        // A task that died has not done so.
+        self.proof.clear();
         self.flights.close();
         outcome
     }

@@ -149,6 +149,14 @@ impl Spool {
         }
     }
 
+    /// Whether there is no room and the policy is to refuse, for those who can only append when the
+    /// work is done. Says so a little earlier than [`append`](Self::append), which uses up the
+    /// segments that are there.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        self.full_policy == FullPolicy::Refuse && self.workshop.is_exhausted()
+    }
+
     /// What the spool holds and has done, for metrics and health.
     #[must_use]
     pub fn stats(&self) -> SpoolStats {

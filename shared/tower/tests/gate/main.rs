@@ -1,0 +1,10 @@
+//! Gates in the test's own process, against the real API, ingestor, Postgres and NATS.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod counting;
+mod full;
+mod outages;
+mod receipts;
+mod refusals;
+mod support;
