@@ -2,8 +2,10 @@
 
 use axum::routing::get;
 use axum::{Extension, Router};
+use chrono::TimeDelta;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
+use tollkeeper_ambient::{Clock, SystemClock};
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_testkit::http_client;
 use tollkeeper_tower::Caller;
@@ -78,6 +80,7 @@ async fn refusals_are_those_of_forward_auth() {
         bytes.fill(7);
     });
 
+    let tomorrow = SystemClock.now() + TimeDelta::days(1);
     let bearer = |secret: &str| vec![("Authorization", format!("Bearer {secret}"))];
     let key = |secret: &str| ("X-API-Key", secret.to_owned());
     let cases: Vec<(&str, Headers<'_>)> = vec![
@@ -107,11 +110,8 @@ async fn refusals_are_those_of_forward_auth() {
         ("SUSPENDED", bearer(&suspended.secret)),
         (
             "NOT_YET_VALID",
-            bearer(
-                &issue(json!({ "not_before": "2999-01-01T00:00:00Z", "expires_at": null }))
-                    .await
-                    .secret,
-            ),
+            bearer(&issue(json!({ "not_before": tomorrow })).await.secret),
+        ),
         ),
         (
             "WRONG_ENVIRONMENT",
