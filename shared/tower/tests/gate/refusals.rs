@@ -112,7 +112,6 @@ async fn refusals_are_those_of_forward_auth() {
             "NOT_YET_VALID",
             bearer(&issue(json!({ "not_before": tomorrow })).await.secret),
         ),
-        ),
         (
             "WRONG_ENVIRONMENT",
             bearer(&issue(json!({ "environment": "test" })).await.secret),
