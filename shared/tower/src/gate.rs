@@ -198,12 +198,19 @@ impl Gate {
         self.shared.spool.stats()
     }
 
-    /// Waits for the first proof: from then on tokens are judged. A service that serves before is
-    /// right all the same, and answers 503.
+    /// Waits for the first proof, or the [end](Self::ended): from the proof on tokens are judged. A
+    /// service that serves before is right all the same, and answers 503.
     pub async fn ready(&self) {
-        while let Err(error) = self.shared.engine.prove().await {
-            tracing::debug!(%error, "not ready yet");
-            tokio::time::sleep(PAUSE).await;
+        let proven = async {
+            while let Err(error) = self.shared.engine.prove().await {
+                tracing::debug!(%error, "not ready yet");
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.ended() => {}
+            () = proven => {}
         }
     }
 

@@ -24,8 +24,8 @@ const OURS: &[u8] = b"x-tollkeeper-";
 
 /// Puts a gate's check before a service. Made by [`Gate::layer`](crate::Gate::layer).
 ///
-/// It goes around whatever answers without a credential, such as the preflight requests of CORS:
-/// those layers belong outside of it.
+/// Layers that answer without a credential, such as those for the preflight requests of CORS, belong
+/// outside of it.
 #[derive(Debug, Clone)]
 pub struct GateLayer {
     gate: Arc<Shared>,

@@ -78,3 +78,20 @@ async fn a_node_that_stops_says_so_and_answers_nothing_more() {
     assert_eq!(node.verdict(&token).await, Verdict::Unavailable);
     assert_eq!(node.verdict(&revoked).await, Verdict::Revoked);
 }
+
+#[tokio::test]
+async fn an_engine_of_which_a_part_died_answers_nothing_by_its_proof() {
+    let config = EngineConfig {
+        proof_interval: Duration::from_millis(1),
+        stale_policy: StalePolicy::Allow,
+        ..config()
+    };
+    let node = Node::start_with(config, Arc::default()).await;
+    let token = node.primary.issue(node.primary.register());
+    assert_eq!(node.verdict(&token).await, Verdict::Valid);
+    node.primary.break_down();
+    wait_for("the engine to know of its end", async || {
+        node.remembered(&token) == Some(Verdict::Unavailable)
+    })
+    .await;
+}

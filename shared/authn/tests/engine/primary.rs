@@ -94,6 +94,7 @@ pub struct Primary {
     /// Which of them may answer, by their number.
     allowed: watch::Sender<RangeInclusive<usize>>,
     cut: AtomicBool,
+    is_broken: AtomicBool,
     next: AtomicU64,
     /// What the node has told of itself; `None` where it has left.
     attended: Mutex<Vec<Option<Attendance>>>,
@@ -106,6 +107,7 @@ impl Default for Primary {
             begun: watch::Sender::new(0),
             allowed: watch::Sender::new(1..=usize::MAX),
             cut: AtomicBool::new(false),
+            is_broken: AtomicBool::new(false),
             next: AtomicU64::new(1),
             attended: Mutex::default(),
         }
@@ -323,6 +325,11 @@ impl Primary {
         self.allowed.send_replace(number..=number);
     }
 
+    /// From now on whoever attends panics: a fault of ours.
+    pub fn break_down(&self) {
+        self.is_broken.store(true, Ordering::Relaxed);
+    }
+
     pub fn set_cut(&self, cut: bool) {
         self.cut.store(cut, Ordering::Relaxed);
     }
@@ -377,6 +384,7 @@ impl TokenSource for Primary {
     fn attend(&self, attendance: Attendance) -> SourceFuture<'_, LogHead> {
         Box::pin(async move {
             self.reachable()?;
+            assert!(!self.is_broken.load(Ordering::Relaxed), "a test's own");
             self.attended.lock().unwrap().push(Some(attendance));
             Ok(self.world().head())
         })
