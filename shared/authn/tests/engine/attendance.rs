@@ -1,5 +1,6 @@
 //! What a node tells of itself, so that whoever revokes knows whom to wait for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tollkeeper_authn::{Attendance, EngineConfig, Freshness, StalePolicy};
