@@ -18,6 +18,7 @@ mod nodes;
 mod oauth;
 mod openapi;
 mod public_event;
+mod rate_limits;
 pub mod readiness;
 pub mod relay;
 mod router;

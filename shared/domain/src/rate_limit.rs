@@ -67,13 +67,14 @@ pub struct NewRateLimit {
 
 impl From<NewRateLimit> for RateLimit {
     fn from(asked: NewRateLimit) -> Self {
-        Self {
-            name: asked.name,
-            limit: asked.limit,
-            window_seconds: asked.window_seconds,
-            burst: asked.burst.unwrap_or(asked.limit),
-            cost: asked.cost.unwrap_or(1),
-        }
+        let NewRateLimit {
+            name,
+            limit,
+            window_seconds,
+            burst,
+            cost,
+        } = asked;
+        Self::new(name, limit, window_seconds, burst, cost)
     }
 }
 
@@ -110,6 +111,24 @@ pub enum BadRateLimit {
 pub struct BadRateLimits(pub Vec<(String, BadRateLimit)>);
 
 impl RateLimit {
+    /// A limit as it is asked for: what is not said is all of it at once, and one unit a request.
+    #[must_use]
+    pub fn new(
+        name: impl Into<Box<str>>,
+        limit: u32,
+        window_seconds: u32,
+        burst: Option<u32>,
+        cost: Option<u32>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            limit,
+            window_seconds,
+            burst: burst.unwrap_or(limit),
+            cost: cost.unwrap_or(1),
+        }
+    }
+
     /// What is wrong with it by itself: the field, and why.
     fn faults(&self) -> Vec<(&'static str, BadRateLimit)> {
         let mut faults = Vec::new();

@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use tollkeeper_domain::account::{Command, Role};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit};
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts::Profile;
 use utoipa::ToSchema;
@@ -22,6 +23,7 @@ use crate::http::query::Parameters;
 use crate::http::request_id::RequestId;
 use crate::http::version::IfMatch;
 use crate::nodes::Wait;
+use crate::rate_limits;
 
 /// What to change of an account.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -46,6 +48,11 @@ pub(crate) struct Change {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<u32>, maximum = 100_000)]
     token_limit: Option<Option<u32>>,
+    /// How much all its tokens together may do in how much time: all limits from now on, at most 8,
+    /// each with a name of its own. `[]` is as much as they will. A limit of a name that stays goes on
+    /// from what was consumed.
+    #[schema(value_type = Option<Vec<NewRateLimit>>, max_items = 8)]
+    rate_limits: Option<Vec<RateLimit>>,
 }
 
 /// Changes what the body names: 200, 404, 409 if another account has the external id, or 412.
@@ -56,7 +63,7 @@ pub(crate) struct Change {
     operation_id = "changeAccount",
     summary = "Change an account",
     description = "What the body does not name stays as it is. An account's own tokens change its name \
-        and e-mail address only.",
+        and e-mail address only, and no token sets the rate limits of its own account.",
     params(("id" = AccountId, Path, description = "The account"), IfMatch, Wait),
     request_body = Change,
     responses(
@@ -85,9 +92,15 @@ pub(crate) async fn handle(
         body.external_id.is_some(),
         body.role.is_some(),
         body.token_limit.is_some(),
+        body.rate_limits.is_some(),
     ];
     if by_operators.contains(&true) && allowed.reach != Reach::All {
         let detail = "an account's own tokens change its name and e-mail address only";
+        return Err(Problem::forbidden("BEYOND_AUTHORITY", detail));
+    }
+    let own = allowed.caller.account_id() == Some(id.into());
+    if body.rate_limits.is_some() && own {
+        let detail = "an account's own tokens do not set its rate limits";
         return Err(Problem::forbidden("BEYOND_AUTHORITY", detail));
     }
     check_role(&allowed.caller, body.role.unwrap_or_default())?;
@@ -98,6 +111,9 @@ pub(crate) async fn handle(
     let mut errors = FieldErrors::default();
     check_profile(&given, &mut errors);
     check_token_limit(body.token_limit.flatten(), &mut errors);
+    let rate_limits = body
+        .rate_limits
+        .and_then(|asked| rate_limits::check(asked, &mut errors));
     errors.check()?;
 
     let cause = Cause {
@@ -108,7 +124,7 @@ pub(crate) async fn handle(
         external_id: body.external_id,
         role: body.role,
         token_limit: body.token_limit,
-        rate_limits: None,
+        rate_limits,
         profile_changes: false,
     };
     let target = (id.into(), allowed.reach);

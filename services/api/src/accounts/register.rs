@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use tollkeeper_domain::account::{Account, AccountRegistered, Role};
-use tollkeeper_domain::rate_limit::RateLimits;
+use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit};
 use tollkeeper_event_store::Rows;
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts::Profile;
@@ -20,6 +20,7 @@ use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
 use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
+use crate::rate_limits;
 
 /// An account to register.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,6 +57,11 @@ pub(crate) struct Register {
     /// How many live tokens it may have; 0 for no limit, null for the installation's own.
     #[schema(maximum = 100_000)]
     token_limit: Option<u32>,
+    /// How much all its tokens together may do in how much time: at most 8 limits, each with a name of
+    /// its own. `[]`, or nothing, is as much as they will.
+    #[serde(default)]
+    #[schema(value_type = Vec<NewRateLimit>, max_items = 8)]
+    rate_limits: Vec<RateLimit>,
 }
 
 /// Registers an account: 201, or 409 if another one has the external id.
@@ -110,6 +116,7 @@ async fn register(
     let mut errors = FieldErrors::default();
     check_profile(&profile, &mut errors);
     check_token_limit(body.token_limit, &mut errors);
+    let rate_limits = rate_limits::check(body.rate_limits, &mut errors);
     errors.check()?;
 
     let cause = Cause {
@@ -121,7 +128,7 @@ async fn register(
         identity: None,
         role,
         token_limit: body.token_limit,
-        rate_limits: RateLimits::default(),
+        rate_limits: rate_limits.unwrap_or_default(),
     };
     let answer = |account: Account, rows: &mut Rows| {
         let id = account.id;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tollkeeper_domain::account::{Account, Lifecycle, Role};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
 use tollkeeper_read_model::accounts::{AccountRow, Profile};
 use utoipa::ToSchema;
 
@@ -22,6 +23,9 @@ use crate::nodes::Receipt;
     "email": "ops@shop.example",
     "role": "user",
     "token_limit": null,
+    "rate_limits": [
+        { "name": "requests", "limit": 6000, "window_seconds": 60, "burst": 1000, "cost": 1 },
+    ],
     "state": "active",
     "created_at": "2026-11-01T09:29:12.004512Z",
     "updated_at": "2026-11-01T09:29:12.004512Z",
@@ -42,6 +46,10 @@ pub(crate) struct AccountView {
     /// How many live tokens it may have; 0 for no limit, null for the installation's own.
     #[schema(required)]
     token_limit: Option<u32>,
+    /// How much all its tokens together may do in how much time, sorted by name; as much as they will
+    /// if there is none.
+    #[schema(value_type = Vec<RateLimit>)]
+    rate_limits: RateLimits,
     state: Lifecycle,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -59,6 +67,7 @@ impl AccountView {
             email: profile.email,
             role: account.role,
             token_limit: account.token_limit,
+            rate_limits: account.rate_limits,
             state: account.lifecycle,
             created_at: account.created_at,
             updated_at: account.updated_at,

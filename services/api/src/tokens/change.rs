@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use tollkeeper_domain::authority::Extent;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::network::Network;
+use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::token::{Change, Command, Metadata, TokenName};
 use tollkeeper_read_model::tokens;
@@ -26,6 +27,7 @@ use crate::http::query::Parameters;
 use crate::http::request_id::RequestId;
 use crate::http::version::IfMatch;
 use crate::nodes::Wait;
+use crate::rate_limits;
 
 /// What to change of a token.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -48,6 +50,10 @@ pub(crate) struct ChangeToken {
     /// All networks from now on from which it may be used: at most 64. `[]` is from anywhere.
     #[schema(value_type = Option<Vec<Network>>, max_items = 64)]
     allowed_cidrs: Option<Vec<String>>,
+    /// All rate limits from now on: at most 8, each with a name of its own. `[]` is as much as it will.
+    /// A limit of a name that stays goes on from what was consumed.
+    #[schema(value_type = Option<Vec<NewRateLimit>>, max_items = 8)]
+    rate_limits: Option<Vec<RateLimit>>,
     /// The new start, or null for none.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<DateTime<Utc>>)]
@@ -104,7 +110,9 @@ pub(crate) async fn handle(
         allowed_cidrs: body
             .allowed_cidrs
             .and_then(|texts| networks(&texts, &mut errors)),
-        rate_limits: None,
+        rate_limits: body
+            .rate_limits
+            .and_then(|asked| rate_limits::check(asked, &mut errors)),
         not_before: body.not_before.map(|time| time.map(cut)),
         expires_at: body.expires_at.map(|time| time.map(cut)),
         longest: app.policy.longest_lifetime,

@@ -3,10 +3,12 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use tollkeeper_domain::authority::{Authority, Beyond};
 use tollkeeper_domain::network::{MAX_NETWORKS, Network, NetworkSet, TooManyNetworks};
+use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
 use tollkeeper_domain::scope::{MAX_SCOPES, Scope, ScopeSet};
 use tollkeeper_domain::token::{Refusal, Restrictions, Token};
 
 use crate::http::problem::FieldErrors;
+use crate::rate_limits;
 
 /// Reads scopes and notes each that is not one, or that they are too many: as many as a body has room
 /// for would make as many errors, and repeats count, as the API's description says.
@@ -37,20 +39,34 @@ pub(super) fn networks(texts: &[String], errors: &mut FieldErrors) -> Option<Net
     errors.take("/allowed_cidrs", NetworkSet::try_from(parsed))
 }
 
-/// The restrictions of a new token: what is asked for, or else those of the caller's own.
-pub(super) fn restrictions(
-    allowed_cidrs: Option<&[String]>,
-    authority: Option<&Authority>,
-    errors: &mut FieldErrors,
-) -> Option<Restrictions> {
-    let allowed_cidrs = match allowed_cidrs {
-        Some(texts) => networks(texts, errors)?,
-        None => authority.map_or_else(NetworkSet::default, Authority::inherited_networks),
-    };
-    Some(Restrictions {
-        allowed_cidrs,
-        ..Restrictions::default()
-    })
+/// What is asked for to bound the use of a new token.
+pub(super) struct Asked {
+    pub(super) allowed_cidrs: Option<Vec<String>>,
+    pub(super) rate_limits: Option<Vec<RateLimit>>,
+}
+
+impl Asked {
+    /// The restrictions of the new token: what is asked for, or else those of the caller's own.
+    pub(super) fn restrictions(
+        self,
+        authority: Option<&Authority>,
+        errors: &mut FieldErrors,
+    ) -> Option<Restrictions> {
+        let allowed_cidrs = match self.allowed_cidrs {
+            Some(texts) => networks(&texts, errors),
+            None => Some(authority.map_or_else(NetworkSet::default, Authority::inherited_networks)),
+        };
+        let rate_limits = match self.rate_limits {
+            Some(asked) => rate_limits::check(asked, errors),
+            None => {
+                Some(authority.map_or_else(RateLimits::default, Authority::inherited_rate_limits))
+            }
+        };
+        Some(Restrictions {
+            allowed_cidrs: allowed_cidrs?,
+            rate_limits: rate_limits?,
+        })
+    }
 }
 
 /// Times are kept in microseconds.

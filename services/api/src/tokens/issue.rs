@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tollkeeper_domain::authority::{Authority, Extent};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::Network;
+use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit};
 use tollkeeper_domain::scope::{Scope, ScopeSet};
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_domain::token::{
@@ -21,7 +22,7 @@ use tollkeeper_read_model::{Reach, accounts};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::fields::{cut, restrictions, scopes};
+use super::fields::{Asked, cut, scopes};
 use super::view::{SecretView, TokenView};
 use crate::app::App;
 use crate::caller::{Allowed, Caller, TokensWrite};
@@ -41,6 +42,7 @@ use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
     "scopes": ["orders:read", "orders:write"],
     "metadata": { "team": "checkout" },
     "allowed_cidrs": ["203.0.113.0/24", "2001:db8::/32"],
+    "rate_limits": [{ "name": "requests", "limit": 600, "window_seconds": 60, "burst": 100 }],
     "expires_in_minutes": 43200,
 }))]
 pub(crate) struct IssueToken {
@@ -68,6 +70,10 @@ pub(crate) struct IssueToken {
     /// of one. `[]` is from anywhere. If nothing is said they are those of the token that you use.
     #[schema(value_type = Option<Vec<Network>>, max_items = 64)]
     allowed_cidrs: Option<Vec<String>>,
+    /// How much it may do in how much time: at most 8 limits, each with a name of its own. `[]` is as
+    /// much as it will. If nothing is said they are those of the token that you use.
+    #[schema(value_type = Option<Vec<NewRateLimit>>, max_items = 8)]
+    rate_limits: Option<Vec<RateLimit>>,
     /// First moment at which it works.
     not_before: Option<DateTime<Utc>>,
     /// First moment at which it works no more. This or `expires_in_minutes`, not both.
@@ -86,7 +92,8 @@ pub(crate) struct IssueToken {
     summary = "Issue a token",
     description = "The answer holds the secret, this once. Without an expiry the token gets the longest \
         one that this installation, and the credential of the caller, allow. A caller hands \
-        on no more than it has: a token that is bound to networks hands on none beyond these.",
+        on no more than it has: a token that is bound to networks hands on none beyond these, and one \
+        that has rate limits hands on none that could do more.",
     params(IdempotencyKey),
     request_body = IssueToken,
     responses(
@@ -138,7 +145,11 @@ async fn issue_as_asked(
         ),
     };
     let authority = allowed.caller.authority();
-    let restrictions = restrictions(body.allowed_cidrs.as_deref(), authority, &mut errors);
+    let asked = Asked {
+        allowed_cidrs: body.allowed_cidrs,
+        rate_limits: body.rate_limits,
+    };
+    let restrictions = asked.restrictions(authority, &mut errors);
     errors.check()?;
     let (Some(name), Some(metadata), Some(restrictions)) = (name, metadata, restrictions) else {
         return Err(Problem::internal(

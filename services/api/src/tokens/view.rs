@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::Network;
+use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::RevocationReason;
@@ -29,6 +30,9 @@ use crate::nodes::Receipt;
     "scopes": ["orders:read", "orders:write"],
     "metadata": { "team": "checkout" },
     "allowed_cidrs": ["203.0.113.0/24", "2001:db8::/32"],
+    "rate_limits": [
+        { "name": "requests", "limit": 600, "window_seconds": 60, "burst": 100, "cost": 1 },
+    ],
     "not_before": null,
     "expires_at": "2026-12-01T09:30:00Z",
     "state": "active",
@@ -63,6 +67,9 @@ pub(crate) struct TokenView {
     /// The networks from which it may be used, sorted; from anywhere if there is none.
     #[schema(value_type = Vec<Network>)]
     pub(super) allowed_cidrs: Vec<String>,
+    /// How much it may do in how much time, sorted by name; as much as it will if there is none.
+    #[schema(value_type = Vec<RateLimit>)]
+    pub(super) rate_limits: RateLimits,
     /// First moment at which it works.
     #[schema(required)]
     pub(super) not_before: Option<DateTime<Utc>>,
@@ -109,6 +116,9 @@ pub(crate) struct TokenView {
     "scopes": ["orders:read", "orders:write"],
     "metadata": { "team": "checkout" },
     "allowed_cidrs": ["203.0.113.0/24", "2001:db8::/32"],
+    "rate_limits": [
+        { "name": "requests", "limit": 600, "window_seconds": 60, "burst": 100, "cost": 1 },
+    ],
     "not_before": null,
     "expires_at": "2026-12-01T09:30:00Z",
     "state": "active",
@@ -184,6 +194,7 @@ impl TokenView {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            rate_limits: token.restrictions.rate_limits,
             not_before: token.validity.not_before,
             expires_at: token.validity.expires_at,
             state: status.as_str().to_owned(),
@@ -226,6 +237,7 @@ impl From<TokenRow> for TokenView {
             scopes: row.scopes,
             metadata: row.metadata,
             allowed_cidrs: row.allowed_cidrs,
+            rate_limits: row.rate_limits.0,
             not_before: row.not_before,
             expires_at: row.expires_at,
             is_active: row.state == "active",

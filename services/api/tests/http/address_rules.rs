@@ -201,9 +201,9 @@ async fn a_rule_is_set_narrowed_and_lifted_and_its_history_is_kept() {
         .iter()
         .filter(|event| event["type"] == "TokenRestrictionsChanged");
     let changes: Vec<&Value> = changes.map(|event| &event["payload"]).collect();
-    let both = json!({ "allowed_cidrs": ["198.51.100.0/24", HOME] });
-    let one = json!({ "allowed_cidrs": [HOME] });
-    assert_eq!(changes, [&both, &one, &json!({ "allowed_cidrs": [] })]);
+    let to = |networks: &[&str]| json!({ "allowed_cidrs": networks, "rate_limits": [] });
+    let (both, one) = (to(&["198.51.100.0/24", HOME]), to(&[HOME]));
+    assert_eq!(changes, [&both, &one, &to(&[])]);
 
     let diff = operator.get(&format!("{path}/diff?from=2&to=3")).await;
     assert_eq!(

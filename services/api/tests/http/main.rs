@@ -30,6 +30,7 @@ mod jwks;
 mod jwt;
 mod leaks;
 mod legacy;
+mod limit_rules;
 mod oauth;
 mod past;
 mod races;

@@ -104,12 +104,29 @@ def fit(body):
     replace(body, "after", lambda it: isinstance(it, (int, float)), 0)
     for name in ("not_before", "expires_at", "expiresAt"):
         replace(body, name, lambda it: isinstance(it, str), PAST if name == "not_before" else FUTURE)
+    for name in ("rate_limits", "rateLimits"):
+        replace(body, name, lambda it: isinstance(it, list), sound(body.get(name)))
     # As long as the installation allows.
     replace(body, "expires_in_minutes", lambda it: isinstance(it, (int, float)) and it > 500_000, 500_000)
     for name, value in body.items():
         # JSON Schema takes 5.0 for an integer.
         if isinstance(value, float) and value.is_integer():
             body[name] = int(value)
+
+
+def sound(limits):
+    """The limits with names of their own, bursts that come back in time and costs that can be paid."""
+    fitting = []
+    for index, limit in enumerate(limits or []):
+        numbers = {name: int(value) for name, value in limit.items() if isinstance(value, (int, float))}
+        units, burst = numbers["limit"], numbers.get("burst", numbers["limit"])
+        window = numbers.get("window_seconds", numbers.get("windowSeconds"))
+        if burst * window > units * 31 * 86400:
+            burst = numbers["burst"] = units
+        if numbers.get("cost", 1) > burst:
+            numbers["cost"] = burst
+        fitting.append({"name": f"limit-{index}", **numbers})
+    return fitting
 
 
 def replace(fields, name, applies, value):

@@ -35,6 +35,11 @@ pub(super) struct Arguments {
     /// anywhere, or from where the token that you use may be used
     #[arg(long = "allowed-cidr", value_name = "NETWORK")]
     allowed_cidrs: Vec<String>,
+    /// How much it may do in how much time, as
+    /// `name=requests,limit=600,window_seconds=60[,burst=100][,cost=1]`; may be repeated. If none is
+    /// given, as much as it will, or as much as the token that you use
+    #[arg(long = "rate-limit", value_name = "LIMIT", value_parser = rate_limit)]
+    rate_limits: Vec<Value>,
     /// What is kept with it: a JSON object
     #[arg(long, value_name = "JSON")]
     metadata: Option<String>,
@@ -80,6 +85,12 @@ pub(super) async fn run(
                 .filter(|it| !it.is_empty())
                 .map(|it| json!(it)),
         ),
+        (
+            "rate_limits",
+            Some(&arguments.rate_limits)
+                .filter(|it| !it.is_empty())
+                .map(|it| json!(it)),
+        ),
         ("metadata", metadata.map(Value::Object)),
     ] {
         // What is not given is left to the server.
@@ -89,6 +100,25 @@ pub(super) async fn run(
     }
     let issued = api.post("tokens", &body).await?;
     secret(output, &issued, arguments.quiet)
+}
+
+/// A limit as the API takes it. What the fields are and may be is the server's to say.
+fn rate_limit(text: &str) -> Result<Value, String> {
+    let field = |pair: &str| {
+        let (field, value) = pair
+            .split_once('=')
+            .ok_or_else(|| format!("`{pair}` is not a field with its value, such as limit=600"))?;
+        let value =
+            match field {
+                "name" => json!(value),
+                _ => json!(value.parse::<u32>().map_err(|_| format!(
+                    "`{value}` is not a whole number that `{field}` may be"
+                ))?),
+            };
+        Ok((field.to_owned(), value))
+    };
+    let fields: Result<Map<String, Value>, String> = text.split(',').map(field).collect();
+    fields.map(Value::Object)
 }
 
 /// Prints a token together with its secret.

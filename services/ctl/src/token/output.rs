@@ -41,6 +41,7 @@ const MEMBERS: &[&str] = &[
     "scopes",
     "metadata",
     "allowed_cidrs",
+    "rate_limits",
     "not_before",
     "expires_at",
     "revocation_reason",

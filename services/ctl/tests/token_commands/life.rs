@@ -151,6 +151,56 @@ async fn a_token_is_bound_to_networks_from_the_shell() {
 }
 
 #[tokio::test]
+async fn a_token_is_limited_from_the_shell() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let account = api.operator().account("crm-1").await;
+    let shell = Shell::at(&api, OPERATOR_KEY);
+    let issue = ["token", "issue", "a", "--account", &account];
+    let with = async |limit: &str, more: &[&str]| {
+        let limited = [&issue[..], &["--rate-limit", limit], more].concat();
+        shell.run(&limited).await
+    };
+    let more = [
+        "--rate-limit",
+        "name=day,limit=9,window_seconds=86400",
+        "--output",
+        "json",
+    ];
+    let limit = "name=requests,limit=600,window_seconds=60,burst=100,cost=2";
+    let issued = with(limit, &more).await.json();
+    assert_eq!(
+        issued["rate_limits"],
+        json!([
+            { "name": "day", "limit": 9, "window_seconds": 86400, "burst": 9, "cost": 1 },
+            { "name": "requests", "limit": 600, "window_seconds": 60, "burst": 100, "cost": 2 },
+        ])
+    );
+    let show = ["token", "show", issued["id"].as_str().unwrap()];
+    let shown = shell.run(&show).await;
+    assert!(
+        shown.expect(0).contains(r#""name":"requests""#),
+        "{shown:?}"
+    );
+
+    let refused = with("name=a,limit=0,window_seconds=60", &[]).await;
+    refused.expect(1);
+    assert!(
+        refused.complaint.contains("/rate_limits/0/limit"),
+        "{refused:?}"
+    );
+    for (limit, complaint) in [
+        ("600", "`600` is not a field"),
+        ("name=a,limit=many", "`many` is not a whole number"),
+        ("name=a,limit=-1", "`-1` is not a whole number"),
+    ] {
+        let refused = with(limit, &[]).await;
+        refused.expect(2);
+        assert!(refused.complaint.contains(complaint), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_credential_of_any_kind_will_do_and_its_bounds_are_told() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&[]).await;

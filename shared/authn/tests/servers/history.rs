@@ -5,7 +5,9 @@ use sqlx::PgPool;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tollkeeper_ambient::{Clock, Entropy, SystemClock, SystemEntropy};
 use tollkeeper_authn::FeedEvent;
-use tollkeeper_domain::account::{self, Account, AccountEvent, AccountRegistered, Role};
+use tollkeeper_domain::account::{
+    self, Account, AccountChanged, AccountEvent, AccountRegistered, Role,
+};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::NetworkSet;
@@ -143,7 +145,11 @@ impl History {
     }
 
     pub async fn suspend_account(&self, held: &mut Held) {
-        let event = AccountEvent::Suspended(Default::default());
+        self.change_account(held, AccountEvent::Suspended(Default::default()))
+            .await;
+    }
+
+    async fn change_account(&self, held: &mut Held, event: AccountEvent) {
         let account = held.account.clone();
         held.account = account::evolve(Some(account), held.account.id, &event, now()).unwrap();
         let mut rows = Rows::default();
@@ -163,6 +169,28 @@ impl History {
         };
         self.change(held, TokenEvent::RestrictionsChanged(restrictions))
             .await
+    }
+
+    /// Limits it, or lifts the limits that it has.
+    pub async fn limit(&self, held: &mut Held, rate_limits: RateLimits) -> FeedEvent {
+        let restrictions = Restrictions {
+            rate_limits,
+            ..held.token.restrictions.clone()
+        };
+        self.change(held, TokenEvent::RestrictionsChanged(restrictions))
+            .await
+    }
+
+    /// The same of its account.
+    pub async fn limit_account(&self, held: &mut Held, rate_limits: RateLimits) {
+        let changed = AccountChanged {
+            external_id: None,
+            role: held.account.role,
+            token_limit: None,
+            rate_limits,
+        };
+        self.change_account(held, AccountEvent::Changed(changed))
+            .await;
     }
 
     async fn change(&self, held: &mut Held, event: TokenEvent) -> FeedEvent {

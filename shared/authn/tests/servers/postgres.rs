@@ -4,11 +4,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tollkeeper_ambient::SystemClock;
 use tollkeeper_authn::postgres::{Node, PostgresSource};
 use tollkeeper_authn::{Attendance, Engine, EngineConfig, Freshness, Requirement, TokenSource};
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::SecretHash;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_testkit::{FaultProxy, TestDatabase, wait_for};
@@ -95,6 +97,38 @@ async fn the_source_reads_what_was_written() {
     };
     assert_eq!((*id, &secrets[..]), (held.token.id, &[digest][..]));
     assert_eq!(source.events_after(1, 1).await.unwrap(), events[1..]);
+}
+
+#[tokio::test]
+async fn what_bounds_a_token_and_its_account_is_read_with_it() {
+    let database = TestDatabase::create().await;
+    let history = History::of(&database.pool);
+    let source = source(&database.url);
+    let mut held = history.issue("tk").await;
+    let digest = SecretHash::of(held.text.as_bytes());
+    let limits = |limit| -> RateLimits {
+        let limits = json!([{ "name": "requests", "limit": limit, "window_seconds": 60 }]);
+        serde_json::from_value(limits).unwrap()
+    };
+    let read = async || {
+        let found = source.lookup(&[digest]).await.unwrap().found.remove(0);
+        (found.token.restrictions, found.account.rate_limits)
+    };
+    assert_eq!(read().await, (None, None));
+
+    history.limit(&mut held, limits(10)).await;
+    history.limit_account(&mut held, limits(100)).await;
+    let (restrictions, of_account) = read().await;
+    let restrictions = *restrictions.unwrap();
+    assert_eq!(restrictions.rate_limits, limits(10));
+    assert!(restrictions.allowed_cidrs.is_any());
+    assert_eq!(of_account.as_deref(), Some(&limits(100)));
+
+    history.limit(&mut held, RateLimits::default()).await;
+    history
+        .limit_account(&mut held, RateLimits::default())
+        .await;
+    assert_eq!(read().await, (None, None));
 }
 
 #[tokio::test]

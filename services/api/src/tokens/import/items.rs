@@ -9,7 +9,7 @@ use super::{ImportToken, MOST_ERRORS, place};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::http::problem::{FieldErrors, Problem};
-use crate::tokens::fields::{cut, restrictions, scopes};
+use crate::tokens::fields::{Asked, cut, scopes};
 use crate::tokens::issue::{Wanted, expiry};
 
 /// The most tokens in one call: they are events of one transaction.
@@ -99,8 +99,11 @@ fn item(
     }
     let metadata = errors.take("/metadata", Metadata::new(token.metadata));
     let scopes = scopes(&token.scopes, errors);
-    let cidrs = token.allowed_cidrs.as_deref();
-    let restrictions = restrictions(cidrs, caller.authority(), errors);
+    let asked = Asked {
+        allowed_cidrs: token.allowed_cidrs,
+        rate_limits: token.rate_limits,
+    };
+    let restrictions = asked.restrictions(caller.authority(), errors);
     let before = errors.len();
     let validity = Validity {
         not_before: token.not_before.map(cut),

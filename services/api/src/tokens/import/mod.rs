@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::Network;
+use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::Issue;
@@ -91,6 +92,10 @@ pub(crate) struct ImportToken {
     /// of one. `[]` is from anywhere. If nothing is said they are those of the token that you use.
     #[schema(value_type = Option<Vec<Network>>, max_items = 64)]
     allowed_cidrs: Option<Vec<String>>,
+    /// How much it may do in how much time: at most 8 limits, each with a name of its own. `[]` is as
+    /// much as it will. If nothing is said they are those of the token that you use.
+    #[schema(value_type = Option<Vec<NewRateLimit>>, max_items = 8)]
+    rate_limits: Option<Vec<RateLimit>>,
     /// First moment at which it works.
     not_before: Option<DateTime<Utc>>,
     /// First moment at which it works no more. This or `expires_in_minutes`, not both.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tollkeeper_domain::account::{Account, AccountRegistered, Lifecycle, Role, check_external_id};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::network::Network;
-use tollkeeper_domain::rate_limit::RateLimits;
+use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_domain::token::{Metadata, Token, TokenName, Validity};
@@ -19,6 +19,7 @@ use tollkeeper_read_model::accounts::{self, Profile};
 use tollkeeper_read_model::tokens::Usage;
 use utoipa::ToSchema;
 
+use super::rate_limit::NewUserRateLimit;
 use super::view::{ServiceSecretView, ServiceTokenView};
 use super::{across_accounts, own_names};
 use crate::app::App;
@@ -29,7 +30,7 @@ use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
 use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
 use crate::tokens::TokenView;
-use crate::tokens::fields::{cut, restrictions, scopes};
+use crate::tokens::fields::{Asked, cut, scopes};
 use crate::tokens::issue::{Wanted, expiry, issue};
 
 /// 365 days.
@@ -75,6 +76,10 @@ pub(crate) struct IssueForUser {
     /// of one. `[]` is from anywhere. If nothing is said they are those of the token that you use.
     #[schema(value_type = Option<Vec<Network>>, max_items = 64)]
     allowed_cidrs: Option<Vec<String>>,
+    /// How much it may do in how much time: at most 8 limits, each with a name of its own. `[]` is as
+    /// much as it will. If nothing is said they are those of the token that you use.
+    #[schema(max_items = 8)]
+    rate_limits: Option<Vec<NewUserRateLimit>>,
     /// First moment at which it works no more. This or `expiresInMinutes`, not both.
     expires_at: Option<DateTime<Utc>>,
     /// The same, counted from now.
@@ -181,8 +186,13 @@ fn wanted(
             &mut errors,
         ),
     };
-    let cidrs = body.allowed_cidrs.as_deref();
-    let restrictions = restrictions(cidrs, caller.authority(), &mut errors);
+    let asked = Asked {
+        allowed_cidrs: body.allowed_cidrs,
+        rate_limits: body
+            .rate_limits
+            .map(|limits| limits.into_iter().map(RateLimit::from).collect()),
+    };
+    let restrictions = asked.restrictions(caller.authority(), &mut errors);
     errors.check()?;
     let (Some(name), Some(metadata), Some(restrictions)) = (name, metadata, restrictions) else {
         return Err(Problem::internal(

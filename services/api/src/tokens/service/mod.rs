@@ -3,6 +3,7 @@
 
 pub(crate) mod issue;
 pub(crate) mod list;
+mod rate_limit;
 mod view;
 
 use tollkeeper_read_model::Reach;

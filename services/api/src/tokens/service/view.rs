@@ -10,6 +10,7 @@ use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::{RevocationReason, Status};
 use utoipa::ToSchema;
 
+use super::rate_limit::UserRateLimit;
 use crate::idempotency::Withheld;
 use crate::tokens::TokenView;
 
@@ -25,6 +26,7 @@ use crate::tokens::TokenView;
     "scopes": ["read", "write"],
     "metadata": {},
     "allowedCidrs": [],
+    "rateLimits": [],
     "state": "active",
     "isActive": true,
     "revocationReason": null,
@@ -54,6 +56,8 @@ pub(super) struct ServiceTokenView {
     /// The networks from which it may be used, sorted; from anywhere if there is none.
     #[schema(value_type = Vec<Network>)]
     allowed_cidrs: Vec<String>,
+    /// How much it may do in how much time, sorted by name; as much as it will if there is none.
+    rate_limits: Vec<UserRateLimit>,
     #[schema(value_type = Status)]
     state: String,
     /// Whether `state` is `active`.
@@ -85,6 +89,7 @@ pub(super) struct ServiceTokenView {
     "scopes": ["read", "write"],
     "metadata": {},
     "allowedCidrs": [],
+    "rateLimits": [],
     "state": "active",
     "isActive": true,
     "revocationReason": null,
@@ -116,6 +121,7 @@ impl ServiceTokenView {
             scopes: view.scopes,
             metadata: view.metadata,
             allowed_cidrs: view.allowed_cidrs,
+            rate_limits: UserRateLimit::all(&view.rate_limits),
             state: view.state,
             is_active: view.is_active,
             revocation_reason: view.revocation_reason,
