@@ -5,79 +5,91 @@
 //! of its CPU time and give it nothing, because one prefix names it.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
-use tower::Service;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use tower::ServiceExt;
 
 use crate::app::App;
 use crate::http::client::Peer;
+use crate::listener::Pulse;
 use crate::router::router;
 use crate::verification::forward_auth;
 
 /// Makes a [`Front`] for each connection.
 #[derive(Clone)]
-pub struct Fronts {
+pub(crate) struct Fronts {
     app: App,
     router: Router,
 }
 
 impl Fronts {
-    /// The public listener's service.
-    #[must_use]
-    pub fn new(app: App) -> Self {
+    pub(crate) fn new(app: App) -> Self {
         let router = router(app.clone());
         Self { app, router }
     }
-}
 
-impl<L: Listener<Addr = SocketAddr>> Service<IncomingStream<'_, L>> for Fronts {
-    type Response = Front;
-    type Error = Infallible;
-    type Future = Ready<Result<Front, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, stream: IncomingStream<'_, L>) -> Self::Future {
-        let peer = *stream.remote_addr();
-        let Self { app, router } = self.clone();
-        ready(Ok(Front { app, router, peer }))
+    /// For a connection from `peer`.
+    pub(crate) fn front(&self, peer: SocketAddr) -> Front {
+        Front(Arc::new(Connection {
+            app: self.app.clone(),
+            router: self.router.clone(),
+            peer,
+            pulse: Arc::default(),
+        }))
     }
 }
 
 /// Answers the requests of one connection.
 #[derive(Clone)]
-pub struct Front {
+pub(crate) struct Front(Arc<Connection>);
+
+struct Connection {
     app: App,
     router: Router,
     peer: SocketAddr,
+    pulse: Arc<Pulse>,
 }
 
-impl Service<Request> for Front {
+impl Front {
+    /// By this can be told whether the connection is in use.
+    pub(crate) fn pulse(&self) -> Arc<Pulse> {
+        self.0.pulse.clone()
+    }
+}
+
+impl Service<hyper::Request<Incoming>> for Front {
     type Response = Response;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // The router is always ready, and so is the handler.
-        Poll::Ready(Ok(()))
+    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        let connection = self.0.clone();
+        Box::pin(async move {
+            connection.pulse.begin();
+            let response = connection.answer(request.map(Body::new)).await;
+            connection.pulse.end();
+            Ok(response)
+        })
     }
+}
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
+impl Connection {
+    async fn answer(&self, mut request: Request) -> Response {
         if forward_auth::is_for(request.uri().path()) {
-            let (app, peer) = (self.app.clone(), self.peer);
-            Box::pin(async move { Ok(forward_auth::handle(&app, peer, request).await) })
-        } else {
-            request.extensions_mut().insert(Peer(self.peer));
-            Box::pin(self.router.call(request))
+            return forward_auth::handle(&self.app, self.peer, request).await;
+        }
+        request.extensions_mut().insert(Peer(self.peer));
+        match self.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
         }
     }
 }

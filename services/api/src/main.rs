@@ -4,17 +4,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
 use tollkeeper_api::background::{deletions, expiry, revocations};
 use tollkeeper_api::history::News;
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{
-    App, Audience, Commands, Fronts, JwtPolicy, Parts, Roll, SignedBy, ext_authz, history,
-    idempotency, leaks, readiness, relay, webhooks,
+    App, Audience, Commands, JwtPolicy, Parts, Roll, SignedBy, ext_authz, history, idempotency,
+    leaks, listener, readiness, relay, webhooks,
 };
 use tollkeeper_authn::postgres::{Node, PostgresSource};
 use tollkeeper_authn::{Engine, hints};
@@ -28,9 +26,6 @@ use tollkeeper_usage::{PostgresLedger, Publisher, PublisherSettings, Scrubber, S
 
 /// How long requests, the writer and the publisher may take to finish after a signal.
 const GRACE: Duration = Duration::from_secs(20);
-
-/// The part of it that clients may take to send the rest of their requests: some never do.
-const FINISH_REQUESTS: Duration = Duration::from_secs(10);
 
 /// The part of it that the publisher may take: the spool keeps what is left.
 const DRAIN_SPOOL: Duration = Duration::from_secs(5);
@@ -97,10 +92,12 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let postgres = health.component("postgres", Need::Optional);
     let broker_ready = health.component("nats", Need::Optional);
     let proof = health.component("proof", Need::Required);
+    let warm = health.component("warm_start", Need::Required);
     let spool_ready = health.component("spool", settings.spool_need());
 
     let internal = InternalServer::bind(settings.internal, health, recorder.clone()).await?;
-    let listener = TcpListener::bind(settings.listen.address)
+    let connections = listener::places(settings.listen.connections);
+    let public = TcpListener::bind(settings.listen.address)
         .await
         .map_err(|error| format!("TOLLKEEPER_LISTEN {}: {error}", settings.listen.address))?;
     let grpc = match settings.listen.grpc {
@@ -130,6 +127,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let pool = database::pool(&settings.database, &shape)?;
     let broker = nats::connect(&settings.broker, "tollkeeper-api", broker_ready).await?;
 
+    let preload_tokens = settings.preload_tokens();
     let config = settings.engine(brand.clone(), legacy);
     let options = database::connect_options(&settings.database, "tollkeeper-api verification")?;
     let in_flight = u32::try_from(config.fill.in_flight)?;
@@ -194,6 +192,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         lifecycle.spawn_support("keys of JWTs", |stop| keys.run(stop));
     }
     lifecycle.spawn_support("verification", |stop| engine.clone().run(stop));
+    let (warming, most) = (engine.clone(), preload_tokens);
+    lifecycle.spawn("warm start", move |stop| {
+        readiness::warm_up(warming, most, warm, stop)
+    });
     let watched = (engine.clone(), pool.clone());
     lifecycle.spawn_support("log watch", |stop| {
         history::watch(watched.0, watched.1, news, stop)
@@ -233,29 +235,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         let app = app.clone();
         lifecycle.spawn("gRPC listener", |stop| ext_authz::serve(grpc, app, stop));
     }
-    lifecycle.spawn("public listener", |stop| serve(listener, app, stop));
-    Ok((lifecycle, log))
-}
-
-async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> std::io::Result<()> {
-    tracing::info!(address = %listener.local_addr()?, "serving");
-    let listener = listener.tap_io(|stream| {
-        // Answers are small and must not wait for more.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY is not set");
-        }
+    lifecycle.spawn("public listener", move |stop| {
+        listener::serve(public, app, connections, stop)
     });
-    let patience = async {
-        stop.cancelled().await;
-        tokio::time::sleep(FINISH_REQUESTS).await;
-    };
-    let serving = axum::serve(listener, Fronts::new(app))
-        .with_graceful_shutdown(stop.clone().cancelled_owned());
-    tokio::select! {
-        served = serving.into_future() => served,
-        () = patience => {
-            tracing::warn!("not waiting any longer for clients that do not finish");
-            Ok(())
-        }
-    }
+    Ok((lifecycle, log))
 }

@@ -88,6 +88,7 @@ use crate::{accounts, history, leaks, nodes, oauth, tokens, verification, webhoo
     ),
     paths(
         verification::rpc::handle,
+        verification::batch::handle,
         verification::forward_auth::handle,
         accounts::register::handle,
         accounts::list::handle,

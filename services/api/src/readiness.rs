@@ -7,12 +7,15 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tollkeeper_authn::{Engine, EngineStatus, Freshness};
 use tollkeeper_runtime::database::{Stopped, connect_patiently};
-use tollkeeper_runtime::health::ReadinessHandle;
+use tollkeeper_runtime::health::{ReadinessHandle, State};
 use tollkeeper_telemetry::verification;
 use tollkeeper_usage::Spool;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long the tokens used last may take, from the first proof on.
+const LONGEST_WARM_UP: Duration = Duration::from_secs(5);
 
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -58,6 +61,33 @@ pub async fn watch_postgres(
     Ok(())
 }
 
+/// Reads up to `most` of the tokens used last before the process is ready, so that a node that
+/// starts is of use at once. A database that is slow about it does not keep the node from starting.
+pub async fn warm_up(
+    engine: Arc<Engine>,
+    most: usize,
+    readiness: ReadinessHandle,
+    stop: CancellationToken,
+) {
+    readiness.not_ready("the tokens used last are being read");
+    let warming = async {
+        // Without a proof the node is not ready in any case.
+        engine.proven().await;
+        tokio::time::timeout(LONGEST_WARM_UP, engine.preload(most)).await
+    };
+    let warmed = tokio::select! {
+        () = stop.cancelled() => return,
+        warmed = warming => warmed,
+    };
+    match warmed {
+        Ok(Ok(tokens)) => tracing::info!(tokens, "the tokens used last are known"),
+        Ok(Err(error)) => tracing::warn!(%error, "starting without the tokens used last"),
+        Err(_) => tracing::warn!("the tokens used last are not all known: reading took too long"),
+    }
+    readiness.ready();
+    stop.cancelled().await;
+}
+
 /// Watches the proof that verification answers by until `stop`.
 pub async fn watch_proof(engine: Arc<Engine>, readiness: ReadinessHandle, stop: CancellationToken) {
     let mut last = None;
@@ -65,6 +95,12 @@ pub async fn watch_proof(engine: Arc<Engine>, readiness: ReadinessHandle, stop: 
         let status = engine.status();
         tell(&status);
         let freshness = status.freshness;
+        readiness.describe(State {
+            state: freshness.as_str(),
+            age_ms: status
+                .proof_age
+                .map(|age| age.as_millis().try_into().unwrap_or(u64::MAX)),
+        });
         match freshness {
             Freshness::Live | Freshness::Stale => readiness.ready(),
             Freshness::Unavailable => readiness.not_ready("what is in memory is not proven"),
@@ -98,6 +134,11 @@ fn tell(status: &EngineStatus) {
     verification::UNAVAILABLE
         .handle()
         .absolute(counts.unavailable);
+    verification::LOOKUPS.handle().absolute(counts.lookups);
+    for state in verification::STATE.label.values {
+        let is_it = *state == status.freshness.as_str();
+        verification::STATE.with(state).set(f64::from(is_it));
+    }
     let age = status.proof_age.unwrap_or_default();
     verification::PROOF_AGE.handle().set(age.as_secs_f64());
     let applied = status.applied_position.unwrap_or_default();

@@ -14,13 +14,17 @@ use crate::http::body::{MAX_BODY_BYTES, MaxBody};
 use crate::http::problem::Problem;
 use crate::http::{deadline, request_id};
 use crate::openapi::page::{self, Description};
-use crate::verification::rpc;
+use crate::verification::{batch, rpc};
 use crate::{accounts, history, leaks, nodes, oauth, tokens, webhooks, whoami};
 
 /// Everything but forward-auth.
 pub(crate) fn router(app: App) -> Router {
     // Gateways and services that ask about a token they were shown.
     let verifiers = Router::new().route("/v1/verify", post(rpc::handle));
+    let batches = Router::new()
+        .route("/v1/verify/batch", post(batch::handle))
+        .layer(DefaultBodyLimit::max(batch::MAX_BODY_BYTES))
+        .layer(Extension(MaxBody(batch::MAX_BODY_BYTES)));
 
     // Operators, account holders, and programs with a management token.
     let management = Router::new()
@@ -129,6 +133,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/oauth/revoke", post(oauth::revoke::handle));
 
     verifiers
+        .merge(batches)
         .merge(management)
         .merge(installation)
         .merge(imports)

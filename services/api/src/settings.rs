@@ -159,6 +159,12 @@ impl ApiSettings {
         self.tokens.account_token_limit
     }
 
+    /// How many tokens are read before the process is ready.
+    #[must_use]
+    pub const fn preload_tokens(&self) -> usize {
+        self.verification.preload_tokens
+    }
+
     /// What an account's JWT must prove; none if JWTs are off.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use tollkeeper_domain::secret::SecretHash;
 use crate::entry::TokenEntry;
 
 /// Typical bytes of an entry, from which the cache sizes its shards.
-const TYPICAL_ENTRY_BYTES: u64 = 700;
+pub(crate) const TYPICAL_ENTRY_BYTES: u64 = 700;
 
 /// Share of the entry count that is remembered after eviction. Each costs a slot.
 const GHOSTS: f64 = 0.1;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::sync::Notify;
 use tollkeeper_ambient::SharedClock;
 use tollkeeper_domain::secret::{SecretHash, check_shape};
@@ -12,7 +13,7 @@ use crate::config::EngineConfig;
 use crate::counters::{Count, Counters};
 use crate::entry::TokenEntry;
 use crate::feed::FeedEvent;
-use crate::flights::{Flights, Outcome};
+use crate::flights::{Flights, Joined, Outcome, Refused, Wanted};
 use crate::judge::{Belief, Requirement, judge};
 use crate::proof::{Freshness, Proof, StaleRule};
 use crate::source::TokenSource;
@@ -23,6 +24,9 @@ use crate::verification::{CacheUse, Miss, Verification};
 
 /// How often one check asks for a read, should each be overtaken by events.
 const MOST_ROUNDS: usize = 3;
+
+/// A token as it was presented, and what is demanded of it.
+pub type Check<'a> = (&'a [u8], Requirement<'a>);
 
 /// Answers from memory whether a token may pass, and knows how old its knowledge is.
 ///
@@ -66,6 +70,33 @@ impl Engine {
             Ok(verification) => verification,
             Err(miss) => self.resolve(miss, requirement).await,
         }
+    }
+
+    /// Checks several tokens, each as [`Engine::verify`] would. Those that memory cannot answer for
+    /// are read together.
+    pub async fn verify_all(&self, checks: &[Check<'_>]) -> Vec<Verification> {
+        let tried: Vec<_> = checks
+            .iter()
+            .map(|(token, requirement)| self.try_verify(token, requirement))
+            .collect();
+        let misses = tried.iter().zip(checks).filter_map(|(tried, check)| {
+            let miss = tried.as_ref().err()?;
+            Some(miss.wanted(check.1.fresh))
+        });
+        let mut reads = self.flights.join_all(misses).into_iter();
+        let answers = tried.into_iter().zip(checks).map(|(tried, check)| {
+            let read = tried.as_ref().err().and_then(|_| reads.next());
+            async move {
+                match (tried, read) {
+                    (Ok(verification), _) => verification,
+                    (Err(miss), read) => {
+                        let read = read.unwrap_or(Err(Refused));
+                        self.finish(miss, &check.1, read).await
+                    }
+                }
+            }
+        });
+        join_all(answers).await
     }
 
     /// Checks a token from memory alone. Allocates nothing and waits for nothing.
@@ -156,13 +187,22 @@ impl Engine {
     /// Finishes a check that memory could not answer, by reading the primary. Bounded by the fill
     /// time limit; what cannot be read in time is `UNAVAILABLE`, never `NOT_FOUND`.
     pub async fn resolve(&self, miss: Miss, requirement: &Requirement<'_>) -> Verification {
+        let read = self.flights.join(miss.wanted(requirement.fresh));
+        self.finish(miss, requirement, read).await
+    }
+
+    /// Finishes a check by a read that was asked for.
+    async fn finish(
+        &self,
+        miss: Miss,
+        requirement: &Requirement<'_>,
+        read: Joined,
+    ) -> Verification {
+        let digest = miss.digest;
         let mut doubtful = miss.doubtful;
         let reads = async {
-            // A fresh check accepts no read that was under way before; nor does one whose read was
-            // overtaken, which the second round is for.
-            let mut fresh = requirement.fresh;
-            for _ in 0..MOST_ROUNDS {
-                let answer = self.flights.join(miss.digest, fresh).ok()?;
+            let mut answer = read.ok()?;
+            for round in 1..=MOST_ROUNDS {
                 match answer.await.ok()? {
                     Outcome::Failed => return None,
                     Outcome::NoToken(read_at) => {
@@ -170,7 +210,16 @@ impl Engine {
                     }
                     Outcome::Token(entry, _) if entry.must_read() && !entry.is_ended() => {
                         doubtful = Some(entry);
-                        fresh = true;
+                        if round == MOST_ROUNDS {
+                            return None;
+                        }
+                        // The read was overtaken: only one that begins now will do.
+                        let again = Wanted {
+                            digest,
+                            fresh: true,
+                            doubtful: true,
+                        };
+                        answer = self.flights.join(again).ok()?;
                     }
                     Outcome::Token(entry, read_at) => {
                         let now = self.clock.wall_micros();

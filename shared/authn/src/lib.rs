@@ -35,6 +35,7 @@ pub mod hints;
 mod index;
 mod judge;
 pub mod postgres;
+mod preload;
 mod proof;
 mod recent;
 mod run;
@@ -46,7 +47,7 @@ mod time;
 mod verification;
 
 pub use config::{EngineConfig, FillLimits, StalePolicy};
-pub use engine::Engine;
+pub use engine::{Check, Engine};
 pub use facts::{AccountFacts, TokenFacts};
 pub use feed::{Change, Effect, FeedEvent, LogHash, LogHead, LoggedEvent};
 pub use judge::{Client, Requirement};

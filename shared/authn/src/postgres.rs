@@ -33,8 +33,8 @@ pub struct PostgresSource {
 }
 
 impl PostgresSource {
-    /// A source for this node that keeps up to `in_flight` connections for look-ups, which should be as many as
-    /// the engine has under way at once, and one for the log.
+    /// A source for this node that has at most `in_flight` connections for look-ups, which should be
+    /// as many as the engine has under way at once, and one for the log.
     #[must_use]
     pub fn new(node: Node, options: PgConnectOptions, in_flight: u32) -> Self {
         Self {
@@ -50,6 +50,7 @@ impl PostgresSource {
         connections: &Connections,
         question: impl for<'c> Fn(&'c mut sqlx::PgConnection) -> SourceFuture<'c, T>,
     ) -> Result<T, SourceError> {
+        let _place = connections.place().await;
         loop {
             let (mut connection, new) = connections.take().await.map_err(database)?;
             let answer = question(&mut connection).await;
@@ -91,6 +92,12 @@ impl TokenSource for PostgresSource {
         let id = self.node.id;
         Box::pin(Self::read(&self.log, move |connection| {
             Box::pin(attendance::leave(connection, id))
+        }))
+    }
+
+    fn recently_used(&self, most: usize) -> SourceFuture<'_, Vec<SecretHash>> {
+        Box::pin(Self::read(&self.lookups, move |connection| {
+            Box::pin(rows::recently_used(connection, most))
         }))
     }
 

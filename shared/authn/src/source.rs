@@ -56,6 +56,10 @@ pub trait TokenSource: Send + Sync + 'static {
     /// Tells that the node answers nothing more.
     fn leave(&self) -> SourceFuture<'_, ()>;
 
+    /// The digests of up to `most` secrets that work, those first whose tokens were used last. May be
+    /// hours old: it is nothing but what to look up.
+    fn recently_used(&self, most: usize) -> SourceFuture<'_, Vec<SecretHash>>;
+
     /// Up to `limit` events that follow `position`, in order and without gaps.
     fn events_after(&self, position: u64, limit: usize) -> SourceFuture<'_, Vec<LoggedEvent>>;
 }
@@ -72,6 +76,9 @@ pub enum SourceError {
     /// It took longer than it may.
     #[error("the source did not answer in time")]
     TimedOut,
+    /// A read was given up, or never begun.
+    #[error("tokens could not be read")]
+    NotRead,
     /// The answer contradicts the schema or itself.
     #[error("the source's answer makes no sense: {0}")]
     Corrupt(&'static str),

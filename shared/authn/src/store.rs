@@ -101,6 +101,13 @@ impl Store {
         }
     }
 
+    /// Whether as many typical entries fit beside those that are known. A quarter stays free: the
+    /// cache's parts do not fill evenly, and each pushes out for itself.
+    pub(crate) fn has_room_for(&self, entries: usize) -> bool {
+        let more = cache::TYPICAL_ENTRY_BYTES.saturating_mul(entries as u64);
+        self.known.weight().saturating_add(more) <= self.known.capacity() / 4 * 3
+    }
+
     /// How far the log has been applied; `None` before the first proof.
     pub(crate) fn applied(&self) -> Option<LogHead> {
         self.book.lock().applied

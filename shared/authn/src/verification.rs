@@ -10,6 +10,7 @@ use tollkeeper_domain::verdict::Verdict;
 
 use crate::entry::TokenEntry;
 use crate::facts::TokenFacts;
+use crate::flights::Wanted;
 
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,4 +108,15 @@ pub struct Miss {
     pub(crate) digest: SecretHash,
     /// What memory holds, in doubt.
     pub(crate) doubtful: Option<Arc<TokenEntry>>,
+}
+
+impl Miss {
+    /// The read that it takes.
+    pub(crate) fn wanted(&self, fresh: bool) -> Wanted {
+        Wanted {
+            digest: self.digest,
+            fresh,
+            doubtful: self.doubtful.is_some(),
+        }
+    }
 }

@@ -12,7 +12,7 @@ pub const COMPONENT_READY: Gauge = Gauge {
     description: "Whether a component is ready (1) or not (0)",
     label: Label {
         name: "component",
-        values: &["postgres", "nats", "proof", "spool"],
+        values: &["postgres", "nats", "proof", "spool", "warm_start"],
     },
 };
 
@@ -21,6 +21,8 @@ pub const ALL: &[Metric] = &[
     Metric::Gauge(&COMPONENT_READY),
     Metric::Counter(&verification::CHECKS),
     Metric::Counter(&verification::UNAVAILABLE),
+    Metric::Counter(&verification::LOOKUPS),
+    Metric::Gauge(&verification::STATE),
     Metric::Gauge(&verification::PROOF_AGE),
     Metric::Gauge(&verification::APPLIED_POSITION),
     Metric::Gauge(&verification::CACHE_BYTES),

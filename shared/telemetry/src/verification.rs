@@ -24,6 +24,25 @@ pub const UNAVAILABLE: Counter = Counter {
     label: NO_LABEL,
 };
 
+/// Reads of the primary for tokens that are not in memory.
+pub const LOOKUPS: Counter = Counter {
+    name: "tollkeeper_verification_lookups_total",
+    unit: Unit::Count,
+    description: "Look-ups sent to the primary, each for up to 128 tokens at once",
+    label: NO_LABEL,
+};
+
+/// How far the node's knowledge can be trusted.
+pub const STATE: Gauge = Gauge {
+    name: "tollkeeper_verification_state",
+    unit: Unit::Count,
+    description: "1 for the state that verification is in and 0 for the others",
+    label: Label {
+        name: "state",
+        values: &["live", "stale", "unavailable"],
+    },
+};
+
 /// How long ago everything in memory was last proven.
 pub const PROOF_AGE: Gauge = Gauge {
     name: "tollkeeper_verification_proof_age_seconds",

@@ -1,6 +1,7 @@
 //! The measurements of `cargo xtask bench`: every figure is a ratio against a baseline of the same
 //! run, because absolute figures drift from machine to machine and from hour to hour.
 
+mod attack;
 mod engine;
 mod forward_auth;
 mod import;
@@ -98,6 +99,9 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wanted("import") {
         import::measure(&mut stack, arguments, &mut report).await?;
+    }
+    if wanted("attack") {
+        attack::measure(&mut stack, arguments, &mut report).await?;
     }
     // Last, because it empties the usage tables.
     if wanted("settler") {

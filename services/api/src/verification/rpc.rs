@@ -2,6 +2,7 @@
 
 use crate::openapi::errors::WithBody;
 use std::net::IpAddr;
+use std::time::Duration;
 use utoipa::ToSchema;
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type};
 
@@ -126,44 +127,76 @@ pub(crate) async fn handle(
 ) -> Result<Json<Answer>, Problem> {
     let began = app.clock.boot_time();
     let mut errors = FieldErrors::default();
-    for (index, scope) in question.scopes.iter().enumerate() {
-        errors.take(format!("/scopes/{index}"), scope.parse::<Scope>());
-    }
-    for (pointer, text) in [
-        ("/endpoint", &question.endpoint),
-        ("/method", &question.method),
-    ] {
-        // They could not be kept with the usage.
-        if text
-            .as_ref()
-            .is_some_and(|text| text.chars().any(char::is_control))
-        {
-            errors.add(pointer, "this holds no control characters");
+    question.check(&mut errors);
+    errors.check()?;
+    let scopes = question.scopes();
+    let requirement = question.requirement(&scopes, wants_fresh(&headers));
+    let verification = app.engine.verify(question.token(), &requirement).await;
+    question
+        .answer(&app, &allowed, began, &verification)
+        .map(Json)
+}
+
+impl Question {
+    /// Notes what is wrong with it.
+    pub(super) fn check(&self, errors: &mut FieldErrors) {
+        for (index, scope) in self.scopes.iter().enumerate() {
+            errors.take(format!("/scopes/{index}"), scope.parse::<Scope>());
+        }
+        for (pointer, text) in [("/endpoint", &self.endpoint), ("/method", &self.method)] {
+            // They could not be kept with the usage.
+            if text
+                .as_ref()
+                .is_some_and(|text| text.chars().any(char::is_control))
+            {
+                errors.add(pointer, "this holds no control characters");
+            }
         }
     }
-    errors.check()?;
-    let scopes: Vec<&str> = question.scopes.iter().map(String::as_str).collect();
-    let requirement = Requirement {
-        environment: question.environment,
-        client: question.ip.into(),
-        scopes: &scopes,
-        fresh: wants_fresh(&headers),
-    };
-    let verification = app
-        .engine
-        .verify(question.token.as_bytes(), &requirement)
-        .await;
-    let identity = verification.identity();
-    if identity.is_some_and(|it| !allowed.reach.includes(it.account_id())) {
-        return Ok(Json(Answer::unknown(&verification)));
+
+    /// The token as it was presented.
+    pub(super) fn token(&self) -> &[u8] {
+        self.token.as_bytes()
     }
-    let asked = Asked {
-        endpoint: question.endpoint.as_deref(),
-        method: question.method.as_deref(),
-        ip: question.ip,
-    };
-    count(&app, &verification, began, &asked)?;
-    Ok(Json(Answer::of(&verification)))
+
+    /// The scopes that it must hold.
+    pub(super) fn scopes(&self) -> Vec<&str> {
+        self.scopes.iter().map(String::as_str).collect()
+    }
+
+    /// What is demanded of the token.
+    pub(super) fn requirement<'a>(&self, scopes: &'a [&'a str], fresh: bool) -> Requirement<'a> {
+        Requirement {
+            environment: self.environment,
+            client: self.ip.into(),
+            scopes,
+            fresh,
+        }
+    }
+
+    /// Counts the request, begun that long after boot, and tells what the asker may know.
+    ///
+    /// # Errors
+    /// 503 if it cannot be counted.
+    pub(super) fn answer(
+        &self,
+        app: &App,
+        allowed: &Allowed<Verify>,
+        began: Duration,
+        verification: &Verification,
+    ) -> Result<Answer, Problem> {
+        let identity = verification.identity();
+        if identity.is_some_and(|it| !allowed.reach.includes(it.account_id())) {
+            return Ok(Answer::unknown(verification));
+        }
+        let asked = Asked {
+            endpoint: self.endpoint.as_deref(),
+            method: self.method.as_deref(),
+            ip: self.ip,
+        };
+        count(app, verification, began, &asked)?;
+        Ok(Answer::of(verification))
+    }
 }
 
 /// An address of either version, or none.
@@ -185,7 +218,8 @@ fn address() -> Schema {
     Schema::OneOf(either.build())
 }
 
-fn wants_fresh(headers: &HeaderMap) -> bool {
+/// Whether the token shall be read afresh (RFC 9111, section 5.2.1.4).
+pub(super) fn wants_fresh(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::CACHE_CONTROL).iter();
     let mut directives = values
         .filter_map(|value| value.to_str().ok())

@@ -323,12 +323,15 @@ async fn a_token_in_the_wrong_place_is_not_repeated() {
     let api = stack.api(&[("TOLLKEEPER_LOG", "debug")]).await;
     let operator = api.operator();
     let token = unissued();
-    for body in [
-        json!(token),
-        json!({ "token": { "a": token } }),
-        json!({ &token: 1 }),
+    for (path, body) in [
+        ("/v1/verify", json!(token)),
+        ("/v1/verify", json!({ "token": { "a": token } })),
+        ("/v1/verify", json!({ &token: 1 })),
+        ("/v1/verify/batch", json!({ "items": [token] })),
+        ("/v1/verify/batch", json!({ "items": [{ &token: 1 }] })),
+        ("/v1/verify/batch", json!({ "items": token })),
     ] {
-        let answer = operator.post("/v1/verify", body).await;
+        let answer = operator.post(path, body).await;
         problem(&answer, 422, "INVALID_FIELDS");
         assert!(!answer.text.contains(&token), "{}", answer.text);
     }

@@ -38,7 +38,7 @@ async fn denied(node: &Node, token: &Value, code: &str) {
 }
 
 /// Ends, rests and rotates tokens here and waits until they are denied there.
-async fn deny_from_afar(here: &Node, there: &Node, account: &str) {
+pub(crate) async fn deny_from_afar(here: &Node, there: &Node, account: &str) {
     let operator = here.operator();
     let tokens = known_to_both(account, [here, there], 3).await;
     let path = |index: usize| path_of(&tokens[index]);

@@ -8,22 +8,31 @@
 use parking_lot::Mutex;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Idle connections. How many are in use is bounded by who uses them.
+/// Idle connections, and places for those in use.
 #[derive(Debug)]
 pub(super) struct Connections {
     options: PgConnectOptions,
     idle: Mutex<Vec<PgConnection>>,
-    most_idle: usize,
+    places: Semaphore,
+    most: usize,
 }
 
 impl Connections {
-    pub(super) fn new(options: PgConnectOptions, most_idle: usize) -> Self {
+    pub(super) fn new(options: PgConnectOptions, most: usize) -> Self {
         Self {
             options,
             idle: Mutex::default(),
-            most_idle,
+            places: Semaphore::new(most),
+            most,
         }
+    }
+
+    /// Waits until a connection more may be used, for as long as the place is held. It can only be
+    /// refused if the places were closed, which they never are.
+    pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        self.places.acquire().await.ok()
     }
 
     /// An idle connection or a new one, and whether it is new.
@@ -38,7 +47,7 @@ impl Connections {
     /// Gives back a connection that has just worked.
     pub(super) fn give_back(&self, connection: PgConnection) {
         let mut idle = self.idle.lock();
-        if idle.len() < self.most_idle {
+        if idle.len() < self.most {
             idle.push(connection);
         }
     }

@@ -119,6 +119,34 @@ pub(super) async fn tokens(
     Ok(Lookup { head, found })
 }
 
+/// The secrets of the tokens that were used last, by the hour.
+pub(super) async fn recently_used(
+    connection: &mut PgConnection,
+    most: usize,
+) -> Result<Vec<SecretHash>, SourceError> {
+    let digests = sqlx::query_scalar!(
+        "select secret.secret_hash
+         from (
+            select token_id, last_used_hour from api_token_usage_totals
+            where last_used_hour is not null
+            order by last_used_hour desc
+            limit $1
+         ) as used
+         join api_token_secrets as secret on secret.token_id = used.token_id
+            and (secret.valid_until is null or secret.valid_until > clock_timestamp())
+         order by used.last_used_hour desc
+         limit $1",
+        i64::try_from(most).unwrap_or(i64::MAX),
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(database)?;
+    digests
+        .iter()
+        .map(|digest| Ok(SecretHash(bytes(digest)?)))
+        .collect()
+}
+
 /// A page of the log.
 pub(super) async fn events(
     connection: &mut PgConnection,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use tollkeeper_authn::{EngineConfig, FillLimits};
+use tollkeeper_authn::{CacheUse, EngineConfig, FillLimits, Requirement, Verification};
 use tollkeeper_domain::account::Lifecycle;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_testkit::wait_for;
@@ -49,6 +49,49 @@ async fn misses_share_look_ups_and_few_are_under_way() {
         node.primary.lookups()
     );
     assert_eq!(node.status().counts.digests_read, 1000);
+}
+
+#[tokio::test]
+async fn those_asked_about_together_are_read_together() {
+    let node = Node::start().await;
+    let account = node.primary.register();
+    let known = node.primary.issue(account);
+    assert_eq!(node.verdict(&known).await, Verdict::Valid);
+    let mut texts: Vec<_> = (0..98).map(|_| node.primary.issue(account).text).collect();
+    texts.insert(17, known.text);
+    texts.insert(40, node.primary.made_up());
+    texts.insert(41, texts[0].clone());
+    let ask = async |requirement: Requirement<'static>| {
+        let checks: Vec<_> = texts
+            .iter()
+            .map(|text| (text.as_bytes(), requirement))
+            .collect();
+        node.engine.verify_all(&checks).await
+    };
+
+    let cold = ask(Requirement::default()).await;
+    assert_eq!(node.primary.lookups(), 2, "one before, and one for all");
+    assert_eq!(node.status().counts.digests_read, 1 + 99, "each once");
+    let warm = ask(Requirement::default()).await;
+    assert_eq!(node.primary.lookups(), 2);
+    let fresh = Requirement {
+        fresh: true,
+        ..Requirement::default()
+    };
+    let fresh = ask(fresh).await;
+    assert_eq!(node.primary.lookups(), 3);
+    for (place, text) in texts.iter().enumerate() {
+        let alone = node.check_text(text).await;
+        for answer in [&cold[place], &warm[place], &fresh[place]] {
+            assert_eq!(answer.verdict, alone.verdict, "{place}");
+            let id = |it: &Verification| it.identity().map(|it| it.token_id());
+            assert_eq!(id(answer), id(&alone), "{place}");
+        }
+        let known = CacheUse::Hit;
+        assert_eq!(warm[place].cache, known);
+        assert_eq!(cold[place].cache == known, place == 17);
+        assert_eq!(fresh[place].cache, CacheUse::Miss);
+    }
 }
 
 #[tokio::test]

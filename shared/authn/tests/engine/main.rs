@@ -3,11 +3,13 @@
 #![allow(unreachable_pub, reason = "a test has no outside")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod attacks;
 mod attendance;
 mod bounds;
 mod checks;
 mod hints;
 mod node;
+mod preload;
 mod primary;
 mod proof;
 mod races;

@@ -98,6 +98,8 @@ pub struct Primary {
     next: AtomicU64,
     /// What the node has told of itself; `None` where it has left.
     attended: Mutex<Vec<Option<Attendance>>>,
+    /// Digests of the tokens that were used, the last one at the end.
+    used: Mutex<Vec<SecretHash>>,
 }
 
 impl Default for Primary {
@@ -110,6 +112,7 @@ impl Default for Primary {
             is_broken: AtomicBool::new(false),
             next: AtomicU64::new(1),
             attended: Mutex::default(),
+            used: Mutex::default(),
         }
     }
 }
@@ -122,6 +125,12 @@ impl Primary {
     /// What the node has told of itself; `None` where it has left.
     pub fn attended(&self) -> Vec<Option<Attendance>> {
         self.attended.lock().unwrap().clone()
+    }
+
+    /// Notes that a token was used, on whatever node.
+    pub fn note_use(&self, token: &Held) {
+        let digest = SecretHash::of(token.text.as_bytes());
+        self.used.lock().unwrap().push(digest);
     }
 
     fn number(&self) -> u64 {
@@ -320,6 +329,11 @@ impl Primary {
         self.allowed.send_replace(1..=usize::MAX);
     }
 
+    /// Lets the look-ups up to this number go, counted from 1.
+    pub fn release_up_to(&self, number: usize) {
+        self.allowed.send_replace(1..=number);
+    }
+
     /// Lets the look-up of this number go, counted from 1, and no other.
     pub fn release_only(&self, number: usize) {
         self.allowed.send_replace(number..=number);
@@ -387,6 +401,14 @@ impl TokenSource for Primary {
             assert!(!self.is_broken.load(Ordering::Relaxed), "a test's own");
             self.attended.lock().unwrap().push(Some(attendance));
             Ok(self.world().head())
+        })
+    }
+
+    fn recently_used(&self, most: usize) -> SourceFuture<'_, Vec<SecretHash>> {
+        Box::pin(async move {
+            self.reachable()?;
+            let used = self.used.lock().unwrap();
+            Ok(used.iter().rev().take(most).copied().collect())
         })
     }
 

@@ -28,6 +28,18 @@ pub struct Health {
 struct Component {
     need: Need,
     problem: Option<String>,
+    state: Option<State>,
+}
+
+/// More than ready or not: a component's state by its own name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct State {
+    /// Its name.
+    pub state: &'static str,
+    /// How old what the component knows was when it last looked, in milliseconds; none where it knows
+    /// nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
 }
 
 /// What `/readyz` answers.
@@ -45,6 +57,8 @@ struct ComponentReport {
     required: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(flatten)]
+    state: Option<State>,
 }
 
 impl Health {
@@ -65,6 +79,7 @@ impl Health {
         let component = Component {
             need,
             problem: Some("starting".to_owned()),
+            state: None,
         };
         self.components.write().insert(name, component);
         ReadinessHandle {
@@ -89,6 +104,7 @@ impl Health {
                     ready: component.problem.is_none(),
                     required: component.need == Need::Required,
                     reason: component.problem.clone(),
+                    state: component.state,
                 };
                 (*name, report)
             })
@@ -99,6 +115,12 @@ impl Health {
             ready: !stopping && !lacking,
             stopping,
             components,
+        }
+    }
+
+    fn describe(&self, name: &'static str, state: State) {
+        if let Some(component) = self.components.write().get_mut(name) {
+            component.state = Some(state);
         }
     }
 
@@ -123,6 +145,11 @@ impl ReadinessHandle {
     /// The component can do its work.
     pub fn ready(&self) {
         self.health.set(self.name, None);
+    }
+
+    /// Tells more of it. Whether it is ready is told apart from this.
+    pub fn describe(&self, state: State) {
+        self.health.describe(self.name, state);
     }
 
     /// The component cannot do its work. The reason is shown on the internal port only and holds

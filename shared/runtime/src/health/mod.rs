@@ -3,5 +3,5 @@
 mod components;
 mod server;
 
-pub use components::{Health, Need, ReadinessHandle};
+pub use components::{Health, Need, ReadinessHandle, State};
 pub use server::{BindError, InternalServer};

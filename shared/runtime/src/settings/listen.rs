@@ -35,18 +35,35 @@ pub(super) const INTERNAL_LISTEN: Setting = Setting {
     example: "",
 };
 
+pub(super) const MAX_CONNECTIONS: Setting = Setting {
+    name: "MAX_CONNECTIONS",
+    default: DefaultValue::Same("16384"),
+    meaning: "The most connections of the public listener at a time, at least 16; fewer where the \
+              system lets the process open fewer files. Beyond it new ones wait, and the silent are \
+              closed.",
+    secret: false,
+    read_by: &[Binary::Api],
+    example: "",
+};
+
 /// The public listener, and that for gRPC where there is one.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenSettings {
     pub address: SocketAddr,
     pub grpc: Option<SocketAddr>,
+    pub connections: usize,
 }
 
 impl ListenSettings {
     /// # Errors
-    /// When one is not an address with a port.
+    /// When one is not an address with a port, or connections are too few.
     pub fn read(source: &Source) -> Result<Self, SettingsError> {
+        let connections: u32 = source.required(&MAX_CONNECTIONS)?;
+        if connections < 16 {
+            return Err(source.invalid(&MAX_CONNECTIONS, "expected at least 16"));
+        }
         Ok(Self {
+            connections: connections.try_into().unwrap_or(usize::MAX),
             address: source.required(&LISTEN)?,
             grpc: source.optional(&GRPC_LISTEN)?,
         })

@@ -34,6 +34,16 @@ pub(super) const STALE_LIMIT_SECONDS: Setting = Setting {
     example: "",
 };
 
+pub(super) const PRELOAD_TOKENS: Setting = Setting {
+    name: "PRELOAD_TOKENS",
+    default: DefaultValue::Same("10000"),
+    meaning: "How many of the tokens used last a starting node reads before it is ready, as far as \
+              they fit into the cache and for at most 5 seconds. 0 is none.",
+    secret: false,
+    read_by: &[Binary::Api],
+    example: "",
+};
+
 /// Beyond the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StalePolicy {
@@ -59,6 +69,7 @@ pub struct VerificationSettings {
     pub cache_bytes: ByteSize,
     pub stale_policy: StalePolicy,
     pub stale_limit: Duration,
+    pub preload_tokens: usize,
 }
 
 impl VerificationSettings {
@@ -74,10 +85,12 @@ impl VerificationSettings {
             // Up to two seconds count as live, so a smaller limit could never be met.
             return Err(source.invalid(&STALE_LIMIT_SECONDS, "expected at least 2"));
         }
+        let preload_tokens: u32 = source.required(&PRELOAD_TOKENS)?;
         Ok(Self {
             cache_bytes,
             stale_policy: source.required(&STALE_POLICY)?,
             stale_limit: Duration::from_secs(seconds),
+            preload_tokens: preload_tokens.try_into().unwrap_or(usize::MAX),
         })
     }
 }

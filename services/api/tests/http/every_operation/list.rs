@@ -178,6 +178,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..Operation::new("GET", "/v1/whoami", "")
     },
     Operation::new("POST", "/v1/verify", VERIFY).takes(r#"{"token":"tk_live_x"}"#),
+    Operation::new("POST", "/v1/verify/batch", VERIFY)
+        .takes(r#"{"items":[{"token":"tk_live_x"}]}"#)
+        .up_to(256 * 1024),
     Operation::new("POST", "/settings/api-tokens", WRITE)
         .takes(r#"{"name":"a token"}"#)
         .answers(201),

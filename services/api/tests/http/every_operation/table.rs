@@ -29,12 +29,13 @@ const BY_THEMSELVES: [&str; 6] = [
 ];
 
 /// Of these only a panic could be a 500.
-const READ_NOTHING: [&str; 7] = [
+const READ_NOTHING: [&str; 8] = [
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
     "GET /v1/tokens/bulk-revoke/{id}",
     "POST /v1/webhooks",
     "POST /v1/verify",
+    "POST /v1/verify/batch",
     "POST /oauth/introspect",
     "GET /v1/forward-auth",
 ];

@@ -1,0 +1,3 @@
+-- The tokens that were used last come first.
+create index api_token_usage_totals_last_used on api_token_usage_totals (last_used_hour desc)
+    where last_used_hour is not null;

@@ -1,0 +1,125 @@
+//! The public listener: HTTP/1.1 alone, no more connections than there are places, and none that takes
+//! up a place and asks for nothing.
+//!
+//! Whoever opens connections and is silent, sends a header a minute or never reads an answer must not
+//! keep others from being answered.
+
+mod patience;
+mod places;
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+
+use self::patience::Patience;
+pub(crate) use self::patience::Pulse;
+pub use self::places::places;
+use crate::app::App;
+use crate::front::{Front, Fronts};
+
+/// Between two looks at a connection. Hyper has a limit of its own for the reading of headers, which
+/// sets up a timer for each request: a look now and then costs the hot path nothing.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The most memory for a request's line and headers, and for what of an answer could not be sent yet.
+/// Envoy takes headers of 60 KiB.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// The part of the places that must be free, lest those who are silent lose theirs.
+const ENOUGH_FREE: usize = 8;
+
+/// What clients may take to send the rest of their requests once the process is asked to stop: some
+/// never do.
+const FINISH_REQUESTS: Duration = Duration::from_secs(10);
+
+/// Serves at most `connections` at a time until `stop`; who comes then waits for a place.
+///
+/// # Errors
+/// When the listener does not say where it is.
+pub async fn serve(
+    mut listener: TcpListener,
+    app: App,
+    connections: usize,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    tracing::info!(address = %Listener::local_addr(&listener)?, connections, "serving");
+    let fronts = Fronts::new(app);
+    let places = Arc::new(Semaphore::new(connections));
+    let clients = GracefulShutdown::new();
+    loop {
+        let accepted = async {
+            let place = places.clone().acquire_owned().await;
+            (place, Listener::accept(&mut listener).await)
+        };
+        let (place, (stream, peer)) = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = accepted => accepted,
+        };
+        let scarce = Scarce {
+            places: places.clone(),
+            enough: connections / ENOUGH_FREE,
+        };
+        let client = converse(stream, fronts.front(peer), clients.watcher(), scarce);
+        tokio::spawn(async move {
+            client.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    if timeout(FINISH_REQUESTS, clients.shutdown()).await.is_err() {
+        tracing::warn!("not waiting any longer for clients that do not finish");
+    }
+    Ok(())
+}
+
+/// Whether places are few.
+struct Scarce {
+    places: Arc<Semaphore>,
+    enough: usize,
+}
+
+impl Scarce {
+    fn is_so(&self) -> bool {
+        self.places.available_permits() < self.enough
+    }
+}
+
+/// Answers the requests of one connection until it ends, or has been silent for too long.
+async fn converse(stream: TcpStream, front: Front, watcher: Watcher, scarce: Scarce) {
+    // Answers are small and must not wait for more.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY is not set");
+    }
+    let pulse = front.pulse();
+    let serving = http1::Builder::new()
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), front);
+    let mut serving = pin!(watcher.watch(serving));
+    let mut looks = interval_at(Instant::now() + LOOK, LOOK);
+    let mut patience = Patience::default();
+    loop {
+        tokio::select! {
+            ended = &mut serving => {
+                if let Err(error) = ended {
+                    tracing::trace!(%error, "a connection broke");
+                }
+                return;
+            }
+            _ = looks.tick() => {
+                if patience.is_over(pulse.beat(), scarce.is_so()) {
+                    return;
+                }
+            }
+        }
+    }
+}
