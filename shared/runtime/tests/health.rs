@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
-use tollkeeper_runtime::health::{Health, InternalServer, Need};
+use tollkeeper_runtime::health::{Health, InternalServer, Need, State};
 use tollkeeper_runtime::metrics;
 use tollkeeper_runtime::settings::InternalListenSettings;
 
@@ -47,6 +47,17 @@ async fn readiness_names_what_is_missing_and_metrics_exist_at_zero() {
     postgres.ready();
     let answer = get(address, "/readyz").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
+    postgres.describe(State {
+        state: "stale",
+        age_ms: Some(2500),
+    });
+    let answer = get(address, "/readyz").await;
+    assert!(
+        answer
+            .contains(r#""postgres":{"ready":true,"required":true,"state":"stale","age_ms":2500}"#),
+        "{answer}"
+    );
 
     let answer = get(address, "/metrics").await;
     assert!(answer.contains(r#"tollkeeper_component_ready{component="nats"} 0"#));

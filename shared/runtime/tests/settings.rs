@@ -97,6 +97,36 @@ fn invalid_values_are_named_with_their_origin() {
 }
 
 #[test]
+fn connections_and_tokens_of_the_start_have_bounds() {
+    let few = source(&[
+        ("TOLLKEEPER_MAX_CONNECTIONS", "15"),
+        ("TOLLKEEPER_PRELOAD_TOKENS", "-1"),
+    ]);
+    let message = refused(ListenSettings::read(&few));
+    assert!(
+        message.starts_with("TOLLKEEPER_MAX_CONNECTIONS"),
+        "{message}"
+    );
+    let message = refused(VerificationSettings::read(&few));
+    assert!(
+        message.starts_with("TOLLKEEPER_PRELOAD_TOKENS"),
+        "{message}"
+    );
+    let said = source(&[
+        ("TOLLKEEPER_MAX_CONNECTIONS", "16"),
+        ("TOLLKEEPER_PRELOAD_TOKENS", "0"),
+    ]);
+    assert_eq!(ListenSettings::read(&said).unwrap().connections, 16);
+    assert_eq!(VerificationSettings::read(&said).unwrap().preload_tokens, 0);
+    let usual = source(&[]);
+    assert_eq!(ListenSettings::read(&usual).unwrap().connections, 16_384);
+    assert_eq!(
+        VerificationSettings::read(&usual).unwrap().preload_tokens,
+        10_000
+    );
+}
+
+#[test]
 fn several_operator_keys_work_side_by_side_and_stay_unseen() {
     let (old, new) = ("o".repeat(32), "n".repeat(40));
     let value = format!("old:{old}, new:{new}");

@@ -47,7 +47,11 @@ pub(crate) async fn measure(
         for (kind, latencies) in Kind::ALL.into_iter().zip(&mut under) {
             let before = [
                 told(&api, "tollkeeper_verification_lookups_total ").await?,
-                told(&api, "tollkeeper_verification_checks_total{source=\"hit\"} ").await?,
+                told(
+                    &api,
+                    "tollkeeper_verification_checks_total{source=\"hit\"} ",
+                )
+                .await?,
             ];
             let flood = Flood::begin(api.public, kind, &good);
             latencies.push(p99(&api, &good[0], arguments).await?);
@@ -56,7 +60,11 @@ pub(crate) async fn measure(
                 made_up += asked;
                 let now = [
                     told(&api, "tollkeeper_verification_lookups_total ").await?,
-                    told(&api, "tollkeeper_verification_checks_total{source=\"hit\"} ").await?,
+                    told(
+                        &api,
+                        "tollkeeper_verification_checks_total{source=\"hit\"} ",
+                    )
+                    .await?,
                 ];
                 lookups += now[0] - before[0];
                 hits += now[1] - before[1];
@@ -69,21 +77,44 @@ pub(crate) async fn measure(
         of.iter().zip(by).map(|(of, by)| of / by).collect()
     };
     for (name, latencies, base, base_name) in [
-        ("known tokens, against a quiet node", &known, &quiet, "quiet"),
-        ("made-up tokens, against known ones", &made_up_tokens, &known, "known tokens"),
-        ("malformed tokens, against known ones", &malformed, &known, "known tokens"),
+        (
+            "known tokens, against a quiet node",
+            &known,
+            &quiet,
+            "quiet",
+        ),
+        (
+            "made-up tokens, against known ones",
+            &made_up_tokens,
+            &known,
+            "known tokens",
+        ),
+        (
+            "malformed tokens, against known ones",
+            &malformed,
+            &known,
+            "known tokens",
+        ),
     ] {
         report.row(
             &format!("p99 of a good token while 64 clients ask at full speed with {name}"),
             "—",
-            format!("{}; {:.0} µs", spread(&ratios(latencies, base)), median(latencies.clone())),
+            format!(
+                "{}; {:.0} µs",
+                spread(&ratios(latencies, base)),
+                median(latencies.clone())
+            ),
             format!("{:.0} µs, {base_name}", median(base.clone())),
         );
     }
     report.row(
         "hit rate of the good token meanwhile; look-ups for each 1,000 made-up tokens",
         "1; < 1,000",
-        format!("**{:.3}**; **{:.1}**", hits / due, 1000.0 * lookups / made_up),
+        format!(
+            "**{:.3}**; **{:.1}**",
+            hits / due,
+            1000.0 * lookups / made_up
+        ),
         format!("{made_up:.0} made-up tokens"),
     );
     drop(api);

@@ -101,7 +101,10 @@ async fn with_both_servers_cut_off_the_policy_decides_and_denials_stand() {
     operator.delete(&path_of(ended_meanwhile)).await.expect(200);
     let said = in_state(&denying, "unavailable").await;
     assert_eq!(said["ready"], false, "{said}");
-    assert!(said["age_ms"].as_u64().is_some_and(|age| age > 2000), "{said}");
+    assert!(
+        said["age_ms"].as_u64().is_some_and(|age| age > 2000),
+        "{said}"
+    );
     for token in [kept, ended_meanwhile, cold] {
         let answer = forward_auth(&denying, text(token, "token"), "").await;
         unsigned_problem(&answer, 503, "UNAVAILABLE");
@@ -127,9 +130,9 @@ async fn with_both_servers_cut_off_the_policy_decides_and_denials_stand() {
         let line = format!("tollkeeper_verification_state{{state=\"{state}\"}} 1");
         wait_for("the state to be counted", async || {
             let metrics = node.about_itself("/metrics").await.text;
-            let ones = metrics
-                .lines()
-                .filter(|it| it.starts_with("tollkeeper_verification_state{") && it.ends_with(" 1"));
+            let ones = metrics.lines().filter(|it| {
+                it.starts_with("tollkeeper_verification_state{") && it.ends_with(" 1")
+            });
             metrics.contains(&line) && ones.count() == 1
         })
         .await;

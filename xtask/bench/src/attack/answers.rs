@@ -78,13 +78,20 @@ pub(super) async fn measure(stack: &mut Stack, report: &mut Report) -> Result<()
     }
     // One that has read none of them.
     let api = stack.api(&settings).await;
-    let kinds = ["made up", "one character from a live token", "the prefix of a revoked token"];
+    let kinds = [
+        "made up",
+        "one character from a live token",
+        "the prefix of a revoked token",
+    ];
     let mut cold = [const { Vec::new() }; 3];
     let mut warm = [const { Vec::new() }; 3];
     let mut stream = TcpStream::connect(api.public).await?;
     stream.set_nodelay(true)?;
     for (live, revoked) in live.iter().zip(revoked) {
-        for (kind, part) in [part(), near(*live), same_prefix(*revoked)].into_iter().enumerate() {
+        for (kind, part) in [part(), near(*live), same_prefix(*revoked)]
+            .into_iter()
+            .enumerate()
+        {
             let token = secret(&brand, part);
             for times in [&mut cold[kind], &mut warm[kind]] {
                 let before = SystemClock.boot_time();
