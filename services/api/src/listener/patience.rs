@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// Looks without a request that a connection gets before its first: 10 to 15 seconds.
+/// Looks without a request that a connection gets before its first: 10 seconds.
 const BEFORE_THE_FIRST: u32 = 2;
 
 /// Looks without a request that a connection gets between two: 3 minutes, longer than proxies keep
