@@ -13,3 +13,4 @@ mod preload;
 mod primary;
 mod proof;
 mod races;
+mod world;

@@ -1,15 +1,14 @@
 //! A primary in memory: tokens, accounts and the log, whose look-ups can be held after they took
 //! their snapshot, and which can be cut off or put back to an earlier state.
 
-use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::watch;
 use tollkeeper_authn::{
-    AccountFacts, Attendance, Change, FeedEvent, Found, LogHead, LoggedEvent, Lookup, SourceError,
-    SourceFuture, TokenFacts, TokenSource,
+    AccountFacts, Attendance, FeedEvent, LogHead, LoggedEvent, Lookup, SourceError, SourceFuture,
+    TokenFacts, TokenSource,
 };
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
@@ -17,74 +16,14 @@ use tollkeeper_domain::secret::{Environment, SecretHash, TokenSecret};
 use tollkeeper_domain::token::{self, Restrictions};
 use uuid::Uuid;
 
+use crate::world::World;
+
 /// A token as its holder has it.
 #[derive(Debug, Clone)]
 pub struct Held {
     pub id: TokenId,
     pub account: AccountId,
     pub text: String,
-}
-
-/// Everything the primary holds.
-#[derive(Debug, Clone, Default)]
-pub struct World {
-    tokens: HashMap<TokenId, TokenFacts>,
-    secrets: HashMap<SecretHash, (TokenId, Option<i64>)>,
-    accounts: HashMap<AccountId, AccountFacts>,
-    log: Vec<LoggedEvent>,
-    /// Differs between histories, so that their hashes do.
-    pub history: u8,
-    generation: u64,
-}
-
-impl World {
-    fn head(&self) -> LogHead {
-        LogHead {
-            position: self.log.len() as u64,
-            hash: self.log.last().map_or([0; 32], |last| last.hash),
-            generation: self.generation,
-        }
-    }
-
-    fn append(&mut self, version: u64, change: Change) -> FeedEvent {
-        let event = FeedEvent {
-            position: self.log.len() as u64 + 1,
-            version,
-            change,
-        };
-        let mut chained = self.head().hash.to_vec();
-        chained.push(self.history);
-        chained.extend(serde_json::to_vec(&event).unwrap());
-        self.log.push(LoggedEvent {
-            hash: SecretHash::of(&chained).0,
-            event: event.clone(),
-        });
-        event
-    }
-
-    fn append_named(
-        &mut self,
-        stream: &str,
-        id: Uuid,
-        version: u64,
-        name: &str,
-        secret: Option<SecretHash>,
-    ) -> FeedEvent {
-        let payload = serde_json::json!({ "secret_hash": secret }).to_string();
-        let event = FeedEvent::of(0, stream, id, version, name, payload.as_bytes());
-        self.append(version, event.change)
-    }
-
-    fn find(&self, digest: &SecretHash) -> Option<Found> {
-        let (token, valid_until) = self.secrets.get(digest)?;
-        let mut token = self.tokens[token].clone();
-        token.secret_valid_until = *valid_until;
-        Some(Found {
-            digest: *digest,
-            account: self.accounts[&token.account_id].clone(),
-            token,
-        })
-    }
 }
 
 pub struct Primary {
