@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::patience::Patience;
@@ -105,7 +105,9 @@ async fn converse(stream: TcpStream, front: Front, watcher: Watcher, scarce: Sca
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), front);
     let mut serving = pin!(watcher.watch(serving));
-    let mut looks = interval_at(Instant::now() + LOOK, LOOK);
+    let mut looks = interval(LOOK);
+    // The first look is not at once.
+    looks.reset();
     // A process that was frozen must not take its own silence for the client's.
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut patience = Patience::default();
