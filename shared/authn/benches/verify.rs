@@ -69,6 +69,8 @@ const FROM_CLIENT: Requirement<'_> = Requirement {
     ))),
     scopes: &[],
     fresh: false,
+    cost: 1,
+    charged: None,
 };
 
 /// Few tokens are bound to networks.

@@ -40,6 +40,9 @@ pub struct EngineConfig {
     pub recent_events: usize,
     /// Bounds on reading tokens that are not in memory.
     pub fill: FillLimits,
+    /// How many rate limits are kept, with what was consumed of them, that no token in memory has any
+    /// more. Those of tokens in memory count as bytes of theirs.
+    pub spare_buckets: usize,
 }
 
 /// Bounds on reading tokens that are not in memory.
@@ -74,6 +77,7 @@ impl EngineConfig {
                 queue: 16_384,
                 time_limit: Duration::from_secs(2),
             },
+            spare_buckets: 131_072,
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) enum Count {
     Miss,
     Malformed,
     Unavailable,
+    RateLimited,
     ReadRefused,
     ReadFailed,
     Lookup,

@@ -15,6 +15,8 @@ use crate::entry::TokenEntry;
 use crate::feed::FeedEvent;
 use crate::flights::{Flights, Joined, Outcome, Refused, Wanted};
 use crate::judge::{Belief, Requirement, judge};
+use crate::limits::Share;
+use crate::limits::check::LimitCheck;
 use crate::proof::{Freshness, Proof, StaleRule};
 use crate::source::TokenSource;
 use crate::standing::Evidence;
@@ -51,7 +53,7 @@ impl Engine {
     #[must_use]
     pub fn new(config: EngineConfig, source: Arc<dyn TokenSource>, clock: SharedClock) -> Self {
         Self {
-            store: Store::new(&config),
+            store: Store::new(&config, Moment::now(&*clock)),
             flights: Flights::new(config.fill.queue),
             proof: Proof::default(),
             rule: StaleRule::new(&config),
@@ -118,6 +120,7 @@ impl Engine {
                 age: None,
                 at_micros: self.clock.wall_micros(),
                 entry: None,
+                limits: None,
             });
         }
         let digest = SecretHash::of(token);
@@ -134,6 +137,7 @@ impl Engine {
             age,
             at_micros: now.wall_micros,
             entry,
+            limits: None,
         };
 
         if requirement.fresh && proven.is_some() {
@@ -168,7 +172,7 @@ impl Engine {
             Memory::Token(entry) => {
                 self.counters.add(Count::Hit, 1);
                 let verdict = judge(&entry, requirement, now.wall_micros, Belief::Proven);
-                Ok(answer(verdict, Some(entry)))
+                Ok(self.limited(answer(verdict, Some(entry)), requirement, now))
             }
             Memory::NoToken => {
                 self.counters.add(Count::NegativeHit, 1);
@@ -206,7 +210,8 @@ impl Engine {
                 match answer.await.ok()? {
                     Outcome::Failed => return None,
                     Outcome::NoToken(read_at) => {
-                        return Some(self.read_answer(Verdict::NotFound, read_at, None));
+                        let nothing = (Verdict::NotFound, None);
+                        return Some(self.read_answer(nothing, read_at, requirement));
                     }
                     Outcome::Token(entry, _) if entry.must_read() && !entry.is_ended() => {
                         doubtful = Some(entry);
@@ -224,7 +229,8 @@ impl Engine {
                     Outcome::Token(entry, read_at) => {
                         let now = self.clock.wall_micros();
                         let verdict = judge(&entry, requirement, now, Belief::Proven);
-                        return Some(self.read_answer(verdict, read_at, Some(entry)));
+                        let found = (verdict, Some(entry));
+                        return Some(self.read_answer(found, read_at, requirement));
                     }
                 }
             }
@@ -239,9 +245,9 @@ impl Engine {
     /// An answer from a read, which is a proof of its own.
     fn read_answer(
         &self,
-        verdict: Verdict,
+        (verdict, entry): (Verdict, Option<Arc<TokenEntry>>),
         read_at: Moment,
-        entry: Option<Arc<TokenEntry>>,
+        requirement: &Requirement<'_>,
     ) -> Verification {
         let now = Moment::now(&*self.clock);
         let age = now.since(read_at);
@@ -250,13 +256,15 @@ impl Engine {
             Freshness::Unavailable if !ended => self.unavailable(),
             _ => verdict,
         };
-        Verification {
+        let answer = Verification {
             verdict,
             cache: CacheUse::Miss,
             age: Some(age),
             at_micros: now.wall_micros,
             entry,
-        }
+            limits: None,
+        };
+        self.limited(answer, requirement, now)
     }
 
     /// The answer when the primary had to be read and could not be.
@@ -282,13 +290,43 @@ impl Engine {
             }
             None => self.unavailable(),
         };
-        Verification {
+        let answer = Verification {
             verdict,
             cache: CacheUse::Miss,
             age,
             at_micros: now.wall_micros,
             entry: doubtful,
+            limits: None,
+        };
+        self.limited(answer, requirement, now)
+    }
+
+    /// Charges what would pass to the limits of the token and its account. To be called last, and once:
+    /// nothing else may refuse a request that was charged.
+    fn limited(
+        &self,
+        mut answer: Verification,
+        requirement: &Requirement<'_>,
+        now: Moment,
+    ) -> Verification {
+        let Some(entry) = answer.entry.as_deref().filter(|entry| entry.is_limited()) else {
+            return answer;
+        };
+        let account = entry.facts.account_id;
+        let told = requirement.charged.is_none_or(|charged| charged == account);
+        if answer.verdict != Verdict::Valid || !told {
+            return answer;
         }
+        let buckets = &self.store.buckets;
+        let now = buckets.ticks(now.boot_nanos);
+        let later = || buckets.ticks(Moment::now(&*self.clock).boot_nanos);
+        let check = LimitCheck::charge(entry, requirement.cost, Share::WHOLE, now, later);
+        if check.refuses() {
+            self.counters.add(Count::RateLimited, 1);
+            answer.verdict = Verdict::RateLimited;
+        }
+        answer.limits = Some(check);
+        answer
     }
 
     fn unavailable(&self) -> Verdict {

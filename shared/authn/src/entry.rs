@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use arc_swap::ArcSwapOption;
 use tollkeeper_domain::account::Role;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::secret::SecretHash;
 
 use crate::facts::{AccountFacts, TokenFacts};
+use crate::limits::bucket::Owner;
+use crate::limits::set::LimitSet;
+use crate::limits::store::Buckets;
 use crate::standing::{Snapshot, Standing};
 
 /// What an entry costs beside itself and its scopes: the cache's slot and map, the index by token,
@@ -18,36 +22,79 @@ const OVERHEAD_BYTES: usize = 500;
 /// What a set of scopes costs per scope beside the text.
 const SCOPE_OVERHEAD_BYTES: usize = 40;
 
+/// Its tokens act across accounts.
+const SYSTEM: u8 = 1;
+/// It has limits: a bit, so that the many tokens that nothing limits look no further.
+const LIMITED: u8 = 1 << 1;
+
 /// One account, shared by all its tokens in memory, so that one event denies them all at once.
 #[derive(Debug)]
 pub(crate) struct AccountState {
     pub(crate) id: AccountId,
     pub(crate) standing: Standing,
-    system: AtomicU8,
+    flags: AtomicU8,
+    limits: ArcSwapOption<LimitSet>,
 }
 
 impl AccountState {
+    /// The account that a read found, to be renewed by the same read.
     pub(crate) fn new(facts: &AccountFacts) -> Self {
         Self {
             id: facts.account_id,
             standing: Standing::new(facts.lifecycle.into(), facts.version),
-            system: AtomicU8::new(u8::from(facts.role == Role::System)),
+            flags: AtomicU8::new(0),
+            limits: ArcSwapOption::empty(),
         }
     }
 
-    /// Takes over a read that began after everything heard of the account.
-    pub(crate) fn renew(&self, facts: &AccountFacts) {
-        let system = u8::from(facts.role == Role::System);
-        self.system.store(system, Ordering::Release);
+    /// Takes over a read that began after everything heard of the account. The standing comes last:
+    /// whoever sees it renewed sees the rest.
+    pub(crate) fn renew(&self, facts: &AccountFacts, buckets: &Buckets, now: u64) {
+        let rules = facts.rate_limits.as_deref().filter(|it| !it.is_empty());
+        let known = self.limits.load();
+        let same = match (&*known, rules) {
+            (Some(known), Some(rules)) => known.is_of(rules),
+            (known, rules) => known.is_none() && rules.is_none(),
+        };
+        if !same {
+            let owner = Owner::Account(self.id.0);
+            let limits = rules.map(|rules| {
+                Arc::new(LimitSet::new(rules, |rule| {
+                    buckets.bucket(owner, rule, now)
+                }))
+            });
+            self.limits.store(limits);
+        }
+        let mut flags = 0;
+        if facts.role == Role::System {
+            flags |= SYSTEM;
+        }
+        if rules.is_some() {
+            flags |= LIMITED;
+        }
+        self.flags.store(flags, Ordering::Release);
         self.standing.renew(facts.lifecycle.into(), facts.version);
     }
 
     pub(crate) fn role(&self) -> Role {
-        if self.system.load(Ordering::Acquire) == 1 {
+        if self.flags.load(Ordering::Acquire) & SYSTEM != 0 {
             Role::System
         } else {
             Role::User
         }
+    }
+
+    /// What all tokens of the account together are limited by.
+    pub(crate) fn limits(&self) -> Option<Arc<LimitSet>> {
+        if self.is_limited() {
+            self.limits.load_full()
+        } else {
+            None
+        }
+    }
+
+    fn is_limited(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & LIMITED != 0
     }
 }
 
@@ -58,24 +105,43 @@ pub(crate) struct TokenEntry {
     pub(crate) facts: TokenFacts,
     pub(crate) standing: Standing,
     pub(crate) account: Arc<AccountState>,
+    /// What the token is limited by, beside its account.
+    pub(crate) limits: Option<Box<LimitSet>>,
     weight: u32,
 }
 
 impl TokenEntry {
-    pub(crate) fn new(digest: SecretHash, facts: TokenFacts, account: Arc<AccountState>) -> Self {
+    pub(crate) fn new(
+        digest: SecretHash,
+        facts: TokenFacts,
+        account: Arc<AccountState>,
+        buckets: &Buckets,
+        now: u64,
+    ) -> Self {
         let scopes: usize = facts
             .scopes
             .iter()
             .map(|scope| scope.as_str().len() + SCOPE_OVERHEAD_BYTES)
             .sum();
         let restrictions = facts.restrictions.as_deref();
+        let rules = restrictions.map(|it| &it.rate_limits);
+        let owner = Owner::Token(facts.token_id.0);
+        let limits = rules.filter(|rules| !rules.is_empty()).map(|rules| {
+            Box::new(LimitSet::new(rules, |rule| {
+                buckets.bucket(owner, rule, now)
+            }))
+        });
         let restrictions = restrictions.map_or(0, |it| size_of_val(it) + it.heap_bytes());
-        let bytes = size_of::<Self>() + OVERHEAD_BYTES + scopes + restrictions;
+        let of_account = account.limits();
+        let limited = [limits.as_deref(), of_account.as_deref()];
+        let limited: usize = limited.into_iter().flatten().map(LimitSet::bytes).sum();
+        let bytes = size_of::<Self>() + OVERHEAD_BYTES + scopes + restrictions + limited;
         Self {
             digest,
             standing: Standing::new(Snapshot::from(facts.lifecycle), facts.version),
             facts,
             account,
+            limits,
             weight: u32::try_from(bytes).unwrap_or(u32::MAX),
         }
     }
@@ -99,6 +165,11 @@ impl TokenEntry {
     /// Whether the primary must be read before it is used.
     pub(crate) fn must_read(&self) -> bool {
         self.standing.get().must_read() || self.account.standing.get().must_read()
+    }
+
+    /// Whether it has limits, of its own or of its account.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limits.is_some() || self.account.is_limited()
     }
 
     /// Whether it is known to be wrong.

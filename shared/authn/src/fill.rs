@@ -75,7 +75,7 @@ impl Engine {
             .collect();
         let settled = self
             .store
-            .settle(mark, &asked, |digest| by_digest.remove(digest));
+            .settle(mark, &asked, read_at, |digest| by_digest.remove(digest));
         for (digest, settled) in digests.into_iter().zip(settled) {
             match settled {
                 Settled::Token(entry) => {

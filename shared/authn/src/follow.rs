@@ -37,6 +37,10 @@ impl Engine {
                 _ = ticks.tick() => {}
                 () = self.suspicion.notified() => {}
             }
+            let now = Moment::now(&*self.clock);
+            self.store
+                .buckets
+                .tidy(self.store.buckets.ticks(now.boot_nanos));
             match self.prove().await {
                 Ok(()) if failing => {
                     failing = false;

@@ -1,10 +1,11 @@
 //! The checks, in their order.
 //!
-//! Addresses come before scopes, and rate limits and quotas will come after them; the order is part
-//! of the public format, because a caller learns the first reason only.
+//! Addresses come before scopes, rate limits after all of them, in `engine`, and quotas will come last;
+//! the order is part of the public format, because a caller learns the first reason only.
 
 use std::net::IpAddr;
 
+use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::Restrictions;
 use tollkeeper_domain::verdict::Verdict;
@@ -41,7 +42,7 @@ impl Client {
 }
 
 /// What a request demands of a token.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Requirement<'a> {
     /// The environment it must have been issued for.
     pub environment: Option<Environment>,
@@ -51,6 +52,25 @@ pub struct Requirement<'a> {
     pub scopes: &'a [&'a str],
     /// Answer from a read of the primary that begins after this was asked.
     pub fresh: bool,
+    /// How many times over the request is charged to each rate limit, if it passes. With 0 it is a look:
+    /// charged to none, and refused by none.
+    pub cost: u32,
+    /// Charge it to tokens of this account alone: whoever asks is told of no others.
+    pub charged: Option<AccountId>,
+}
+
+impl Default for Requirement<'_> {
+    /// Nothing but a token that works, for one request.
+    fn default() -> Self {
+        Self {
+            environment: None,
+            client: Client::default(),
+            scopes: &[],
+            fresh: false,
+            cost: 1,
+            charged: None,
+        }
+    }
 }
 
 /// Which marks count.
@@ -62,7 +82,8 @@ pub(crate) enum Belief {
     Hints,
 }
 
-/// Judges a token at `now_micros`, all that is known of it taken as true.
+/// Judges a token at `now_micros`, all that is known of it taken as true. Rate limits are left to
+/// whoever gives the answer, because only what is answered `VALID` is charged.
 pub(crate) fn judge(
     entry: &TokenEntry,
     requirement: &Requirement<'_>,

@@ -19,7 +19,8 @@
 //! for how long it may answer on its own ([`Attendance`]). Without it the proof does not move, so a
 //! node never answers for longer than it has said: whoever revokes can be told where it is done.
 //!
-//! Rate limits and quotas are not part of the engine yet; their place is after the checks in `judge`.
+//! What passes all checks is charged to the rate limits of its token and of its account, from memory
+//! too ([`Verification::rate_limits`]). Quotas are not part of the engine yet; their place is after that.
 
 mod cache;
 mod config;
@@ -34,6 +35,7 @@ mod follow;
 pub mod hints;
 mod index;
 mod judge;
+mod limits;
 pub mod postgres;
 mod preload;
 mod proof;
@@ -51,6 +53,7 @@ pub use engine::{Check, Engine};
 pub use facts::{AccountFacts, TokenFacts};
 pub use feed::{Change, Effect, FeedEvent, LogHash, LogHead, LoggedEvent};
 pub use judge::{Client, Requirement};
+pub use limits::{LimitReading, Limited};
 pub use proof::Freshness;
 pub use run::TaskDied;
 pub use source::{Attendance, Found, Lookup, SourceError, SourceFuture, TokenSource};

@@ -18,6 +18,8 @@ pub struct EngineStatus {
     pub applied_position: Option<u64>,
     /// How full memory is.
     pub memory: MemoryUse,
+    /// Rate limits whose consumption is known, each of one token or account.
+    pub buckets: usize,
     /// Callers that wait for a read.
     pub waiting: usize,
     /// What has happened since the start.
@@ -37,6 +39,11 @@ pub struct EngineCounts {
     pub malformed: u64,
     /// Checks that ended in `UNAVAILABLE`.
     pub unavailable: u64,
+    /// Checks that a rate limit refused.
+    pub rate_limited: u64,
+    /// Rate limits forgotten, because there were too many, before what was consumed of them had come
+    /// back.
+    pub buckets_forgotten: u64,
     /// Look-ups sent to the primary.
     pub lookups: u64,
     /// Digests in them.
@@ -60,6 +67,7 @@ impl Engine {
             proof_age,
             applied_position: self.store.applied().map(|head| head.position),
             memory: self.store.memory_use(),
+            buckets: self.store.buckets.len(),
             waiting: self.flights.callers(),
             counts: EngineCounts {
                 hits: count(Count::Hit),
@@ -67,6 +75,8 @@ impl Engine {
                 misses: count(Count::Miss),
                 malformed: count(Count::Malformed),
                 unavailable: count(Count::Unavailable),
+                rate_limited: count(Count::RateLimited),
+                buckets_forgotten: self.store.buckets.forgotten(),
                 lookups: count(Count::Lookup),
                 digests_read: count(Count::Digest),
                 reads_refused: count(Count::ReadRefused),

@@ -13,9 +13,11 @@ use crate::config::EngineConfig;
 use crate::entry::TokenEntry;
 use crate::feed::{Change, FeedEvent, LogHead};
 use crate::index::Index;
+use crate::limits::store::Buckets;
 use crate::recent::{Recent, Subject};
 use crate::source::Found;
 use crate::standing::Evidence;
+use crate::time::Moment;
 
 /// After so many reads of a digest that messages alone put in doubt, the read stands: a flood of
 /// forged messages must not keep a token from being read.
@@ -75,11 +77,14 @@ pub(crate) struct Store {
     known: Known,
     unknown: Unknown,
     book: Mutex<Book>,
+    /// What was let through of limits: neither evicted with tokens nor cleared with them.
+    pub(crate) buckets: Buckets,
 }
 
 impl Store {
-    pub(crate) fn new(config: &EngineConfig) -> Self {
+    pub(crate) fn new(config: &EngineConfig, began: Moment) -> Self {
         Self {
+            buckets: Buckets::new(began.boot_nanos, config.spare_buckets),
             known: cache::known(config.cache_bytes),
             unknown: cache::unknown(config.negative_entries),
             book: Mutex::new(Book {
@@ -129,14 +134,19 @@ impl Store {
         &self,
         mark: ReadMark,
         asked: &[(SecretHash, u8)],
+        now: Moment,
         mut found: impl FnMut(&SecretHash) -> Option<Found>,
     ) -> Vec<Settled> {
         let mut evicted = Vec::new();
+        let now = self.buckets.ticks(now.boot_nanos);
         let mut book = self.book.lock();
         let settled = asked
             .iter()
             .map(|(digest, reads)| match found(digest) {
-                Some(found) => self.settle_token(&mut book, mark, *reads, found, &mut evicted),
+                Some(found) => {
+                    let read = (mark, *reads);
+                    self.settle_token(&mut book, read, found, now, &mut evicted)
+                }
                 None => self.settle_nothing(&mut book, mark, *reads, digest),
             })
             .collect();
@@ -147,9 +157,9 @@ impl Store {
     fn settle_token(
         &self,
         book: &mut Book,
-        mark: ReadMark,
-        reads: u8,
+        (mark, reads): (ReadMark, u8),
         found: Found,
+        now: u64,
         evicted: &mut Vec<Arc<TokenEntry>>,
     ) -> Settled {
         let subjects = [
@@ -172,8 +182,9 @@ impl Store {
                 sibling.standing.outdate();
             }
         }
-        account.renew(&found.account);
-        let entry = Arc::new(TokenEntry::new(found.digest, found.token, account));
+        account.renew(&found.account, &self.buckets, now);
+        let (digest, token) = (found.digest, found.token);
+        let entry = Arc::new(TokenEntry::new(digest, token, account, &self.buckets, now));
         book.index.add(&entry);
         self.unknown.remove(&found.digest);
         let before = evicted.len();

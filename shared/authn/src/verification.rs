@@ -11,6 +11,8 @@ use tollkeeper_domain::verdict::Verdict;
 use crate::entry::TokenEntry;
 use crate::facts::TokenFacts;
 use crate::flights::Wanted;
+use crate::limits::LimitReading;
+use crate::limits::check::LimitCheck;
 
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct Verification {
     /// When it was judged, in microseconds since the Unix epoch.
     pub at_micros: i64,
     pub(crate) entry: Option<Arc<TokenEntry>>,
+    /// Of a token that has limits, once all else let it pass.
+    pub(crate) limits: Option<LimitCheck>,
 }
 
 impl Verification {
@@ -58,6 +62,14 @@ impl Verification {
     #[must_use]
     pub fn identity(&self) -> Option<Identity<'_>> {
         self.entry.as_deref().map(|entry| Identity { entry })
+    }
+
+    /// The rate limits of the token's account, then those of the token, as they are after the request;
+    /// none where something else refused it before they were looked at.
+    pub fn rate_limits(&self) -> impl Iterator<Item = LimitReading<'_>> {
+        let both = self.limits.as_ref().zip(self.entry.as_deref());
+        both.into_iter()
+            .flat_map(|(limits, entry)| limits.readings(entry))
     }
 }
 

@@ -43,6 +43,31 @@ pub const STATE: Gauge = Gauge {
     },
 };
 
+/// Checks that a rate limit refused.
+pub const RATE_LIMITED: Counter = Counter {
+    name: "tollkeeper_verification_rate_limited_total",
+    unit: Unit::Count,
+    description: "Checks answered RATE_LIMITED",
+    label: NO_LABEL,
+};
+
+/// Rate limits whose consumption is known.
+pub const RATE_LIMIT_BUCKETS: Gauge = Gauge {
+    name: "tollkeeper_rate_limit_buckets",
+    unit: Unit::Count,
+    description: "Rate limits of tokens and accounts whose consumption this node knows",
+    label: NO_LABEL,
+};
+
+/// Rate limits forgotten while they still had something to say.
+pub const RATE_LIMITS_FORGOTTEN: Counter = Counter {
+    name: "tollkeeper_rate_limits_forgotten_total",
+    unit: Unit::Count,
+    description: "Rate limits forgotten, because there were too many, before what was consumed of \
+                  them had come back",
+    label: NO_LABEL,
+};
+
 /// How long ago everything in memory was last proven.
 pub const PROOF_AGE: Gauge = Gauge {
     name: "tollkeeper_verification_proof_age_seconds",

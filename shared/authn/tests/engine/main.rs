@@ -8,6 +8,7 @@ mod attendance;
 mod bounds;
 mod checks;
 mod hints;
+mod limits;
 mod node;
 mod preload;
 mod primary;

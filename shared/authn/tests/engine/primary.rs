@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
 use tollkeeper_authn::{
@@ -12,6 +12,7 @@ use tollkeeper_authn::{
 };
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
 use tollkeeper_domain::secret::{Environment, SecretHash, TokenSecret};
 use tollkeeper_domain::token::{self, Restrictions};
 use uuid::Uuid;
@@ -24,6 +25,22 @@ pub struct Held {
     pub id: TokenId,
     pub account: AccountId,
     pub text: String,
+}
+
+fn rate_limits(limits: &[(&str, u32, u32, u32)]) -> RateLimits {
+    let limit = |(name, limit, window_seconds, burst): &(&str, u32, u32, u32)| RateLimit {
+        name: (*name).into(),
+        limit: *limit,
+        window_seconds: *window_seconds,
+        burst: *burst,
+        cost: 1,
+    };
+    limits
+        .iter()
+        .map(limit)
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap()
 }
 
 pub struct Primary {
@@ -203,6 +220,25 @@ impl Primary {
         };
         self.change(token, "TokenRestrictionsChanged", |facts| {
             facts.restrictions = (!restrictions.is_none()).then(|| Box::new(restrictions));
+        })
+    }
+
+    /// Limits a token: name, units, seconds, and units at once.
+    pub fn limit(&self, token: &Held, limits: &[(&str, u32, u32, u32)]) -> FeedEvent {
+        let restrictions = Restrictions {
+            rate_limits: rate_limits(limits),
+            ..Restrictions::default()
+        };
+        self.change(token, "TokenRestrictionsChanged", |facts| {
+            facts.restrictions = (!restrictions.is_none()).then(|| Box::new(restrictions));
+        })
+    }
+
+    /// Limits all tokens of an account together.
+    pub fn limit_account(&self, account: AccountId, limits: &[(&str, u32, u32, u32)]) -> FeedEvent {
+        let limits = Some(rate_limits(limits)).filter(|limits| !limits.is_empty());
+        self.change_account(account, "AccountChanged", |facts| {
+            facts.rate_limits = limits.map(Arc::new);
         })
     }
 
