@@ -139,6 +139,15 @@ fn tell(status: &EngineStatus) {
         let is_it = *state == status.freshness.as_str();
         verification::STATE.with(state).set(f64::from(is_it));
     }
+    verification::RATE_LIMITED
+        .handle()
+        .absolute(counts.rate_limited);
+    verification::RATE_LIMIT_BUCKETS
+        .handle()
+        .set(status.buckets as f64);
+    verification::RATE_LIMITS_FORGOTTEN
+        .handle()
+        .absolute(counts.buckets_forgotten);
     let age = status.proof_age.unwrap_or_default();
     verification::PROOF_AGE.handle().set(age.as_secs_f64());
     let applied = status.applied_position.unwrap_or_default();

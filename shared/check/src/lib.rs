@@ -7,12 +7,14 @@
 
 mod address;
 mod credential;
+mod limits;
 mod problem;
 mod refusal;
 mod request_id;
 
 pub use address::{Way, kept};
 pub use credential::{BadCredential, Credential, Presented, preferred, presented};
+pub use limits::{LimitHeaders, seconds, wait};
 pub use problem::{Document, FieldError};
 pub use refusal::{CODE, Refusal};
 pub use request_id::{REQUEST_ID, own_request_id};

@@ -104,6 +104,13 @@ impl Refusal {
             .with(header::RETRY_AFTER, RETRY_AFTER)
     }
 
+    /// 429, or the status that stands for it: a rate limit or a quota is used up.
+    #[must_use]
+    pub fn used_up(verdict: Verdict, status: StatusCode) -> Self {
+        let detail = "what may be done with the token is used up";
+        Self::new(status, verdict.code(), "Too many requests", detail)
+    }
+
     /// What a token is answered that may not pass: by `status`, which is the verdict's own unless a
     /// proxy understands no other; `scopes` are those asked for, with spaces between.
     #[must_use]
@@ -111,6 +118,9 @@ impl Refusal {
         let refusal = match StatusCode::from_u16(status) {
             Ok(StatusCode::UNAUTHORIZED) => {
                 Self::bad_credential(verdict.code(), "the token is not accepted")
+            }
+            Ok(status) if matches!(verdict, Verdict::RateLimited | Verdict::QuotaExceeded) => {
+                Self::used_up(verdict, status)
             }
             Ok(StatusCode::FORBIDDEN) if verdict == Verdict::InsufficientScope => {
                 Self::missing_scope(scopes)
@@ -194,6 +204,8 @@ mod tests {
             );
             let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
             assert_eq!(body["status"], status);
+            assert_eq!(status, verdict.status());
+            assert_eq!(body["code"], verdict.code());
             assert_eq!(body["request_id"], "request-1");
         }
     }

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use subtle::ConstantTimeEq;
 use tollkeeper_authn::Requirement;
@@ -16,6 +17,7 @@ use super::{Caller, jwt, own_account};
 use crate::app::App;
 use crate::http::client::ClientAddress;
 use crate::http::problem::Problem;
+use crate::verification::limits;
 
 /// A right that a handler needs.
 pub(crate) trait Privilege: Send {
@@ -96,7 +98,8 @@ impl<P: Privilege> FromRequestParts<App> for Allowed<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let caller = <Caller as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+        let needed: Vec<&str> = [P::SCOPE].into_iter().chain(P::AND).collect();
+        let caller = only_caller(parts, app, &needed).await?;
         for scope in [P::SCOPE].into_iter().chain(P::AND) {
             let held = match &caller {
                 Caller::Operator { .. } => true,
@@ -120,10 +123,14 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let credential = presented(&parts.headers)?.only()?;
-        let credential = credential.ok_or_else(Problem::unauthenticated)?;
-        identify(app, credential, ClientAddress::of(parts, app)).await
+        only_caller(parts, app, &[]).await
     }
+}
+
+async fn only_caller(parts: &Parts, app: &App, needed: &[&str]) -> Result<Caller, Problem> {
+    let credential = presented(&parts.headers)?.only()?;
+    let credential = credential.ok_or_else(Problem::unauthenticated)?;
+    identify(app, credential, ClientAddress::of(parts, app), needed).await
 }
 
 impl OptionalFromRequestParts<App> for Caller {
@@ -133,25 +140,27 @@ impl OptionalFromRequestParts<App> for Caller {
         match presented(&parts.headers)?.only()? {
             Some(credential) => {
                 let client = ClientAddress::of(parts, app);
-                identify(app, credential, client).await.map(Some)
+                identify(app, credential, client, &[]).await.map(Some)
             }
             None => Ok(None),
         }
     }
 }
 
-/// Who presents this credential, from this address.
+/// Who presents this credential, from this address. To be called once for a request: it is charged to
+/// the rate limits of the caller's token, unless that lacks one of the scopes that are needed.
 pub(crate) async fn identify(
     app: &App,
     credential: Credential<'_>,
     client: ClientAddress,
+    needed: &[&str],
 ) -> Result<Caller, Problem> {
     match credential {
         Credential::Key(key) => match operator(app, key) {
             Some(name) => Ok(Caller::Operator { name }),
-            None => by_token(app, key, client).await,
+            None => by_token(app, key, client, needed).await,
         },
-        Credential::Bearer(token) => by_token(app, token, client).await,
+        Credential::Bearer(token) => by_token(app, token, client, needed).await,
         Credential::Jwt(jwt) => by_jwt(app, jwt).await,
     }
 }
@@ -167,9 +176,15 @@ fn operator(app: &App, presented: &[u8]) -> Option<String> {
     found
 }
 
-async fn by_token(app: &App, token: &[u8], client: ClientAddress) -> Result<Caller, Problem> {
+async fn by_token(
+    app: &App,
+    token: &[u8],
+    client: ClientAddress,
+    needed: &[&str],
+) -> Result<Caller, Problem> {
     let requirement = Requirement {
         client: client.0.into(),
+        scopes: needed,
         ..Requirement::default()
     };
     let verification = app.engine.verify(token, &requirement).await;
@@ -197,6 +212,15 @@ async fn by_token(app: &App, token: &[u8], client: ClientAddress) -> Result<Call
         }
         (Verdict::Unavailable, _) => {
             Err(Problem::unavailable("the caller's token cannot be checked"))
+        }
+        (Verdict::RateLimited, _) => Err(limits::refused(
+            &verification,
+            StatusCode::TOO_MANY_REQUESTS,
+        )),
+        (Verdict::InsufficientScope, Some(identity)) => {
+            let held = &identity.facts().scopes;
+            let missing = needed.iter().find(|scope| !held.covers(scope));
+            Err(Problem::missing_scope(missing.copied().unwrap_or_default()))
         }
         (Verdict::IpNotAllowed, _) => {
             let detail = "the token you used is not allowed from this address";

@@ -1,10 +1,10 @@
 //! What Envoy is answered.
 
 use axum::body::to_bytes;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
-use tollkeeper_authn::Identity;
+use tollkeeper_authn::{Identity, Verification};
 use tonic::Code;
 
 use super::messages::{
@@ -14,9 +14,11 @@ use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
 use crate::verification::forward_auth::{IDENTITY, scopes};
+use crate::verification::limits::LimitHeaders;
 
-/// The request may pass, with these identity headers in the place of the client's.
-pub(super) fn allowed(identity: Identity<'_>) -> CheckResponse {
+/// The request may pass, with these identity headers in the place of the client's. What is left of the
+/// token's rate limits is told in the answer that the client gets.
+pub(super) fn allowed(verification: &Verification, identity: Identity<'_>) -> CheckResponse {
     let values = [
         identity.token_id().to_string(),
         identity.account_id().to_string(),
@@ -25,12 +27,17 @@ pub(super) fn allowed(identity: Identity<'_>) -> CheckResponse {
     let headers = IDENTITY.into_iter().zip(values).map(|(name, value)| {
         HeaderValueOption::new(Bytes::from_static(name.as_bytes()), value.into())
     });
-    let headers = headers.collect();
+    let limits = LimitHeaders::of(verification);
+    let limits = limits.iter().flat_map(LimitHeaders::each);
+    let allowed = Allowed {
+        headers: headers.collect(),
+        response_headers: limits.map(|(name, value)| header(&name, &value)).collect(),
+    };
     CheckResponse {
         status: Some(Status {
             code: Code::Ok as i32,
         }),
-        http_response: Some(HttpResponse::Ok(Allowed { headers })),
+        http_response: Some(HttpResponse::Ok(allowed)),
     }
 }
 
@@ -52,10 +59,7 @@ pub(super) async fn denied(app: &App, headers: &HeaderMap, problem: &Problem) ->
     let headers = parts.headers.iter();
     // Envoy writes the length itself.
     let headers = headers.filter(|(name, _)| *name != header::CONTENT_LENGTH);
-    let headers = headers.map(|(name, value)| {
-        let name = Bytes::copy_from_slice(name.as_str().as_bytes());
-        HeaderValueOption::new(name, Bytes::copy_from_slice(value.as_bytes()))
-    });
+    let headers = headers.map(|(name, value)| header(name, value));
     let denied = Denied {
         status: Some(HttpStatus {
             code: status.as_u16().into(),
@@ -68,4 +72,9 @@ pub(super) async fn denied(app: &App, headers: &HeaderMap, problem: &Problem) ->
         status: Some(Status { code: code as i32 }),
         http_response: Some(HttpResponse::Denied(denied)),
     }
+}
+
+fn header(name: &HeaderName, value: &HeaderValue) -> HeaderValueOption {
+    let name = Bytes::copy_from_slice(name.as_str().as_bytes());
+    HeaderValueOption::new(name, Bytes::copy_from_slice(value.as_bytes()))
 }

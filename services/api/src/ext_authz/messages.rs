@@ -133,6 +133,9 @@ pub(super) struct Denied {
 pub(super) struct Allowed {
     #[prost(message, repeated, tag = "2")]
     pub(super) headers: Vec<HeaderValueOption>,
+    /// `response_headers_to_add`: for the answer to the client.
+    #[prost(message, repeated, tag = "6")]
+    pub(super) response_headers: Vec<HeaderValueOption>,
 }
 
 /// `envoy.type.v3.HttpStatus`.

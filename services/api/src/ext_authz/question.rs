@@ -72,7 +72,7 @@ pub(super) fn sender(
     address.unwrap_or(envoy)
 }
 
-/// What is demanded, from `context_extensions`: `scope` (several with spaces between) and `env`.
+/// What is demanded, from `context_extensions`: `scope` (several with spaces between), `env` and `cost`.
 ///
 /// # Errors
 /// 400 that names what is wrong.
@@ -89,8 +89,8 @@ pub(super) fn demands(context: &[Entry]) -> Result<Options<'_>, Problem> {
                     options.take("scope", Cow::Borrowed(scope))?;
                 }
             }
-            "env" => options.take("env", Cow::Borrowed(value))?,
-            _ => return Err(invalid("the keys are scope and env")),
+            "env" | "cost" => options.take(name, Cow::Borrowed(value))?,
+            _ => return Err(invalid("the keys are scope, env and cost")),
         }
     }
     Ok(options)
@@ -117,15 +117,21 @@ mod tests {
 
     #[test]
     fn demands_are_those_of_a_query() {
-        let context = entries(&[("scope", "orders:read  a.b"), ("env", "live")]);
+        let context = entries(&[
+            ("scope", "orders:read  a.b"),
+            ("env", "live"),
+            ("cost", "0"),
+        ]);
         let options = demands(&context).ok().unwrap();
         assert_eq!(options.scopes, ["orders:read", "a.b"]);
         assert_eq!(options.environment, Some(Environment::Live));
+        assert_eq!(options.cost, Some(0));
         assert!(demands(&[]).ok().unwrap() == Options::default());
         for bad in [
             ("scope", ""),
             ("scope", "A"),
             ("env", "prod"),
+            ("cost", "many"),
             ("from", "original"),
             ("uri", "/a"),
             ("deny", "403"),

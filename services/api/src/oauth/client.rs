@@ -13,17 +13,18 @@ use crate::caller::{Caller, identify};
 use crate::http::client::ClientAddress;
 use crate::http::problem::Problem;
 
-/// The caller, if the request says who that is.
+/// The caller, if the request says who that is: a token with the scopes that are needed, or somebody else.
 ///
 /// # Errors
 /// 400 if it says so in several ways, 401 if the credential does not work, 403 if it is a token that
-/// is not allowed from where it was used.
+/// is not allowed from where it was used or lacks a scope, 429 if a rate limit of it is used up.
 pub(super) async fn caller(
     app: &App,
     (headers, client): (&HeaderMap, ClientAddress),
     form: &Form,
+    needed: &[&str],
 ) -> Result<Option<Caller>, Problem> {
-    let found = found(app, headers, client, form).await;
+    let found = found(app, (headers, client), form, needed).await;
     found.map_err(|problem| problem.in_oauth_form().with_challenge(CHALLENGE))
 }
 
@@ -32,9 +33,9 @@ pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=
 
 async fn found(
     app: &App,
-    headers: &HeaderMap,
-    client: ClientAddress,
+    (headers, client): (&HeaderMap, ClientAddress),
     form: &Form,
+    needed: &[&str],
 ) -> Result<Option<Caller>, Problem> {
     let basic = basic(headers)?;
     let mut own = HeaderMap::new();
@@ -59,7 +60,7 @@ async fn found(
         let detail = "several differing credentials are given";
         return Err(Problem::bad_request("TWO_CREDENTIALS", detail));
     }
-    identify(app, credential, client).await.map(Some)
+    identify(app, credential, client, needed).await.map(Some)
 }
 
 /// The secret of `Authorization: Basic`, where that is given.

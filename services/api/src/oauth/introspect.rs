@@ -2,7 +2,7 @@
 
 use super::form::FormFields;
 use crate::openapi::errors::{
-    OAuthBadRequest, OAuthForbidden, OAuthInternal, OAuthTooLarge, OAuthUnauthorized,
+    OAuthBadRequest, OAuthForbidden, OAuthInternal, OAuthLimited, OAuthTooLarge, OAuthUnauthorized,
     OAuthUnavailable,
 };
 use axum::Json;
@@ -66,12 +66,15 @@ fn always<const VALUE: bool>() -> Object {
 }
 
 /// Who asks is the server that was shown the token, and RFC 7662 has no member that says where the
-/// token came from: the server judges that by `allowed_cidrs`.
+/// token came from: the server judges that by `allowed_cidrs`. It is a look and no use of the token: no
+/// rate limit is charged, and none makes a token inactive.
 const ASKED_BY_A_SERVER: Requirement<'_> = Requirement {
     environment: None,
     client: Client::JudgedElsewhere,
     scopes: &[],
     fresh: false,
+    cost: 0,
+    charged: None,
 };
 
 /// The members of RFC 7662, section 2.2, and four of our own.
@@ -113,7 +116,8 @@ pub(crate) struct Known {
     operation_id = "introspectToken",
     summary = "Ask about a token as OAuth clients do (RFC 7662)",
     description = "For callers with `tollkeeper:verify`. Of a token that does not work, or is not yours \
-        to see, nothing is told but that. The request is counted as one of the token.",
+        to see, nothing is told but that. The request is counted as one of the token, and charged to \
+        none of its rate limits.",
     security(("ApiKey" = []), ("Bearer" = []), ("Basic" = [])),
     request_body(
         content = FormFields,
@@ -129,6 +133,7 @@ pub(crate) struct Known {
         OAuthUnauthorized,
         OAuthForbidden,
         OAuthTooLarge,
+        OAuthLimited,
         OAuthInternal,
         OAuthUnavailable,
     ),
@@ -144,7 +149,7 @@ pub(crate) async fn handle(
         let problem = Problem::unauthenticated().in_oauth_form();
         problem.with_challenge(CHALLENGE)
     };
-    let caller = caller(&app, (&headers, client), &form)
+    let caller = caller(&app, (&headers, client), &form, &[Verify::SCOPE])
         .await?
         .ok_or_else(unknown)?;
     if !caller.has(Verify::SCOPE) {

@@ -2,7 +2,7 @@
 
 use super::form::FormFields;
 use crate::openapi::errors::{
-    OAuthBadRequest, OAuthConflict, OAuthElsewhere, OAuthInternal, OAuthTooLarge,
+    OAuthBadRequest, OAuthConflict, OAuthElsewhere, OAuthInternal, OAuthLimited, OAuthTooLarge,
     OAuthUnauthorized, OAuthUnavailable,
 };
 use axum::extract::State;
@@ -47,6 +47,7 @@ use crate::http::request_id::RequestId;
         OAuthElsewhere,
         OAuthConflict,
         OAuthTooLarge,
+        OAuthLimited,
         OAuthInternal,
         OAuthUnavailable,
     ),
@@ -58,7 +59,7 @@ pub(crate) async fn handle(
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Problem> {
-    let client = caller(&app, (&headers, client), &form).await?;
+    let client = caller(&app, (&headers, client), &form, &[]).await?;
     let hash = SecretHash::of(form.token()?.as_bytes());
     let revoked = revoke(&app, client.as_ref(), hash, request_id).await;
     revoked.map_err(Problem::in_oauth_form)?;

@@ -244,8 +244,23 @@ errors! {
         IDEMPOTENCY_KEY_REUSED: "this `Idempotency-Key` was used for another request; take a new one",
     }
 
-    /// As many calls as may wait already with this operator key, or for this account.
+    /// A rate limit of the token that is used, or of its account, is used up.
+    Limited = 429 "Too many requests" {
+        RATE_LIMITED: "used up for now: `requests`",
+    } [
+        "Retry-After": "Seconds to wait before you try again; not given where the request costs more than may be taken at once.",
+        "RateLimit-Policy": "The rate limits of the token and its account.",
+        "RateLimit": "Those that refuse."
+    ]
+
+    /// A rate limit of the client's token, or of its account, is used up.
+    OAuthLimited = 429 "" OAuth {
+        temporarily_unavailable: "used up for now: `requests`",
+    } ["Retry-After": "Seconds to wait before you try again."]
+
+    /// As many calls as may wait already with this key or for this account, or a rate limit is used up.
     TooManyWaiting = 429 "Too many requests" {
+        RATE_LIMITED: "used up for now: `requests`",
         TOO_MANY_WAITING: "50 calls wait for you already; leave out `wait_seconds`, or try again",
     } ["Retry-After": "Seconds to wait before you try again."]
 
@@ -272,6 +287,15 @@ errors! {
         WRONG_ENVIRONMENT: "the token is not accepted",
     } ["WWW-Authenticate": "The challenge of RFC 6750."]
 
+    /// A rate limit of the token, or of its account, is used up. `X-Tollkeeper-Code` repeats the code.
+    CheckLimited = 429 "Too many requests" {
+        RATE_LIMITED: "used up for now: `requests`",
+    } [
+        "Retry-After": "Seconds to wait before you try again; not given where the request costs more than may be taken at once.",
+        "RateLimit-Policy": "The rate limits of the token and its account.",
+        "RateLimit": "Those that refuse."
+    ]
+
     /// The token works, but not for this. `X-Tollkeeper-Code` repeats the code.
     CheckForbidden = 403 "Not allowed" {
         INSUFFICIENT_SCOPE: "this needs the scope `orders:read`",
@@ -293,6 +317,7 @@ impl IntoResponses for Known {
         let mut responses = BadRequest::responses();
         responses.append(&mut Unauthenticated::responses());
         responses.append(&mut Forbidden::responses());
+        responses.append(&mut Limited::responses());
         responses.append(&mut Internal::responses());
         responses.append(&mut Unavailable::responses());
         responses

@@ -82,7 +82,10 @@ pub(crate) async fn handle(
     let checks: Vec<Check<'_>> = questions
         .iter()
         .zip(&scopes)
-        .map(|(question, scopes)| (question.token(), question.requirement(scopes, fresh)))
+        .map(|(question, scopes)| {
+            let requirement = question.requirement(scopes, fresh, allowed.reach);
+            (question.token(), requirement)
+        })
         .collect();
     let verifications = app.engine.verify_all(&checks).await;
     let items = questions

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use futures::FutureExt;
 use tollkeeper_authn::{Identity, Requirement};
-use tollkeeper_check::{Credential, Refusal, kept, preferred};
+use tollkeeper_check::{Credential, LimitHeaders, Refusal, kept, preferred};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
@@ -22,7 +22,9 @@ use super::origin::Origin;
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
-use crate::openapi::errors::{BadRequest, CheckForbidden, CheckRefused, Internal, Unavailable};
+use crate::openapi::errors::{
+    BadRequest, CheckForbidden, CheckLimited, CheckRefused, Internal, Unavailable,
+};
 
 /// Where the paths of this operation begin.
 const PREFIX: &str = "/v1/forward-auth";
@@ -65,9 +67,11 @@ pub(crate) fn is_for(path: &str) -> bool {
                 ("X-Tollkeeper-Token-Id" = TokenId, description = "The token"),
                 ("X-Tollkeeper-Account-Id" = AccountId, description = "Its owner"),
                 ("X-Tollkeeper-Scopes" = String, description = "Its scopes, with spaces between"),
+                ("RateLimit-Policy" = String, description = "Its rate limits, where it has some"),
+                ("RateLimit" = String, description = "What is left of them"),
             ),
         ),
-        BadRequest, CheckRefused, CheckForbidden, Internal, Unavailable,
+        BadRequest, CheckRefused, CheckForbidden, CheckLimited, Internal, Unavailable,
     ),
 )]
 pub(crate) async fn handle(app: &App, peer: SocketAddr, request: Request) -> Response {
@@ -117,7 +121,7 @@ pub(crate) async fn judge<T>(
     app: &App,
     original: &Original<'_>,
     options: &Options<'_>,
-    allowed: impl FnOnce(Identity<'_>) -> T,
+    allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
 ) -> Result<T, Problem> {
     let began = app.clock.boot_time();
     let headers = original.headers;
@@ -134,7 +138,8 @@ pub(crate) async fn judge<T>(
         environment: options.environment,
         client: origin.way.client().into(),
         scopes: &scopes,
-        fresh: false,
+        cost: options.cost.unwrap_or(1),
+        ..Requirement::default()
     };
     let verification = match app.engine.try_verify(token, &requirement) {
         Ok(verification) => verification,
@@ -164,16 +169,20 @@ pub(crate) async fn judge<T>(
             .append(&event)
             .map_err(|_full| Refusal::unavailable().told(Verdict::Unavailable))?;
         if verdict == Verdict::Valid {
-            return Ok(allowed(identity));
+            return Ok(allowed(&verification, identity));
         }
     }
-    Err(Refusal::of(verdict, status, &options.scopes.join(" ")).into())
+    let refusal = Refusal::of(verdict, status, &options.scopes.join(" "));
+    Err(refusal.by_limits(&verification).into())
 }
 
-fn allowed(identity: Identity<'_>) -> Response {
+fn allowed(verification: &Verification, identity: Identity<'_>) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.reserve(3);
+    if let Some(limits) = LimitHeaders::of(verification) {
+        limits.add_to(headers);
+    }
     headers.insert(TOKEN_ID, id(identity.token_id().0));
     headers.insert(ACCOUNT_ID, id(identity.account_id().0));
     let scopes = HeaderValue::try_from(scopes(identity));

@@ -7,6 +7,7 @@ use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use utoipa::{IntoParams, ToSchema};
 
+use super::limits::MAX_COST;
 use crate::http::problem::Problem;
 
 /// Where the original request's path and method come from.
@@ -35,6 +36,10 @@ pub(crate) struct Options<'q> {
     /// The environment that the token must be for.
     #[param(rename = "env")]
     pub(crate) environment: Option<Environment>,
+    /// How many times over the request is charged to each rate limit: 1 if nothing is said. With 0 it is
+    /// a look, which is charged to none and refused by none.
+    #[param(minimum = 0, maximum = 1_000_000)]
+    pub(crate) cost: Option<u32>,
     /// `403` answers 429 as 403, as nginx understands no other refusals.
     #[param(rename = "deny", required = false, value_type = String, pattern = "^403$")]
     pub(crate) limits_as_403: bool,
@@ -70,6 +75,11 @@ impl<'q> Options<'q> {
             ("from", "original") => self.source = Source::Original,
             ("from", "forwarded") => self.source = Source::Forwarded,
             ("deny", "403") => self.limits_as_403 = true,
+            ("cost", _) => {
+                let cost = value.parse().ok().filter(|cost| *cost <= MAX_COST);
+                let why = || bad("cost", &format!("this is 0 to {MAX_COST}"));
+                self.cost = Some(cost.ok_or_else(why)?);
+            }
             ("env", _) => {
                 let environment = value.parse().map_err(|error| bad("env", &error))?;
                 self.environment = Some(environment);
@@ -83,7 +93,7 @@ impl<'q> Options<'q> {
             ("from", _) => return Err(bad("from", &"one of path, original, forwarded")),
             ("deny", _) => return Err(bad("deny", &"the one value is 403")),
             _ => {
-                let detail = "the parameters are from, scope, env, deny and uri";
+                let detail = "the parameters are from, scope, env, cost, deny and uri";
                 return Err(Problem::bad_request("INVALID_QUERY", detail));
             }
         }
@@ -113,11 +123,12 @@ mod tests {
     #[test]
     fn reads_what_it_knows() {
         let options =
-            Options::read("from=original&scope=orders:read&scope=a%2Eb&env=live&deny=403");
+            Options::read("from=original&scope=orders:read&scope=a%2Eb&env=live&cost=7&deny=403");
         let expected = Options {
             source: Source::Original,
             scopes: vec!["orders:read".into(), "a.b".into()],
             environment: Some(Environment::Live),
+            cost: Some(7),
             limits_as_403: true,
             uri: None,
         };
@@ -150,6 +161,10 @@ mod tests {
             "scope=",
             "env=prod",
             "deny=401",
+            "cost=",
+            "cost=-1",
+            "cost=1.5",
+            "cost=1000001",
             "jwt=maybe",
             "x=1",
             "x",

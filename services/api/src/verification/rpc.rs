@@ -16,9 +16,11 @@ use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::verdict::Verdict;
+use tollkeeper_read_model::Reach;
 use zeroize::Zeroizing;
 
 use super::counted::{Asked, count};
+use super::limits::{MAX_COST, State as LimitState};
 use crate::app::App;
 use crate::caller::{Allowed, Verify};
 use crate::http::body::Body;
@@ -34,6 +36,7 @@ use crate::http::problem::{FieldErrors, Problem};
     "environment": "live",
     "endpoint": "/orders/42",
     "method": "GET",
+    "cost": 1,
 }))]
 pub(crate) struct Question {
     /// The token as it was presented.
@@ -55,6 +58,10 @@ pub(crate) struct Question {
     /// The method of the request, for the usage.
     #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     method: Option<String>,
+    /// How many times over the request is charged to each rate limit: 1 if nothing is said. With 0 it is
+    /// a look, which is charged to none and refused by none.
+    #[schema(maximum = 1_000_000)]
+    cost: Option<u32>,
 }
 
 /// What is known of the token. Nothing but `valid` and `code` where it is not the asker's to see.
@@ -70,6 +77,16 @@ pub(crate) struct Question {
     "version": 1,
     "age_ms": 212,
     "cache": "hit",
+    "rate_limits": [{
+        "name": "requests",
+        "of": "token",
+        "limit": 100,
+        "window_seconds": 60,
+        "burst": 100,
+        "remaining": 99,
+        "reset_seconds": 1,
+        "retry_after_seconds": 0,
+    }],
 }))]
 pub(crate) struct Answer {
     /// Whether the token may pass.
@@ -96,6 +113,9 @@ pub(crate) struct Answer {
     /// Whether memory was enough.
     #[schema(pattern = "^(hit|miss)$")]
     cache: &'static str,
+    /// The rate limits of its account, then its own, as they are after the request; none where
+    /// something else refused it.
+    rate_limits: Vec<LimitState>,
 }
 
 /// 200 whatever the verdict; errors only for a bad question. `Cache-Control: no-cache` has the
@@ -130,7 +150,7 @@ pub(crate) async fn handle(
     question.check(&mut errors);
     errors.check()?;
     let scopes = question.scopes();
-    let requirement = question.requirement(&scopes, wants_fresh(&headers));
+    let requirement = question.requirement(&scopes, wants_fresh(&headers), allowed.reach);
     let verification = app.engine.verify(question.token(), &requirement).await;
     question
         .answer(&app, &allowed, began, &verification)
@@ -152,6 +172,9 @@ impl Question {
                 errors.add(pointer, "this holds no control characters");
             }
         }
+        if self.cost.is_some_and(|cost| cost > MAX_COST) {
+            errors.add("/cost", format!("this is 0 to {MAX_COST}"));
+        }
     }
 
     /// The token as it was presented.
@@ -164,13 +187,23 @@ impl Question {
         self.scopes.iter().map(String::as_str).collect()
     }
 
-    /// What is demanded of the token.
-    pub(super) fn requirement<'a>(&self, scopes: &'a [&'a str], fresh: bool) -> Requirement<'a> {
+    /// What is demanded of the token. A token that is not the asker's to see is charged nothing.
+    pub(super) fn requirement<'a>(
+        &self,
+        scopes: &'a [&'a str],
+        fresh: bool,
+        reach: Reach,
+    ) -> Requirement<'a> {
         Requirement {
             environment: self.environment,
             client: self.ip.into(),
             scopes,
             fresh,
+            cost: self.cost.unwrap_or(1),
+            charged: match reach {
+                Reach::All => None,
+                Reach::Account(account) => Some(account),
+            },
         }
     }
 
@@ -248,6 +281,7 @@ impl Answer {
             scopes: facts.scopes.iter().map(ToString::to_string).collect(),
             expires_at: facts.expires_at.and_then(DateTime::from_timestamp_micros),
             version: Some(identity.version()),
+            rate_limits: verification.rate_limits().map(LimitState::from).collect(),
             ..unknown
         }
     }
@@ -265,6 +299,7 @@ impl Answer {
             version: None,
             age_ms: verification.age.map(|age| age.as_millis()),
             cache: verification.cache.as_str(),
+            rate_limits: Vec::new(),
         }
     }
 }

@@ -78,7 +78,9 @@ impl Problem {
             StatusCode::UNAUTHORIZED => "invalid_client",
             StatusCode::FORBIDDEN if self.0.code == IP_NOT_ALLOWED => "unauthorized_client",
             StatusCode::FORBIDDEN => "insufficient_scope",
-            StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+            StatusCode::CONFLICT
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
             status if status.is_server_error() => "server_error",
             _ => "invalid_request",
         }
