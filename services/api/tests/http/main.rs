@@ -36,6 +36,7 @@ mod oauth;
 mod past;
 mod proof;
 mod races;
+mod rate_limits;
 mod raw;
 mod receipts;
 mod relay;

@@ -7,7 +7,8 @@ use tollkeeper_testkit::stack::Person;
 use super::list::SCOPES;
 use super::{OPERATIONS, SETTINGS, World};
 use crate::jwt;
-use crate::support::{challenged, problem, system_account, text, unissued};
+use crate::rate_limits::daily;
+use crate::support::{challenged, limit_token, problem, system_account, text, unissued};
 
 #[tokio::test]
 async fn nobody_is_let_through_without_a_credential_that_works() {
@@ -75,6 +76,49 @@ async fn a_token_that_is_bound_to_networks_does_nothing_from_elsewhere() {
         let answer = Person::send(world.request(&person, operation)).await;
         assert_eq!(answer.status, 403, "{}: {}", operation.name(), answer.text);
         problem(&answer, 403, "IP_NOT_ALLOWED");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_used_up_does_nothing() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&SETTINGS).await;
+    let operator = api.operator();
+    let world = World::new(&operator).await;
+    let system = system_account(&operator).await;
+    let token = operator.issue(&system, json!({ "scopes": SCOPES })).await;
+    limit_token(&stack, &token, json!([daily("once", 1)])).await;
+    let person = api.bearer(text(&token, "token"));
+    person.get("/v1/whoami").await.expect(200);
+    for operation in OPERATIONS {
+        let answer = Person::send(world.request(&person, operation)).await;
+        assert_eq!(answer.status, 429, "{}: {}", operation.name(), answer.text);
+        problem(&answer, 429, "RATE_LIMITED");
+        let after = answer.header("retry-after").unwrap();
+        assert!(after.parse::<u32>().unwrap() > 0);
+        let state = format!("\"once\";r=0;t={after}");
+        assert_eq!(answer.header("ratelimit"), Some(&*state));
+    }
+}
+
+#[tokio::test]
+async fn each_request_is_charged_once() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&SETTINGS).await;
+    let operator = api.operator();
+    operator.account("somebody known").await;
+    let system = system_account(&operator).await;
+    let token = operator.issue(&system, json!({ "scopes": SCOPES })).await;
+    limit_token(&stack, &token, json!([daily("day", 10_000)])).await;
+    let secret = text(&token, "token");
+    let person = api.bearer(secret);
+    for (number, operation) in OPERATIONS.iter().enumerate() {
+        let world = World::new(&operator).await;
+        Person::send(world.request(&person, operation)).await;
+        let look = json!({ "token": secret, "cost": 0 });
+        let told = operator.post("/v1/verify", look).await.expect(200);
+        let left = &told["rate_limits"][0]["remaining"];
+        assert_eq!(*left, 9_999 - number, "{}", operation.name());
     }
 }
 

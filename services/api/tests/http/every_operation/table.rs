@@ -123,7 +123,7 @@ fn every_row_has_the_statuses_that_are_described() {
 /// What the tests of this module show of the operation.
 fn shown(operation: &Operation) -> BTreeSet<u16> {
     let name = operation.name();
-    let mut shown = BTreeSet::from([400, 401, 403, 503]);
+    let mut shown = BTreeSet::from([400, 401, 403, 429, 503]);
     if operation.is_about_one() {
         shown.insert(404);
     }

@@ -18,7 +18,8 @@ use tollkeeper_testkit::{FaultProxy, Stack, wait_for};
 use uuid::Uuid;
 use wire::{Asked, CHECK, Told, ask, connection, field, framed, send};
 
-use crate::support::{path_of, text, unissued};
+use crate::rate_limits::daily;
+use crate::support::{limited, path_of, text, unissued};
 
 /// An API that answers Envoy too.
 async fn api(stack: &mut Stack, settings: &[(&str, &str)]) -> (Node, SocketAddr) {
@@ -80,6 +81,39 @@ async fn who_may_pass_is_named_in_the_place_of_what_the_client_says() {
         ("x-api-key", text(&plain, "token")),
     ];
     assert!(asked(grpc, &headers, &[]).await.passes);
+}
+
+#[tokio::test]
+async fn whoever_is_used_up_is_told_when_to_come_again() {
+    let mut stack = Stack::bare().await;
+    let (api, grpc) = api(&mut stack, &[]).await;
+    let token = limited(&stack, &api.operator(), json!([daily("day", 10)])).await;
+    let secret = text(&token, "token");
+    let told = bearer(grpc, secret, &[("cost", "9")]).await;
+    assert!(told.passes, "{told:?}");
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned(), 2);
+    let expected = [
+        header("ratelimit-policy", "\"day\";q=10;w=86400"),
+        header("ratelimit", "\"day\";r=1;t=77760"),
+    ];
+    assert_eq!(told.for_client, expected);
+    assert_eq!(
+        told.headers.len(),
+        3,
+        "the service behind is told who it is"
+    );
+
+    let told = bearer(grpc, secret, &[("cost", "2")]).await;
+    // 8 is RESOURCE_EXHAUSTED.
+    assert_eq!((told.status, told.code), (Some(429), 8), "{told:?}");
+    assert_eq!(told.header("x-tollkeeper-code"), Some("RATE_LIMITED"));
+    let after = told.header("retry-after").unwrap();
+    let state = format!("\"day\";r=1;t={after}");
+    assert_eq!(told.header("ratelimit"), Some(&*state));
+    assert!(bearer(grpc, secret, &[("cost", "0")]).await.passes);
+    assert!(bearer(grpc, secret, &[]).await.passes);
+    let told = bearer(grpc, secret, &[("cost", "-1")]).await;
+    assert_eq!((told.status, told.code), (Some(400), 3), "{told:?}");
 }
 
 #[tokio::test]

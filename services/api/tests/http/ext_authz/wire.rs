@@ -87,6 +87,8 @@ pub(crate) struct Told {
     pub(crate) status: Option<u64>,
     /// Name, value and how they are put in place.
     pub(crate) headers: Vec<(String, String, u64)>,
+    /// The same for the answer to the client, where the request may pass.
+    pub(crate) for_client: Vec<(String, String, u64)>,
     pub(crate) body: String,
 }
 
@@ -150,22 +152,25 @@ impl Answered {
             both => panic!("{both:?}"),
         };
         let status = message(&all, 1).map(fields).unwrap_or_default();
-        let headers = answer.iter().filter(|(number, _)| *number == 2);
         let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap_or_default().into());
+        let headers = |of: u64| {
+            let headers = answer.iter().filter(move |(number, _)| *number == of);
+            let header = |(_, value): &(u64, Value<'_>)| {
+                let option = fields(value.bytes());
+                let pair = fields(message(&option, 1).unwrap());
+                let (name, value) = (text(message(&pair, 1)), text(message(&pair, 2)));
+                (name.unwrap(), value.unwrap(), number(&option, 3))
+            };
+            headers.map(header).collect()
+        };
         Told {
             code: number(&status, 1),
             passes,
             status: message(&answer, 1)
                 .filter(|_| !passes)
                 .map(|it| number(&fields(it), 1)),
-            headers: headers
-                .map(|(_, value)| {
-                    let option = fields(value.bytes());
-                    let pair = fields(message(&option, 1).unwrap());
-                    let (name, value) = (text(message(&pair, 1)), text(message(&pair, 2)));
-                    (name.unwrap(), value.unwrap(), number(&option, 3))
-                })
-                .collect(),
+            headers: headers(2),
+            for_client: headers(6),
             body: text(message(&answer, 3)).unwrap(),
         }
     }
