@@ -195,7 +195,7 @@ async fn check(
         environment: demand.environment,
         client: way.and_then(Way::client).into(),
         scopes: &scopes,
-        fresh: false,
+        ..Requirement::default()
     };
     let verification = match gate.engine.try_verify(token, &requirement) {
         Ok(verification) => verification,
@@ -234,7 +234,7 @@ fn refused(verification: &Verification, call: Option<Call>, scopes: &[&str]) -> 
         return uncountable();
     }
     Refused {
-        refusal: Refusal::of(verdict, status, &scopes.join(" ")),
+        refusal: Refusal::of(verdict, status, &scopes.join(" ")).by_limits(verification),
         verdict: Some(verdict),
     }
 }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use subtle::ConstantTimeEq;
 use tollkeeper_authn::Requirement;
-use tollkeeper_check::{Credential, presented};
+use tollkeeper_check::{Credential, Refusal, presented};
 use tollkeeper_domain::account::Lifecycle;
 use tollkeeper_domain::authority::Authority;
 use tollkeeper_domain::verdict::Verdict;
@@ -17,7 +17,6 @@ use super::{Caller, jwt, own_account};
 use crate::app::App;
 use crate::http::client::ClientAddress;
 use crate::http::problem::Problem;
-use crate::verification::limits;
 
 /// A right that a handler needs.
 pub(crate) trait Privilege: Send {
@@ -213,10 +212,10 @@ async fn by_token(
         (Verdict::Unavailable, _) => {
             Err(Problem::unavailable("the caller's token cannot be checked"))
         }
-        (Verdict::RateLimited, _) => Err(limits::refused(
-            &verification,
-            StatusCode::TOO_MANY_REQUESTS,
-        )),
+        (Verdict::RateLimited, _) => {
+            let refusal = Refusal::used_up(verification.verdict, StatusCode::TOO_MANY_REQUESTS);
+            Err(refusal.by_limits(&verification).into())
+        }
         (Verdict::InsufficientScope, Some(identity)) => {
             let held = &identity.facts().scopes;
             let missing = needed.iter().find(|scope| !held.covers(scope));

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
 use tollkeeper_authn::{Identity, Verification};
+use tollkeeper_check::LimitHeaders;
 use tonic::Code;
 
 use super::messages::{
@@ -14,7 +15,6 @@ use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
 use crate::verification::forward_auth::{IDENTITY, scopes};
-use crate::verification::limits::LimitHeaders;
 
 /// The request may pass, with these identity headers in the place of the client's. What is left of the
 /// token's rate limits is told in the answer that the client gets.

@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use futures::FutureExt;
-use tollkeeper_authn::{Identity, Requirement};
+use tollkeeper_authn::{Identity, Requirement, Verification};
 use tollkeeper_check::{Credential, LimitHeaders, Refusal, kept, preferred};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::usage::UsageEvent;
