@@ -30,6 +30,8 @@ pub struct Parts {
     pub news: Arc<News>,
     /// Reads them.
     pub pool: PgPool,
+    /// Reads the primary for nodes without a database. Nothing else waits for its connections.
+    pub node_pool: PgPool,
     /// Knows the nodes.
     pub roll: Roll,
     /// Checks tokens.

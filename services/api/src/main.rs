@@ -36,6 +36,9 @@ const WRITER_CONNECTIONS: u32 = 2;
 /// Connections for the rest of management; look-ups of verification have their own.
 const MANAGEMENT_CONNECTIONS: u32 = 8;
 
+/// Connections for what nodes without a database ask.
+const NODE_CONNECTIONS: u32 = 4;
+
 /// Connections for the deliveries of webhooks.
 const DELIVERY_CONNECTIONS: u32 = 2;
 
@@ -134,7 +137,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let node = Node {
         id: entropy.uuid_v7(clock.now()),
         name: machine(),
-        version: env!("CARGO_PKG_VERSION"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        registrar: None,
     };
     let roll = Roll::new(node.id, pool.clone(), clock.clone());
     let source = Arc::new(PostgresSource::new(node, options, in_flight));
@@ -145,6 +149,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     // Nor behind what is delivered.
     let delivering = PoolShape::new("tollkeeper-api webhooks", DELIVERY_CONNECTIONS);
     let delivery_pool = database::pool(&settings.database, &delivering)?;
+    let serving_nodes = PoolShape::new("tollkeeper-api nodes", NODE_CONNECTIONS);
+    let node_pool = database::pool(&settings.database, &serving_nodes)?;
     let news = News::new(lifecycle.stopping());
     let commands = Commands::new(
         pool.clone(),
@@ -169,6 +175,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         commands,
         news: news.clone(),
         roll,
+        node_pool,
         pool: pool.clone(),
         engine: engine.clone(),
         spool,

@@ -84,6 +84,11 @@ use crate::{accounts, history, leaks, nodes, oauth, tokens, verification, webhoo
             description = "For OAuth clients: forms in, and errors as in RFC 6749. An API token or \
                 an operator key goes as the secret of a client of any id.",
         ),
+        (
+            name = "Nodes",
+            description = "For nodes without a database, such as services with the tower layer: they \
+                judge tokens in their own process, by what the API reads for them.",
+        ),
         (name = "Leaks", description = "For partners that find tokens where none should be."),
     ),
     paths(
@@ -114,6 +119,10 @@ use crate::{accounts, history, leaks, nodes, oauth, tokens, verification, webhoo
         whoami::handle,
         nodes::list::handle,
         nodes::forget::handle,
+        nodes::report::handle,
+        nodes::lookup::handle,
+        nodes::events::handle,
+        nodes::ledger::handle,
         tokens::service::issue::handle,
         tokens::service::list::handle,
         leaks::report::handle,

@@ -4,7 +4,7 @@
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::IntoResponse;
-use axum::routing::{delete, get, post};
+use axum::routing::{get, post, put};
 use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -88,7 +88,16 @@ pub(crate) fn router(app: App) -> Router {
     // Whoever runs the installation.
     let installation = Router::new()
         .route("/v1/nodes", get(nodes::list::handle))
-        .route("/v1/nodes/{id}", delete(nodes::forget::handle));
+        .route(
+            "/v1/nodes/{id}",
+            put(nodes::report::handle).delete(nodes::forget::handle),
+        );
+
+    // Nodes without a database.
+    let remote = Router::new()
+        .route("/v1/nodes/lookup", post(nodes::lookup::handle))
+        .route("/v1/nodes/events", get(nodes::events::handle))
+        .route("/v1/nodes/ledger", post(nodes::ledger::handle));
 
     // Account holders, and programs with a token, each for their own account alone.
     let self_service = Router::new()
@@ -136,6 +145,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(batches)
         .merge(management)
         .merge(installation)
+        .merge(remote)
         .merge(imports)
         .merge(oauth)
         .merge(partners)

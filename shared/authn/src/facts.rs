@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::rate_limit::RateLimits;
@@ -10,7 +11,11 @@ use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::{Lifecycle, Restrictions};
 
 /// A token as seen through one of its secrets. Times are microseconds since the Unix epoch.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// A node that asks the API reads it strictly: a bound that it does not know must not make the token
+/// free, so it is as if it could not be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TokenFacts {
     /// Its name.
     pub token_id: TokenId,
@@ -36,7 +41,8 @@ pub struct TokenFacts {
 }
 
 /// The owner of a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AccountFacts {
     /// Its name.
     pub account_id: AccountId,

@@ -131,6 +131,9 @@ impl FeedEvent {
 pub struct LoggedEvent {
     /// The chain's hash with this event.
     pub hash: LogHash,
+    /// Whether there are secrets since this event that it does not name: a node without a database is
+    /// told no digests, and so has to doubt all that it took for unknown.
+    pub hides_secrets: bool,
     /// The event.
     pub event: FeedEvent,
 }

@@ -146,6 +146,9 @@ impl Engine {
                     return Ok(false);
                 }
                 self.store.apply(&logged.event, applied);
+                if logged.hides_secrets {
+                    self.store.doubt_absences();
+                }
             }
             if applied.position == before {
                 return Err(SourceError::Corrupt("the log ends before its head"));

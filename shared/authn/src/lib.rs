@@ -47,6 +47,7 @@ mod status;
 mod store;
 mod time;
 mod verification;
+pub mod wire;
 
 pub use config::{EngineConfig, FillLimits, StalePolicy};
 pub use engine::{Check, Engine};

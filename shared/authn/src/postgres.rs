@@ -4,6 +4,8 @@
 //! that neither waits for the other nor for the rest of the process. All that is written is the row of
 //! this node. No session
 //! state is used, so a transaction-pooling PgBouncer may stand in between.
+//!
+//! The statements are public for the API, which makes them for nodes without a database.
 
 mod attendance;
 mod connections;
@@ -19,7 +21,8 @@ use crate::source::{Attendance, Lookup, SourceError, SourceFuture, TokenSource};
 use connections::Connections;
 use rows::database;
 
-pub use attendance::Node;
+pub use attendance::{Node, attend, leave};
+pub use rows::{events, tokens};
 
 /// Reads the primary. Connects when it is first used, so that a process can start without it.
 ///
@@ -89,9 +92,13 @@ impl TokenSource for PostgresSource {
     }
 
     fn leave(&self) -> SourceFuture<'_, ()> {
-        let id = self.node.id;
+        let node = Arc::clone(&self.node);
         Box::pin(Self::read(&self.log, move |connection| {
-            Box::pin(attendance::leave(connection, id))
+            let node = Arc::clone(&node);
+            Box::pin(async move {
+                let (id, registrar) = (node.id, node.registrar.as_deref());
+                attendance::leave(connection, id, registrar).await.map(drop)
+            })
         }))
     }
 

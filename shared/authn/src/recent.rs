@@ -15,6 +15,8 @@ pub(crate) enum Subject {
     Token(TokenId),
     Account(AccountId),
     Secret(SecretHash),
+    /// Some secret, and nobody has said which.
+    AnySecret,
 }
 
 /// The last so many subjects, each with a local sequence number.

@@ -70,6 +70,12 @@ pub enum SourceError {
     /// The database did not answer, or refused.
     #[error("the database cannot be read")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The API did not answer, or refused.
+    #[error("the API cannot be asked: {0}")]
+    Api(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Somebody else has registered a node by this id.
+    #[error("the node is another's")]
+    NotOurs,
     /// A replica answered where the primary was asked.
     #[error("a replica answered: verification must read the primary")]
     Replica,

@@ -203,7 +203,8 @@ impl Store {
         reads: u8,
         digest: &SecretHash,
     ) -> Settled {
-        if book.heard_of(&[Subject::Secret(*digest)], mark, reads) {
+        let subjects = [Subject::Secret(*digest), Subject::AnySecret];
+        if book.heard_of(&subjects, mark, reads) {
             return Settled::Outdated;
         }
         if let Some((_, gone)) = self.known.remove(digest) {
@@ -223,6 +224,14 @@ impl Store {
         let mut book = self.book.lock();
         self.hear_in(&mut book, event, Evidence::Committed);
         book.applied = Some(head);
+    }
+
+    /// There are new secrets, and nobody has said which: nothing that was unknown is known to be so
+    /// any more, nor is what a read under way does not find.
+    pub(crate) fn doubt_absences(&self) {
+        let mut book = self.book.lock();
+        book.committed.push(Subject::AnySecret);
+        self.unknown.clear();
     }
 
     fn hear_in(&self, book: &mut Book, event: &FeedEvent, evidence: Evidence) {

@@ -132,6 +132,12 @@ impl Refusal {
             Ok(StatusCode::FORBIDDEN) => {
                 Self::forbidden(verdict.code(), "the token may not do this")
             }
+            Ok(StatusCode::TOO_MANY_REQUESTS) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                verdict.code(),
+                "Too many requests",
+                "a limit of the token is used up",
+            ),
             _ => Self::unavailable()
                 .with(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         };
@@ -198,6 +204,7 @@ mod tests {
             assert_eq!(headers[REQUEST_ID], "request-1");
             let challenged = headers.contains_key(header::WWW_AUTHENTICATE);
             let status = answer.status().as_u16();
+            assert_eq!(status, verdict.status());
             assert_eq!(
                 challenged,
                 status == 401 || verdict == Verdict::InsufficientScope

@@ -153,6 +153,11 @@ impl fmt::Debug for TokenSecret {
 
 /// The SHA-256 of a whole token. In JSON it is 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(value_type = String, pattern = "^[0-9a-f]{64}$")
+)]
 pub struct SecretHash(pub [u8; 32]);
 
 impl SecretHash {

@@ -255,6 +255,12 @@ async fn each_constraint_refuses() {
             "event_log_head_generation_check",
         ),
         (
+            "insert into nodes (id, name, version, registered_at, reported_at, registered_by)
+            values ('00000000-0000-0000-0000-000000000009', 'a', '1', 'epoch', 'epoch', repeat('a', 201))"
+                .into(),
+            "nodes_registered_by_check",
+        ),
+        (
             "insert into checkpoints values ('a', -1)".into(),
             "checkpoints_position_check",
         ),

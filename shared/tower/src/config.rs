@@ -25,6 +25,13 @@ pub enum Source {
     /// The primary itself: it must be able to read the tables of tokens, accounts, events and the
     /// ledger, and to write `nodes`.
     Postgres(DatabaseSettings),
+    /// The API, which reads the primary for nodes that have no database.
+    Api {
+        /// Where it is, such as `https://tollkeeper.example.com`.
+        url: String,
+        /// A token of a system account with the scope `tollkeeper:verify`, or an operator key.
+        credential: Secret,
+    },
 }
 
 impl Source {
@@ -34,6 +41,16 @@ impl Source {
         Self::Postgres(DatabaseSettings {
             url: Secret::new(url),
         })
+    }
+
+    /// The API at this address, asked with a token of a system account with the scope
+    /// `tollkeeper:verify`.
+    #[must_use]
+    pub fn api(url: impl Into<String>, token: impl Into<String>) -> Self {
+        Self::Api {
+            url: url.into(),
+            credential: Secret::new(token),
+        }
     }
 }
 

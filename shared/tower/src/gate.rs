@@ -21,6 +21,7 @@ use tollkeeper_usage::{
 };
 use uuid::Uuid;
 
+use crate::api::{ApiLedger, ApiSource, Client, ClientError};
 use crate::config::{GateConfig, Source};
 use crate::layer::GateLayer;
 
@@ -42,6 +43,9 @@ pub enum StartError {
     /// The database's URL cannot be understood.
     #[error("the database's URL cannot be understood")]
     Database(#[from] sqlx::Error),
+    /// The API cannot be asked.
+    #[error(transparent)]
+    Api(#[from] ClientError),
     /// The settings of NATS cannot make a client.
     #[error(transparent)]
     Nats(#[from] NatsError),
@@ -105,7 +109,8 @@ impl Gate {
         let node = Node {
             id: entropy.uuid_v7(clock.now()),
             name: config.name.clone(),
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            registrar: None,
         };
         let id = node.id;
         let Asked { tokens, ledger } = asked(&config, node)?;
@@ -250,7 +255,7 @@ struct Asked {
     ledger: Arc<dyn LedgerReader>,
 }
 
-fn asked(config: &GateConfig, node: Node) -> Result<Asked, sqlx::Error> {
+fn asked(config: &GateConfig, node: Node) -> Result<Asked, StartError> {
     match &config.source {
         Source::Postgres(database) => {
             let in_flight = u32::try_from(config.engine.fill.in_flight).unwrap_or(u32::MAX);
@@ -260,6 +265,13 @@ fn asked(config: &GateConfig, node: Node) -> Result<Asked, sqlx::Error> {
             Ok(Asked {
                 tokens: Arc::new(PostgresSource::new(node, options, in_flight)),
                 ledger: Arc::new(PostgresLedger::new(pool)),
+            })
+        }
+        Source::Api { url, credential } => {
+            let client = Arc::new(Client::new(url, credential)?);
+            Ok(Asked {
+                tokens: Arc::new(ApiSource::new(client.clone(), node)),
+                ledger: Arc::new(ApiLedger(client)),
             })
         }
     }

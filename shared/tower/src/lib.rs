@@ -31,12 +31,14 @@
 //! What it must never do: let a request pass that it could not judge, call the inner service twice,
 //! or believe a header that says who somebody is.
 
+mod api;
 mod call;
 mod caller;
 mod config;
 mod gate;
 mod layer;
 
+pub use api::ClientError;
 pub use caller::{Caller, Peer};
 pub use config::{GateConfig, Source};
 pub use gate::{Gate, StartError};

@@ -1,7 +1,13 @@
-//! The nodes that answer from memory: who they are, and where a change has arrived.
+//! The nodes that answer from memory: who they are, where a change has arrived, and what those read
+//! that have no database.
 
+pub(crate) mod events;
 pub(crate) mod forget;
+pub(crate) mod ledger;
 pub(crate) mod list;
+pub(crate) mod lookup;
+mod remote;
+pub(crate) mod report;
 mod roll;
 mod wait;
 

@@ -32,6 +32,7 @@ mod jwt;
 mod leaks;
 mod legacy;
 mod limit_rules;
+mod nodes;
 mod oauth;
 mod past;
 mod proof;

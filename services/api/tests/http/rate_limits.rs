@@ -278,7 +278,9 @@ async fn whoever_is_used_up_learns_nothing_of_nodes() {
     let api = stack.api(&[]).await;
     let operator = api.operator();
     let system = system_account(&operator).await;
-    let scopes = json!({ "scopes": ["tollkeeper:events.read", "tollkeeper:accounts.write"] });
+    let scopes = json!({ "scopes": [
+        "tollkeeper:events.read", "tollkeeper:accounts.write", "tollkeeper:verify",
+    ] });
     let token = operator.issue(&system, scopes).await;
     limit_token(&stack, &token, json!([daily("once", 1)])).await;
     let caller = api.bearer(text(&token, "token"));
@@ -286,6 +288,12 @@ async fn whoever_is_used_up_learns_nothing_of_nodes() {
     let node = format!("/v1/nodes/{}", text(&nodes["items"][0], "id"));
     problem(&caller.get("/v1/nodes").await, 429, "RATE_LIMITED");
     problem(&caller.delete(&node).await, 429, "RATE_LIMITED");
+    let report = caller.request(Method::PUT, &node).json(&json!({}));
+    problem(&Person::send(report).await, 429, "RATE_LIMITED");
+    problem(&caller.get("/v1/nodes/events").await, 429, "RATE_LIMITED");
+    for path in ["/v1/nodes/lookup", "/v1/nodes/ledger"] {
+        problem(&caller.post(path, json!({})).await, 429, "RATE_LIMITED");
+    }
 }
 
 #[tokio::test]

@@ -299,7 +299,7 @@ async fn a_node_that_may_go_on_for_ever_is_forgotten_by_operators_alone() {
     let system = operator.issue(&system, scopes).await;
     let system = here.bearer(text(&system, "token"));
     system.get("/v1/nodes").await.expect(200);
-    problem(&system.delete(&path).await, 403, "BEYOND_AUTHORITY");
+    problem(&system.delete(&path).await, 403, "INSUFFICIENT_SCOPE");
     problem(&here.nobody().delete(&path).await, 401, "UNAUTHENTICATED");
     assert_eq!(operator.delete(&path).await.status, 204);
     problem(&operator.delete(&path).await, 404, "NOT_FOUND");

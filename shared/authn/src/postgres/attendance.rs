@@ -22,12 +22,18 @@ pub struct Node {
     /// The name of the machine, for people.
     pub name: String,
     /// The version of the program.
-    pub version: &'static str,
+    pub version: String,
+    /// Who has registered it over the API; none for a node that has the database itself. Nobody else
+    /// can go on with it.
+    pub registrar: Option<String>,
 }
 
 /// Writes that the node is there, and reads the log's head as of then. What it says to have applied
 /// is believed only where it is what this log holds.
-pub(super) async fn attend(
+///
+/// # Errors
+/// [`SourceError::NotOurs`] if another has registered the node, else why the primary did not answer.
+pub async fn attend(
     connection: &mut PgConnection,
     node: &Node,
     attendance: Attendance,
@@ -43,17 +49,23 @@ pub(super) async fn attend(
         ),
         noted as (
             insert into nodes
-                (id, name, version, registered_at, position, reported_at, valid_until)
+                (id, name, version, registered_at, position, reported_at, valid_until,
+                registered_by)
             select $1, $2, $3, clock_timestamp(),
                 case when head.generation = $6::bigint and ($4::bigint = 0 or exists (
                     select from events where events.position = $4::bigint and events.hash = $5
                 )) then $4::bigint end,
-                clock_timestamp(), clock_timestamp() + make_interval(secs => $7)
+                clock_timestamp(), clock_timestamp() + make_interval(secs => $7),
+                $8
             from head
             on conflict (id) do update set position = excluded.position,
                 reported_at = excluded.reported_at, valid_until = excluded.valid_until
+            where nodes.registered_by is not distinct from excluded.registered_by
+            returning id
         )
-        select position, hash, generation, pg_is_in_recovery() as "replica!" from head"#,
+        select position, hash, generation, pg_is_in_recovery() as "replica!",
+            exists (select from noted) as "noted!"
+        from head"#,
         node.id,
         node.name,
         node.version,
@@ -61,22 +73,37 @@ pub(super) async fn attend(
         applied.as_ref().map(|head| head.hash.as_slice()),
         applied.map(|head| whole(head.generation)),
         attendance.valid_for.map(|time| time.as_secs_f64() + MARGIN),
+        node.registrar,
     )
     .fetch_optional(connection)
     .await
     .map_err(refused)?
     .ok_or(NO_HEAD)?;
     primary_only(row.replica)?;
+    if !row.noted {
+        return Err(SourceError::NotOurs);
+    }
     log_head(row.position, &row.hash, row.generation)
 }
 
-/// Removes the node.
-pub(super) async fn leave(connection: &mut PgConnection, id: Uuid) -> Result<(), SourceError> {
-    sqlx::query!("delete from nodes where id = $1", id)
-        .execute(connection)
-        .await
-        .map_err(refused)?;
-    Ok(())
+/// Removes the node, and tells whether this registrar had it.
+///
+/// # Errors
+/// [`SourceError`] if the primary does not answer.
+pub async fn leave(
+    connection: &mut PgConnection,
+    id: Uuid,
+    registrar: Option<&str>,
+) -> Result<bool, SourceError> {
+    let done = sqlx::query!(
+        "delete from nodes where id = $1 and registered_by is not distinct from $2",
+        id,
+        registrar,
+    )
+    .execute(connection)
+    .await
+    .map_err(refused)?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Removes nodes that have not answered for a day.

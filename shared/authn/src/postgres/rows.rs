@@ -21,7 +21,10 @@ pub(super) const NO_HEAD: SourceError = SourceError::Corrupt("the log has no hea
 const INCOMPLETE: SourceError = SourceError::Corrupt("a token or account breaks its schema");
 
 /// Tokens, accounts and the log's head in the one snapshot of one statement.
-pub(super) async fn tokens(
+///
+/// # Errors
+/// [`SourceError`] if the primary does not answer, or a replica does.
+pub async fn tokens(
     connection: &mut PgConnection,
     digests: &[SecretHash],
 ) -> Result<Lookup, SourceError> {
@@ -147,8 +150,11 @@ pub(super) async fn recently_used(
         .collect()
 }
 
-/// A page of the log.
-pub(super) async fn events(
+/// A page of the log: up to `limit` events that follow `position`.
+///
+/// # Errors
+/// [`SourceError`] if the primary does not answer.
+pub async fn events(
     connection: &mut PgConnection,
     position: u64,
     limit: usize,
@@ -166,6 +172,7 @@ pub(super) async fn events(
         .map(|row| {
             Ok(LoggedEvent {
                 hash: bytes(&row.hash)?,
+                hides_secrets: false,
                 event: FeedEvent::of(
                     number(row.position)?,
                     &row.stream_type,

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test has no outside")]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod absences;
 mod attacks;
 mod attendance;
 mod bounds;

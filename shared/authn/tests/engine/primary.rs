@@ -1,15 +1,14 @@
 //! A primary in memory: tokens, accounts and the log, whose look-ups can be held after they took
 //! their snapshot, and which can be cut off or put back to an earlier state.
 
+mod answers;
+
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
-use tollkeeper_authn::{
-    AccountFacts, Attendance, FeedEvent, LogHead, LoggedEvent, Lookup, SourceError, SourceFuture,
-    TokenFacts, TokenSource,
-};
+use tollkeeper_authn::{AccountFacts, Attendance, FeedEvent, SourceError, TokenFacts};
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
@@ -50,6 +49,8 @@ pub struct Primary {
     /// Which of them may answer, by their number.
     allowed: watch::Sender<RangeInclusive<usize>>,
     cut: AtomicBool,
+    /// Whether it is asked through the API, which tells no digests.
+    is_remote: bool,
     is_broken: AtomicBool,
     next: AtomicU64,
     /// What the node has told of itself; `None` where it has left.
@@ -65,6 +66,7 @@ impl Default for Primary {
             begun: watch::Sender::new(0),
             allowed: watch::Sender::new(1..=usize::MAX),
             cut: AtomicBool::new(false),
+            is_remote: false,
             is_broken: AtomicBool::new(false),
             next: AtomicU64::new(1),
             attended: Mutex::default(),
@@ -74,6 +76,14 @@ impl Default for Primary {
 }
 
 impl Primary {
+    /// One whose answers go through the bodies of the API for nodes.
+    pub fn remote() -> Self {
+        Self {
+            is_remote: true,
+            ..Self::default()
+        }
+    }
+
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
     }
@@ -338,69 +348,5 @@ impl Primary {
             return Err(SourceError::Database("cut off".into()));
         }
         Ok(())
-    }
-}
-
-impl TokenSource for Primary {
-    fn lookup<'a>(&'a self, digests: &'a [SecretHash]) -> SourceFuture<'a, Lookup> {
-        Box::pin(async move {
-            self.reachable()?;
-            let snapshot = {
-                let world = self.world();
-                Lookup {
-                    head: world.head(),
-                    found: digests
-                        .iter()
-                        .filter_map(|digest| world.find(digest))
-                        .collect(),
-                }
-            };
-            let mut mine = 0;
-            self.begun.send_modify(|begun| {
-                *begun += 1;
-                mine = *begun;
-            });
-            let mut allowed = self.allowed.subscribe();
-            allowed
-                .wait_for(|allowed| allowed.contains(&mine))
-                .await
-                .unwrap();
-            self.reachable()?;
-            Ok(snapshot)
-        })
-    }
-
-    fn attend(&self, attendance: Attendance) -> SourceFuture<'_, LogHead> {
-        Box::pin(async move {
-            self.reachable()?;
-            assert!(!self.is_broken.load(Ordering::Relaxed), "a test's own");
-            self.attended.lock().unwrap().push(Some(attendance));
-            Ok(self.world().head())
-        })
-    }
-
-    fn recently_used(&self, most: usize) -> SourceFuture<'_, Vec<SecretHash>> {
-        Box::pin(async move {
-            self.reachable()?;
-            let used = self.used.lock().unwrap();
-            Ok(used.iter().rev().take(most).copied().collect())
-        })
-    }
-
-    fn leave(&self) -> SourceFuture<'_, ()> {
-        Box::pin(async {
-            self.reachable()?;
-            self.attended.lock().unwrap().push(None);
-            Ok(())
-        })
-    }
-
-    fn events_after(&self, position: u64, limit: usize) -> SourceFuture<'_, Vec<LoggedEvent>> {
-        Box::pin(async move {
-            self.reachable()?;
-            let world = self.world();
-            let rest = world.log.iter().skip(position as usize);
-            Ok(rest.take(limit).cloned().collect())
-        })
     }
 }

@@ -123,44 +123,6 @@ async fn a_read_is_kept_if_what_was_heard_is_about_others() {
 }
 
 #[tokio::test]
-async fn a_token_issued_while_its_absence_was_being_read_is_found() {
-    let node = Node::start().await;
-    let account = node.primary.register();
-    let text = node.primary.made_up();
-
-    node.primary.hold();
-    let early = tokio::spawn({
-        let (engine, text) = (node.engine.clone(), text.clone());
-        async move { engine.verify(text.as_bytes(), &Default::default()).await }
-    });
-    node.primary.wait_for_lookups(1).await;
-    let token = node.primary.issue_as(account, text);
-    node.prove().await;
-    node.primary.release();
-
-    assert_eq!(early.await.unwrap().verdict, Verdict::Valid);
-    assert_eq!(node.remembered(&token), Some(Verdict::Valid));
-}
-
-#[tokio::test]
-async fn an_absence_in_memory_ends_when_the_log_tells_of_the_token() {
-    let node = Node::start().await;
-    let account = node.primary.register();
-    let text = node.primary.made_up();
-    assert_eq!(node.check_text(&text).await.verdict, Verdict::NotFound);
-    let again = node.check_text(&text).await;
-    assert_eq!(
-        (again.verdict, again.cache),
-        (Verdict::NotFound, CacheUse::Hit)
-    );
-
-    let token = node.primary.issue_as(account, text);
-    assert_eq!(node.remembered(&token), Some(Verdict::NotFound));
-    node.prove().await;
-    assert_eq!(node.verdict(&token).await, Verdict::Valid);
-}
-
-#[tokio::test]
 async fn a_suspension_ends_only_by_a_read() {
     let node = Node::start().await;
     let token = node.primary.issue(node.primary.register());

@@ -39,6 +39,7 @@ impl World {
         chained.extend(serde_json::to_vec(&event).unwrap());
         self.log.push(LoggedEvent {
             hash: SecretHash::of(&chained).0,
+            hides_secrets: false,
             event: event.clone(),
         });
         event

@@ -146,7 +146,8 @@ async fn ten_thousand_at_once_are_read_in_batches_over_few_connections() {
     let node = Node {
         id: Uuid::from_u128(7),
         name: "a node".to_owned(),
-        version: "0.0.0",
+        version: "0.0.0".to_owned(),
+        registrar: None,
     };
     let mut config = EngineConfig::new("tk".parse().unwrap());
     // However slow this machine is: what is counted is reads, not time.

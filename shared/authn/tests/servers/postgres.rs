@@ -29,7 +29,8 @@ pub fn source(url: &str) -> Arc<PostgresSource> {
     let node = Node {
         id: Uuid::from_u128(7),
         name: "a node".to_owned(),
-        version: "0.0.0",
+        version: "0.0.0".to_owned(),
+        registrar: None,
     };
     Arc::new(PostgresSource::new(
         node,

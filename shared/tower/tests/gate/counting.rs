@@ -16,11 +16,20 @@ use tokio::sync::Notify;
 use tollkeeper_domain::verdict::Verdict;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{House, ask, serve, status};
+use crate::support::{House, Reads, ask, serve, status};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_becomes_of_a_call_it_is_counted_once() {
-    let mut house = House::new().await;
+async fn whatever_becomes_of_a_call_it_is_counted_once_by_postgres() {
+    whatever_becomes_of_a_call_it_is_counted_once(Reads::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_becomes_of_a_call_it_is_counted_once_by_the_api() {
+    whatever_becomes_of_a_call_it_is_counted_once(Reads::Api).await;
+}
+
+async fn whatever_becomes_of_a_call_it_is_counted_once(reads: Reads) {
+    let mut house = House::where_gates_read(reads).await;
     let _ingestor = house.stack.ingestor(&[]).await;
     let gate = house.gate().await;
     let token = house.issue(json!({})).await;

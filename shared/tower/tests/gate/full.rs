@@ -9,11 +9,20 @@ use serde_json::json;
 use tollkeeper_testkit::{FaultProxy, wait_for};
 use tollkeeper_tower::{FullPolicy, Secret};
 
-use crate::support::{House, code, started, status};
+use crate::support::{House, Reads, code, started, status};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_done_that_could_not_be_counted() {
-    let mut house = House::new().await;
+async fn nothing_is_done_that_could_not_be_counted_by_postgres() {
+    nothing_is_done_that_could_not_be_counted(Reads::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_done_that_could_not_be_counted_by_the_api() {
+    nothing_is_done_that_could_not_be_counted(Reads::Api).await;
+}
+
+async fn nothing_is_done_that_could_not_be_counted(reads: Reads) {
+    let mut house = House::where_gates_read(reads).await;
     let _ingestor = house.stack.ingestor(&[]).await;
     let broker = FaultProxy::start(house.stack.nats.address()).await;
     broker.cut();

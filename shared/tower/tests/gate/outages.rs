@@ -11,7 +11,7 @@ use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_testkit::{FaultProxy, FixedClock, wait_for};
 use tollkeeper_tower::{Gate, GateConfig, Source, StalePolicy, StartError};
 
-use crate::support::{House, code, started, status};
+use crate::support::{House, Reads, code, started, status};
 
 fn guarded(gate: &Gate) -> Router {
     Router::new()
@@ -23,17 +23,26 @@ fn guarded(gate: &Gate) -> Router {
 async fn behind(house: &House, proxy: &FaultProxy, policy: StalePolicy) -> (Gate, Arc<FixedClock>) {
     let clock = Arc::new(FixedClock::at(SystemClock.now()));
     let mut config = house.config();
-    config.source = Source::postgres(house.stack.database.url_through(proxy.address()));
+    config.source = house.source(proxy.address());
     config.engine.stale_policy = policy;
     config.clock = clock.clone();
     (started(config).await, clock)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_database_the_policy_decides_and_a_frozen_gate_knows_it() {
+async fn without_the_database_the_policy_decides_and_a_frozen_gate_knows_it_by_postgres() {
+    without_the_database_the_policy_decides_and_a_frozen_gate_knows_it(Reads::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_database_the_policy_decides_and_a_frozen_gate_knows_it_by_the_api() {
+    without_the_database_the_policy_decides_and_a_frozen_gate_knows_it(Reads::Api).await;
+}
+
+async fn without_the_database_the_policy_decides_and_a_frozen_gate_knows_it(reads: Reads) {
     for policy in [StalePolicy::Deny, StalePolicy::Allow] {
-        let house = House::new().await;
-        let proxy = FaultProxy::start(house.stack.database.tcp_address()).await;
+        let house = House::where_gates_read(reads).await;
+        let proxy = FaultProxy::start(house.origin()).await;
         let (gate, clock) = behind(&house, &proxy, policy).await;
         let app = guarded(&gate);
         let known = house.issue(json!({})).await;
@@ -63,14 +72,23 @@ async fn without_the_database_the_policy_decides_and_a_frozen_gate_knows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gate_starts_before_database_and_broker_and_refuses_until_it_knows() {
-    let house = House::new().await;
-    let database = FaultProxy::start(house.stack.database.tcp_address()).await;
+async fn a_gate_starts_before_database_and_broker_and_refuses_until_it_knows_by_postgres() {
+    a_gate_starts_before_database_and_broker_and_refuses_until_it_knows(Reads::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_starts_before_database_and_broker_and_refuses_until_it_knows_by_the_api() {
+    a_gate_starts_before_database_and_broker_and_refuses_until_it_knows(Reads::Api).await;
+}
+
+async fn a_gate_starts_before_database_and_broker_and_refuses_until_it_knows(reads: Reads) {
+    let house = House::where_gates_read(reads).await;
+    let database = FaultProxy::start(house.origin()).await;
     let broker = FaultProxy::start(house.stack.nats.address()).await;
     database.cut();
     broker.cut();
     let mut config = house.config();
-    config.source = Source::postgres(house.stack.database.url_through(database.address()));
+    config.source = house.source(database.address());
     config.nats.servers = tollkeeper_tower::Secret::new(format!("nats://{}", broker.address()));
     let gate = Gate::start(config.clone()).await.unwrap();
     let app = guarded(&gate);
@@ -86,8 +104,17 @@ async fn a_gate_starts_before_database_and_broker_and_refuses_until_it_knows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_counted_after_the_end_or_before_a_crash_is_sent_by_the_next_run() {
-    let mut house = House::new().await;
+async fn what_was_counted_after_the_end_or_before_a_crash_is_sent_by_the_next_run_by_postgres() {
+    what_was_counted_after_the_end_or_before_a_crash_is_sent_by_the_next_run(Reads::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_counted_after_the_end_or_before_a_crash_is_sent_by_the_next_run_by_the_api() {
+    what_was_counted_after_the_end_or_before_a_crash_is_sent_by_the_next_run(Reads::Api).await;
+}
+
+async fn what_was_counted_after_the_end_or_before_a_crash_is_sent_by_the_next_run(reads: Reads) {
+    let mut house = House::where_gates_read(reads).await;
     let _ingestor = house.stack.ingestor(&[]).await;
     let broker = FaultProxy::start(house.stack.nats.address()).await;
     broker.cut();
@@ -111,4 +138,26 @@ async fn what_was_counted_after_the_end_or_before_a_crash_is_sent_by_the_next_ru
     assert_eq!(house.counted(&token, 2).await, expected);
     gate.shutdown().await;
     assert_eq!(house.counted(&token, 2).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_whose_own_token_does_not_work_lets_nobody_pass() {
+    let house = House::where_gates_read(Reads::Api).await;
+    let token = house.issue(json!({})).await;
+    let mut config = house.config();
+    // It works, and may ask nothing.
+    config.source = Source::api(format!("http://{}", house.api.public), &*token.secret);
+    let gate = Gate::start(config.clone()).await.unwrap();
+    let app = guarded(&gate);
+    wait_for("the gate to be refused", async || {
+        code(&app, &token).await == "UNAVAILABLE"
+    })
+    .await;
+    let nodes = house.operator.get("/v1/nodes").await.expect(200);
+    assert_eq!(nodes["items"].as_array().unwrap().len(), 1, "the API's own");
+    gate.shutdown().await;
+    drop(app);
+
+    config.source = Source::api("tollkeeper.example.com", "a key");
+    assert!(matches!(Gate::start(config).await, Err(StartError::Api(_))));
 }

@@ -6,9 +6,9 @@ use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
 use tollkeeper_testkit::{FaultProxy, wait_for};
-use tollkeeper_tower::{Gate, Source};
+use tollkeeper_tower::Gate;
 
-use crate::support::{House, code, started, status};
+use crate::support::{House, Reads, code, started, status};
 
 fn names(receipt: &Value, member: &str, gate: &Gate) -> bool {
     let nodes = receipt[member].as_array().expect("nodes");
@@ -23,8 +23,17 @@ fn guarded(gate: &Gate) -> Router {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_told_to_be_applied_is_denied_with_and_without_the_broker() {
-    let house = House::new().await;
+async fn what_was_told_to_be_applied_is_denied_with_and_without_the_broker_by_postgres() {
+    what_was_told_to_be_applied_is_denied_with_and_without_the_broker(Reads::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_to_be_applied_is_denied_with_and_without_the_broker_by_the_api() {
+    what_was_told_to_be_applied_is_denied_with_and_without_the_broker(Reads::Api).await;
+}
+
+async fn what_was_told_to_be_applied_is_denied_with_and_without_the_broker(reads: Reads) {
+    let house = House::where_gates_read(reads).await;
     let broker = FaultProxy::start(house.stack.nats.address()).await;
     let gate = {
         let mut config = house.config();
@@ -67,12 +76,21 @@ async fn what_was_told_to_be_applied_is_denied_with_and_without_the_broker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gate_that_cannot_be_reached_is_named_until_it_answers_nothing_more() {
-    let house = House::new().await;
-    let proxy = FaultProxy::start(house.stack.database.tcp_address()).await;
+async fn a_gate_that_cannot_be_reached_is_named_until_it_answers_nothing_more_by_postgres() {
+    a_gate_that_cannot_be_reached_is_named_until_it_answers_nothing_more(Reads::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_cannot_be_reached_is_named_until_it_answers_nothing_more_by_the_api() {
+    a_gate_that_cannot_be_reached_is_named_until_it_answers_nothing_more(Reads::Api).await;
+}
+
+async fn a_gate_that_cannot_be_reached_is_named_until_it_answers_nothing_more(reads: Reads) {
+    let house = House::where_gates_read(reads).await;
+    let proxy = FaultProxy::start(house.origin()).await;
     let gate = {
         let mut config = house.config();
-        config.source = Source::postgres(house.stack.database.url_through(proxy.address()));
+        config.source = house.source(proxy.address());
         config.engine.stale_limit = Duration::from_secs(4);
         started(config).await
     };

@@ -10,7 +10,7 @@ use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_testkit::http_client;
 use tollkeeper_tower::Caller;
 
-use crate::support::{House, serve};
+use crate::support::{House, Reads, serve};
 
 /// The headers of one request.
 type Headers<'a> = Vec<(&'a str, String)>;
@@ -37,8 +37,17 @@ async fn ask(url: &str, headers: &Headers<'_>) -> Seen {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_are_those_of_forward_auth() {
-    let house = House::new().await;
+async fn refusals_are_those_of_forward_auth_by_postgres() {
+    refusals_are_those_of_forward_auth(Reads::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_those_of_forward_auth_by_the_api() {
+    refusals_are_those_of_forward_auth(Reads::Api).await;
+}
+
+async fn refusals_are_those_of_forward_auth(reads: Reads) {
+    let house = House::where_gates_read(reads).await;
     let gate = house.gate().await;
     let layer = gate.layer().scopes(["orders:read", "a.b"]).unwrap();
     let app = Router::new()

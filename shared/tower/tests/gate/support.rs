@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use http::{Request, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tollkeeper_domain::verdict::Verdict;
@@ -16,8 +16,17 @@ use tollkeeper_testkit::{Stack, wait_for};
 use tollkeeper_tower::{Gate, GateConfig, Source};
 use tower::Service;
 
+/// Where the gates of a test read tokens and the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    Postgres,
+    Api,
+}
+
 /// A stack with an API, and a folder for the spools of gates.
 pub(crate) struct House {
+    reads: Reads,
+    credential: String,
     pub(crate) stack: Stack,
     pub(crate) api: Node,
     pub(crate) operator: Person,
@@ -25,11 +34,23 @@ pub(crate) struct House {
 }
 
 impl House {
+    /// One whose gates read the primary.
     pub(crate) async fn new() -> Self {
+        Self::where_gates_read(Reads::Postgres).await
+    }
+
+    pub(crate) async fn where_gates_read(reads: Reads) -> Self {
         let mut stack = Stack::bare().await;
         let api = stack.api(&[]).await;
+        let operator = api.operator();
+        let body = json!({ "role": "system" });
+        let system = operator.post("/v1/accounts", body).await.expect(201);
+        let fields = json!({ "scopes": ["tollkeeper:verify"] });
+        let issued = operator.issue(system["id"].as_str().unwrap(), fields).await;
         Self {
-            operator: api.operator(),
+            reads,
+            credential: issued["token"].as_str().unwrap().to_owned(),
+            operator,
             stack,
             api,
             folder: tempfile::tempdir().unwrap(),
@@ -40,11 +61,27 @@ impl House {
     pub(crate) fn config(&self) -> GateConfig {
         GateConfig::new(
             "a service",
-            Source::postgres(&*self.stack.database.url),
+            self.source(self.origin()),
             self.stack.nats.url(),
             "tk".parse().unwrap(),
             self.folder.path().join("spool"),
         )
+    }
+
+    /// What a gate asks, for a proxy before it.
+    pub(crate) fn origin(&self) -> SocketAddr {
+        match self.reads {
+            Reads::Postgres => self.stack.database.tcp_address(),
+            Reads::Api => self.api.public,
+        }
+    }
+
+    /// The same at this address.
+    pub(crate) fn source(&self, at: SocketAddr) -> Source {
+        match self.reads {
+            Reads::Postgres => Source::postgres(self.stack.database.url_through(at)),
+            Reads::Api => Source::api(format!("http://{at}"), &*self.credential),
+        }
     }
 
     /// A gate that judges.

@@ -43,7 +43,8 @@ fn process(url: &str, pool: &PgPool, clock: &Arc<FixedClock>) -> Process {
     let node = Node {
         id: uuid::Uuid::from_u128(1),
         name: "a node".to_owned(),
-        version: "0.0.0",
+        version: "0.0.0".to_owned(),
+        registrar: None,
     };
     let source = Arc::new(PostgresSource::new(node, options, 1));
     let engine = Arc::new(Engine::new(config, source, clock.clone()));

@@ -19,9 +19,13 @@ const PAGES: [&str; 4] = [
 ];
 
 /// They ask in other forms, or other callers, and are tried by themselves.
-const BY_THEMSELVES: [&str; 6] = [
+const BY_THEMSELVES: [&str; 10] = [
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
+    "PUT /v1/nodes/{id}",
+    "POST /v1/nodes/lookup",
+    "GET /v1/nodes/events",
+    "POST /v1/nodes/ledger",
     "GET /v1/forward-auth",
     "POST /oauth/introspect",
     "POST /oauth/revoke",
@@ -29,9 +33,13 @@ const BY_THEMSELVES: [&str; 6] = [
 ];
 
 /// Of these only a panic could be a 500.
-const READ_NOTHING: [&str; 8] = [
+const READ_NOTHING: [&str; 12] = [
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
+    "PUT /v1/nodes/{id}",
+    "POST /v1/nodes/lookup",
+    "GET /v1/nodes/events",
+    "POST /v1/nodes/ledger",
     "GET /v1/tokens/bulk-revoke/{id}",
     "POST /v1/webhooks",
     "POST /v1/verify",
