@@ -4,6 +4,8 @@
 mod answers;
 mod flood;
 
+use std::time::Duration;
+
 use tollkeeper_testkit::Stack;
 use tollkeeper_testkit::stack::Node;
 
@@ -20,6 +22,9 @@ const RATE: f64 = 2000.0;
 
 /// Good tokens in memory.
 const GOOD: usize = 500;
+
+/// The process tells its figures this often, at the least.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// A figure that the process tells of itself.
 async fn told(api: &Node, name: &str) -> Result<f64, Failure> {
@@ -45,6 +50,7 @@ pub(crate) async fn measure(
     for _ in 0..arguments.pairs {
         quiet.push(p99(&api, &good[0], arguments).await?);
         for (kind, latencies) in Kind::ALL.into_iter().zip(&mut under) {
+            tokio::time::sleep(TOLD_EVERY).await;
             let before = [
                 told(&api, "tollkeeper_verification_lookups_total ").await?,
                 told(
@@ -58,6 +64,7 @@ pub(crate) async fn measure(
             let asked = flood.end().await?;
             if kind == Kind::MadeUp {
                 made_up += asked;
+                tokio::time::sleep(TOLD_EVERY).await;
                 let now = [
                     told(&api, "tollkeeper_verification_lookups_total ").await?,
                     told(
