@@ -45,6 +45,9 @@ pub struct LimitHeaders {
 }
 
 impl LimitHeaders {
+    /// By which it is known whether an answer tells of limits.
+    pub const STATE: HeaderName = STATE;
+
     /// None for a token without limits.
     #[must_use]
     pub fn of(verification: &Verification) -> Option<Self> {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use tollkeeper_authn::{Requirement, Verification};
-use tollkeeper_check::{Credential, Refusal, Way, own_request_id, preferred};
+use tollkeeper_check::{Credential, LimitHeaders, Refusal, Way, own_request_id, preferred};
 use tollkeeper_domain::scope::{BadScope, Scope};
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::verdict::Verdict;
@@ -37,6 +37,7 @@ pub struct GateLayer {
 struct Demand {
     scopes: Vec<Scope>,
     environment: Option<Environment>,
+    cost: Option<u32>,
 }
 
 impl GateLayer {
@@ -65,6 +66,15 @@ impl GateLayer {
     #[must_use]
     pub fn environment(mut self, environment: Environment) -> Self {
         Arc::make_mut(&mut self.demand).environment = Some(environment);
+        self
+    }
+
+    /// How many times over a request is charged to each rate limit of the token: once if nothing is
+    /// said, or not at all within another layer of the same gate, which has charged it. With 0 it is
+    /// charged to none, and refused by none.
+    #[must_use]
+    pub fn cost(mut self, cost: u32) -> Self {
+        Arc::make_mut(&mut self.demand).cost = Some(cost);
         self
     }
 }
@@ -111,11 +121,16 @@ where
         let (gate, demand) = (Arc::clone(&self.gate), Arc::clone(&self.demand));
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let call = match check(&gate, &demand, &mut parts).await {
-                Ok(call) => call,
+            let Passed { call, limits } = match check(&gate, &demand, &mut parts).await {
+                Ok(passed) => passed,
                 Err(refused) => return Ok(refused.answer(&gate, &parts.headers)),
             };
-            let answered = inner.call(Request::from_parts(parts, body)).await;
+            let mut answered = inner.call(Request::from_parts(parts, body)).await;
+            if let (Ok(response), Some(limits)) = (&mut answered, limits)
+                && !response.headers().contains_key(LimitHeaders::STATE)
+            {
+                limits.add_to(response.headers_mut());
+            }
             if let Some(call) = call {
                 let (status, verdict) = match &answered {
                     Ok(response) => (response.status(), refused_within(&gate, response)),
@@ -127,6 +142,14 @@ where
             answered
         })
     }
+}
+
+/// A request that may pass.
+struct Passed {
+    /// To be counted with the answer; none where a layer further out counts it.
+    call: Option<Call>,
+    /// What is left of the token's limits, for the answer.
+    limits: Option<LimitHeaders>,
 }
 
 /// Why a request does not reach the inner service.
@@ -172,13 +195,12 @@ fn refused_within<R>(gate: &Arc<Shared>, response: &Response<R>) -> Option<Verdi
     judged.map(|judged| judged.verdict)
 }
 
-/// Judges a request, and gets it ready for the inner service if it may pass. What is given back is to
-/// be counted with the answer; a request that a layer further out counts gives nothing.
+/// Judges a request, and gets it ready for the inner service if it may pass.
 async fn check(
     gate: &Arc<Shared>,
     demand: &Demand,
     request: &mut Parts,
-) -> Result<Option<Call>, Refused> {
+) -> Result<Passed, Refused> {
     let began = gate.clock.boot_time();
     let token = match preferred(&request.headers) {
         Some(Credential::Key(token) | Credential::Bearer(token)) => token,
@@ -190,19 +212,21 @@ async fn check(
     if way.is_none() {
         gate.warn_of_no_address();
     }
+    let outer = request.extensions.get::<Caller>();
+    let is_counted = outer.is_some_and(|outer| outer.passed(gate));
+    let cost = demand.cost.unwrap_or(u32::from(!is_counted));
     let scopes: Vec<&str> = demand.scopes.iter().map(Scope::as_str).collect();
     let requirement = Requirement {
         environment: demand.environment,
         client: way.and_then(Way::client).into(),
         scopes: &scopes,
+        cost,
         ..Requirement::default()
     };
     let verification = match gate.engine.try_verify(token, &requirement) {
         Ok(verification) => verification,
         Err(miss) => gate.engine.resolve(miss, &requirement).await,
     };
-    let outer = request.extensions.get::<Caller>();
-    let is_counted = outer.is_some_and(|outer| outer.passed(gate));
     let caller = Caller::of(&verification, gate);
     let call = caller.as_ref().filter(|_| !is_counted).map(|_| {
         let farthest = way.map(|way| way.farthest);
@@ -220,7 +244,9 @@ async fn check(
         call => {
             strip(&mut request.headers);
             request.extensions.insert(caller);
-            Ok(call)
+            let charged = (cost > 0).then_some(&verification);
+            let limits = charged.and_then(LimitHeaders::of);
+            Ok(Passed { call, limits })
         }
     }
 }

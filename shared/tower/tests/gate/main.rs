@@ -4,6 +4,7 @@
 
 mod counting;
 mod full;
+mod limits;
 mod outages;
 mod receipts;
 mod refusals;
