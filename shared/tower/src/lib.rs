@@ -14,7 +14,7 @@
 //! let source = Source::postgres("postgres://tollkeeper@db/tollkeeper");
 //! let config = GateConfig::new("orders", source, "nats://nats:4222", "tk".parse()?, "spool");
 //! let gate = Gate::start(config).await?;
-//! let app = Router::new()
+//! let app: Router = Router::new()
 //!     .route("/orders", get(async |Extension(caller): Extension<Caller>| caller.account_id().to_string()))
 //!     .layer(gate.layer().scopes(["orders:read"])?);
 //! // … serve `app`, with the addresses of its clients (`ConnectInfo`) …
