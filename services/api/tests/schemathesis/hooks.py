@@ -112,9 +112,16 @@ def fit(body):
     # As long as the installation allows.
     replace(body, "expires_in_minutes", lambda it: isinstance(it, (int, float)) and it > 500_000, 500_000)
     for name, value in body.items():
-        # JSON Schema takes 5.0 for an integer.
-        if isinstance(value, float) and value.is_integer():
-            body[name] = int(value)
+        body[name] = whole(value)
+
+
+def whole(value):
+    """The same, for JSON Schema takes 5.0 for an integer."""
+    if isinstance(value, dict):
+        return {name: whole(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [whole(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def sound(limits):
