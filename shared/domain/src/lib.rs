@@ -11,6 +11,7 @@ pub mod event;
 pub mod ids;
 pub mod legacy;
 pub mod network;
+pub mod quota;
 pub mod rate_limit;
 pub mod scope;
 pub mod secret;

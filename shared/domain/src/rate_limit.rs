@@ -17,8 +17,8 @@ pub const MAX_UNITS: u32 = 1_000_000_000;
 /// The longest window, and the longest that a burst may take to come back: 31 days.
 pub const MAX_WINDOW_SECONDS: u32 = 31 * 86_400;
 
-/// The longest name of a limit, in characters.
-const MAX_NAME_CHARACTERS: usize = 32;
+/// The longest name of a limit or a quota, in characters.
+pub(crate) const MAX_NAME_CHARACTERS: usize = 32;
 
 /// One limit, to be checked as part of [`RateLimits`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -170,7 +170,7 @@ impl RateLimit {
     }
 }
 
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let known =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
     (1..=MAX_NAME_CHARACTERS).contains(&text.len()) && text.bytes().all(known)

@@ -1,0 +1,404 @@
+//! The quotas of one token or one account, as they are asked for and as they are held.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::refill::QuotaRefill;
+use crate::rate_limit::{MAX_NAME_CHARACTERS, is_name};
+
+/// The most quotas that one token or one account may have. Each check goes through them.
+pub const MAX_QUOTAS: usize = 4;
+
+/// The most uses that a quota may have. JSON numbers are exact up to here and well beyond.
+pub const MAX_USES: u64 = 1_000_000_000_000_000;
+
+/// A quota as it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewQuota {
+    /// Tells it from the others, and keeps what was used when its limit changes.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 32, pattern = r"^[a-z0-9._-]+$"))]
+    pub name: Box<str>,
+    /// How many uses there are in each period.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 1, maximum = 1_000_000_000_000_000_i64)
+    )]
+    pub limit: u64,
+    /// When it is full again: never if nothing is said.
+    #[serde(default)]
+    pub refill: QuotaRefill,
+}
+
+/// A quota as it is held.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Quota {
+    /// Tells it from the others, and keeps what was used when its limit changes.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 32, pattern = r"^[a-z0-9._-]+$"))]
+    pub name: Box<str>,
+    /// How many uses there are in each period.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 1, maximum = 1_000_000_000_000_000_i64)
+    )]
+    pub limit: u64,
+    /// When it is full again.
+    pub refill: QuotaRefill,
+    /// Which balance it draws on, of all that its owner ever had. A new quota, another `refill` and
+    /// each refill by hand take the next number.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    pub generation: u32,
+}
+
+/// Why a quota is refused. The text is fit for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadQuota {
+    /// More than one token or account may have.
+    #[error("there are at most {MAX_QUOTAS} quotas")]
+    TooMany,
+    /// The name has not the form of one.
+    #[error("the name of a quota has 1 to {MAX_NAME_CHARACTERS} characters of a-z 0-9 . _ -")]
+    Name,
+    /// Another one has the name.
+    #[error("another quota has this name")]
+    NameTaken,
+    /// Uses out of bounds.
+    #[error("this is 1 to {MAX_USES}")]
+    Uses,
+    /// No generation begins at 0, and no two quotas draw on one balance.
+    #[error("each quota has a generation of its own, from 1 on")]
+    Generation,
+}
+
+/// All that is wrong with a list of quotas, and where: each place is a JSON pointer that begins at the
+/// list, such as `/1/name`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("bad quotas: {0:?}")]
+pub struct BadQuotas(pub Vec<(String, BadQuota)>);
+
+/// Whether whoever is bound by the one limit and refill can use no more than who is bound by the
+/// other.
+fn is_within(own: (u64, QuotaRefill), other: (u64, QuotaRefill)) -> bool {
+    own.0 <= other.0 && own.1 <= other.1
+}
+
+/// What is wrong with quotas of these names and limits.
+fn faults<'a>(quotas: impl ExactSizeIterator<Item = (&'a str, u64)>) -> Vec<(String, BadQuota)> {
+    if quotas.len() > MAX_QUOTAS {
+        return vec![(String::new(), BadQuota::TooMany)];
+    }
+    let mut faults = Vec::new();
+    let mut names = BTreeSet::new();
+    for (index, (name, limit)) in quotas.enumerate() {
+        let mut check = |field, fits: bool, why| {
+            if !fits {
+                faults.push((format!("/{index}/{field}"), why));
+            }
+        };
+        check("name", is_name(name), BadQuota::Name);
+        check("name", names.insert(name), BadQuota::NameTaken);
+        check("limit", (1..=MAX_USES).contains(&limit), BadQuota::Uses);
+    }
+    faults
+}
+
+/// Quotas as they are asked for, sorted by their names, which are unique.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewQuotas(Box<[NewQuota]>);
+
+impl NewQuotas {
+    /// The quotas in the order of their names.
+    pub fn iter(&self) -> std::slice::Iter<'_, NewQuota> {
+        self.0.iter()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl TryFrom<Vec<NewQuota>> for NewQuotas {
+    type Error = BadQuotas;
+
+    fn try_from(mut quotas: Vec<NewQuota>) -> Result<Self, Self::Error> {
+        let faults = faults(quotas.iter().map(|quota| (&*quota.name, quota.limit)));
+        if !faults.is_empty() {
+            return Err(BadQuotas(faults));
+        }
+        quotas.sort_unstable();
+        Ok(Self(quotas.into_boxed_slice()))
+    }
+}
+
+/// The quotas of a token or an account, sorted by their names, which are unique as their generations
+/// are. None at all is no bound.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Quota>")]
+pub struct Quotas(Box<[Quota]>);
+
+impl Quotas {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The quotas in the order of their names.
+    pub fn iter(&self) -> std::slice::Iter<'_, Quota> {
+        self.0.iter()
+    }
+
+    /// The quota of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Quota> {
+        self.iter().find(|quota| &*quota.name == name)
+    }
+
+    /// The greatest generation among them; 0 if there is none.
+    #[must_use]
+    pub fn newest_generation(&self) -> u32 {
+        let generations = self.iter().map(|quota| quota.generation);
+        generations.max().unwrap_or_default()
+    }
+
+    /// These quotas as they become what is asked for: who keeps its name and its refill keeps its
+    /// generation, and the others take the numbers after `last`, the greatest that the owner ever had.
+    #[must_use]
+    pub fn becoming(&self, asked: &NewQuotas, last: u32) -> Self {
+        let mut last = last;
+        let quotas = asked.iter().map(|asked| {
+            let kept = self.get(&asked.name);
+            let kept = kept.filter(|kept| kept.refill == asked.refill);
+            let generation = kept.map_or_else(
+                || {
+                    last += 1;
+                    last
+                },
+                |kept| kept.generation,
+            );
+            Quota {
+                name: asked.name.clone(),
+                limit: asked.limit,
+                refill: asked.refill,
+                generation,
+            }
+        });
+        Self(quotas.collect())
+    }
+
+    /// These quotas with the one of this name full again, by the number after `last`, the greatest
+    /// generation that the owner ever had; nothing if there is no such quota.
+    #[must_use]
+    pub fn refilled(&self, name: &str, last: u32) -> Option<Self> {
+        let mut quotas = self.clone();
+        let quota = quotas.0.iter_mut().find(|quota| &*quota.name == name)?;
+        quota.generation = last + 1;
+        Some(quotas)
+    }
+
+    /// Whether whoever is bound by these can use no more than who is bound by `other`: each of the
+    /// others is here too, by its name, with no higher limit and no more frequent refill.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> bool {
+        other.iter().all(|other| {
+            let own = self.get(&other.name);
+            own.is_some_and(|own| is_within((own.limit, own.refill), (other.limit, other.refill)))
+        })
+    }
+
+    /// Whether any quota of a name that `other` has too draws on a balance that it did not draw on in
+    /// `before`: what was used there is forgotten.
+    #[must_use]
+    pub fn forgives(&self, before: &Self, other: &Self) -> bool {
+        let mut others = other.iter();
+        others.any(
+            |other| match (before.get(&other.name), self.get(&other.name)) {
+                (Some(before), Some(now)) => before.generation != now.generation,
+                _ => false,
+            },
+        )
+    }
+
+    /// What they take in memory beside themselves, in bytes.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let names: usize = self.iter().map(|quota| quota.name.len()).sum();
+        size_of_val(&*self.0) + names
+    }
+}
+
+impl<'a> IntoIterator for &'a Quotas {
+    type Item = &'a Quota;
+    type IntoIter = std::slice::Iter<'a, Quota>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl TryFrom<Vec<Quota>> for Quotas {
+    type Error = BadQuotas;
+
+    fn try_from(mut quotas: Vec<Quota>) -> Result<Self, Self::Error> {
+        let mut faults = faults(quotas.iter().map(|quota| (&*quota.name, quota.limit)));
+        let mut generations = BTreeSet::from([0]);
+        for (index, quota) in quotas.iter().enumerate() {
+            if !generations.insert(quota.generation) {
+                faults.push((format!("/{index}/generation"), BadQuota::Generation));
+            }
+        }
+        if !faults.is_empty() {
+            return Err(BadQuotas(faults));
+        }
+        quotas.sort_unstable();
+        Ok(Self(quotas.into_boxed_slice()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn asked(quotas: Value) -> Result<NewQuotas, BadQuotas> {
+        let quotas: Vec<NewQuota> = serde_json::from_value(quotas).unwrap();
+        quotas.try_into()
+    }
+
+    fn held(quotas: Value) -> Quotas {
+        serde_json::from_value(quotas).unwrap()
+    }
+
+    fn quota(name: &str, limit: u64, refill: &str, generation: u32) -> Value {
+        json!({"name": name, "limit": limit, "refill": refill, "generation": generation})
+    }
+
+    #[test]
+    fn what_is_not_said_is_never_refilled() {
+        let quotas = asked(json!([
+            {"name": "uses", "limit": MAX_USES},
+            {"name": "abcdefghijklmnopqrstuvwxyz.-_019", "limit": 1, "refill": "daily"},
+        ]));
+        let quotas = Quotas::default().becoming(&quotas.unwrap(), 0);
+        let whole = json!([
+            quota("abcdefghijklmnopqrstuvwxyz.-_019", 1, "daily", 1),
+            quota("uses", MAX_USES, "none", 2),
+        ]);
+        assert_eq!(serde_json::to_value(&quotas).unwrap(), whole);
+        assert_eq!(held(whole), quotas);
+        assert_eq!(quotas.get("uses").unwrap().limit, MAX_USES);
+        assert!(quotas.get("use").is_none() && !quotas.is_empty());
+        assert!(asked(json!([])).unwrap().is_empty());
+    }
+
+    #[test]
+    fn each_fault_is_named_at_its_place() {
+        use BadQuota::{Generation, Name, NameTaken, TooMany, Uses};
+
+        for (field, value, why) in [
+            ("name", json!(""), Name),
+            ("name", json!("a".repeat(33)), Name),
+            ("name", json!("Uses"), Name),
+            ("name", json!("b"), NameTaken),
+            ("limit", json!(0), Uses),
+            ("limit", json!(MAX_USES + 1), Uses),
+        ] {
+            let mut bad = json!({"name": "a", "limit": 1});
+            bad[field] = value;
+            let found = asked(json!([{"name": "b", "limit": 1}, bad])).unwrap_err();
+            assert_eq!(found.0, [(format!("/1/{field}"), why)], "{bad}");
+        }
+        let many = |count: usize| {
+            let one = |it| json!({"name": format!("n{it}"), "limit": 1});
+            asked(Value::Array((0..count).map(one).collect()))
+        };
+        assert!(many(MAX_QUOTAS).is_ok());
+        assert_eq!(many(5).unwrap_err().0, [(String::new(), TooMany)]);
+        for (generation, place) in [(0, "/1/generation"), (7, "/1/generation")] {
+            let both = [quota("a", 1, "none", 7), quota("b", 1, "none", generation)];
+            let both = both
+                .map(|one| serde_json::from_value(one).unwrap())
+                .to_vec();
+            let found = Quotas::try_from(both).unwrap_err();
+            assert_eq!(found.0, [(place.to_owned(), Generation)]);
+        }
+        assert!(serde_json::from_value::<Quotas>(json!([quota("a", 0, "none", 1)])).is_err());
+    }
+
+    #[test]
+    fn only_a_new_quota_and_another_refill_draw_on_a_new_balance() {
+        let before = held(json!([
+            quota("a", 10, "monthly", 1),
+            quota("b", 10, "monthly", 3),
+            quota("c", 10, "monthly", 2),
+        ]));
+        let after = before.becoming(
+            &asked(json!([
+                {"name": "d", "limit": 5},
+                {"name": "c", "limit": 10, "refill": "daily"},
+                {"name": "a", "limit": 11, "refill": "monthly"},
+            ]))
+            .unwrap(),
+            7,
+        );
+        assert_eq!(
+            after,
+            held(json!([
+                quota("a", 11, "monthly", 1),
+                quota("c", 10, "daily", 8),
+                quota("d", 5, "none", 9),
+            ]))
+        );
+        assert_eq!(
+            (before.newest_generation(), after.newest_generation()),
+            (3, 9)
+        );
+        assert_eq!(Quotas::default().newest_generation(), 0);
+    }
+
+    #[test]
+    fn a_refill_renews_one_balance() {
+        let before = held(json!([
+            quota("a", 10, "daily", 4),
+            quota("b", 20, "none", 2)
+        ]));
+        let after = held(json!([
+            quota("a", 10, "daily", 4),
+            quota("b", 20, "none", 6)
+        ]));
+        assert_eq!(before.refilled("b", 5).unwrap(), after);
+        assert_eq!(before.refilled("c", 5), None);
+        let (a, b) = (
+            json!([quota("a", 1, "none", 1)]),
+            json!([quota("b", 1, "none", 1)]),
+        );
+        assert!(after.forgives(&before, &held(b.clone())));
+        assert!(!after.forgives(&before, &held(a)));
+        assert!(!before.forgives(&before, &held(b.clone())));
+        assert!(!after.forgives(&Quotas::default(), &held(b)), "it had none");
+    }
+
+    #[test]
+    fn more_is_a_higher_limit_or_a_more_frequent_refill() {
+        let own = held(json!([quota("a", 100, "monthly", 5)]));
+        let none = Quotas::default();
+        assert!(own.within(&none) && none.within(&none) && own.within(&own));
+        assert!(!none.within(&own));
+        let with = |name, limit, refill| held(json!([quota(name, limit, refill, 1)])).within(&own);
+        assert!(!with("b", 100, "monthly"));
+        assert!(with("a", 99, "monthly") && !with("a", 101, "monthly"));
+        assert!(with("a", 100, "none") && !with("a", 1, "daily") && !with("a", 101, "none"));
+        let more = held(json!([
+            quota("a", 1, "none", 1),
+            quota("b", 900, "daily", 2)
+        ]));
+        assert!(more.within(&own), "and one quota more");
+    }
+}
