@@ -10,5 +10,7 @@ mod list;
 mod refill;
 
 pub use charge::{MAX_CHARGES, QuotaCharge, QuotaCharges, QuotaOwner};
-pub use list::{BadQuota, BadQuotas, MAX_QUOTAS, MAX_USES, NewQuota, NewQuotas, Quota, Quotas};
+pub use list::{
+    BadQuota, BadQuotas, MAX_QUOTAS, MAX_USES, NewQuota, NewQuotas, Quota, QuotaRefilled, Quotas,
+};
 pub use refill::{QuotaPeriod, QuotaRefill};

@@ -19,7 +19,7 @@ pub const MAX_USES: u64 = 1_000_000_000_000_000;
 #[serde(deny_unknown_fields)]
 pub struct NewQuota {
     /// Tells it from the others, and keeps what was used when its limit changes.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 32, pattern = r"^[a-z0-9._-]+$"))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 32, pattern = r"^[._-]*[a-z0-9][a-z0-9._-]*$"))]
     pub name: Box<str>,
     /// How many uses there are in each period.
     #[cfg_attr(
@@ -38,7 +38,7 @@ pub struct NewQuota {
 #[serde(deny_unknown_fields)]
 pub struct Quota {
     /// Tells it from the others, and keeps what was used when its limit changes.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 32, pattern = r"^[a-z0-9._-]+$"))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1, max_length = 32, pattern = r"^[._-]*[a-z0-9][a-z0-9._-]*$"))]
     pub name: Box<str>,
     /// How many uses there are in each period.
     #[cfg_attr(
@@ -54,6 +54,16 @@ pub struct Quota {
     pub generation: u32,
 }
 
+/// A quota is full again because somebody wanted it so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaRefilled {
+    /// Which of its owner's.
+    pub name: Box<str>,
+    /// The balance that it draws on from now on.
+    pub generation: u32,
+}
+
 /// Why a quota is refused. The text is fit for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadQuota {
@@ -61,7 +71,9 @@ pub enum BadQuota {
     #[error("there are at most {MAX_QUOTAS} quotas")]
     TooMany,
     /// The name has not the form of one.
-    #[error("the name of a quota has 1 to {MAX_NAME_CHARACTERS} characters of a-z 0-9 . _ -")]
+    #[error(
+        "the name of a quota has 1 to {MAX_NAME_CHARACTERS} characters of a-z 0-9 . _ -, one of which is a letter or digit"
+    )]
     Name,
     /// Another one has the name.
     #[error("another quota has this name")]
@@ -99,7 +111,9 @@ fn faults<'a>(quotas: impl ExactSizeIterator<Item = (&'a str, u64)>) -> Vec<(Str
                 faults.push((format!("/{index}/{field}"), why));
             }
         };
-        check("name", is_name(name), BadQuota::Name);
+        // It stands in paths, in which `.` and `..` mean something else.
+        let named = is_name(name) && name.bytes().any(|it| it.is_ascii_alphanumeric());
+        check("name", named, BadQuota::Name);
         check("name", names.insert(name), BadQuota::NameTaken);
         check("limit", (1..=MAX_USES).contains(&limit), BadQuota::Uses);
     }
@@ -192,14 +206,21 @@ impl Quotas {
         Self(quotas.collect())
     }
 
-    /// These quotas with the one of this name full again, by the number after `last`, the greatest
-    /// generation that the owner ever had; nothing if there is no such quota.
-    #[must_use]
-    pub fn refilled(&self, name: &str, last: u32) -> Option<Self> {
-        let mut quotas = self.clone();
-        let quota = quotas.0.iter_mut().find(|quota| &*quota.name == name)?;
-        quota.generation = last + 1;
-        Some(quotas)
+    /// Lets the quota of this name, if there is one, draw on the balance of this generation.
+    pub fn renew(&mut self, name: &str, generation: u32) {
+        let mut quotas = self.0.iter_mut();
+        if let Some(quota) = quotas.find(|quota| &*quota.name == name) {
+            quota.generation = generation;
+        }
+    }
+
+    /// The names of those that drew on another balance in `before`: what was used there is forgotten.
+    pub fn renewed<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a str> {
+        let renewed = self.iter().filter(move |now| {
+            let before = before.get(&now.name);
+            before.is_some_and(|before| before.generation != now.generation)
+        });
+        renewed.map(|quota| &*quota.name)
     }
 
     /// Whether whoever is bound by these can use no more than who is bound by `other`: each of the
@@ -212,24 +233,30 @@ impl Quotas {
         })
     }
 
-    /// Whether any quota of a name that `other` has too draws on a balance that it did not draw on in
-    /// `before`: what was used there is forgotten.
-    #[must_use]
-    pub fn forgives(&self, before: &Self, other: &Self) -> bool {
-        let mut others = other.iter();
-        others.any(
-            |other| match (before.get(&other.name), self.get(&other.name)) {
-                (Some(before), Some(now)) => before.generation != now.generation,
-                _ => false,
-            },
-        )
-    }
-
     /// What they take in memory beside themselves, in bytes.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let names: usize = self.iter().map(|quota| quota.name.len()).sum();
         size_of_val(&*self.0) + names
+    }
+}
+
+impl From<NewQuotas> for Quotas {
+    /// The quotas of an owner that never had any.
+    fn from(asked: NewQuotas) -> Self {
+        Self::default().becoming(&asked, 0)
+    }
+}
+
+impl From<&Quotas> for NewQuotas {
+    /// What to ask for to have the same.
+    fn from(held: &Quotas) -> Self {
+        let asked = held.iter().map(|quota| NewQuota {
+            name: quota.name.clone(),
+            limit: quota.limit,
+            refill: quota.refill,
+        });
+        Self(asked.collect())
     }
 }
 

@@ -21,7 +21,7 @@ fn what_is_not_said_is_never_refilled() {
         {"name": "uses", "limit": MAX_USES},
         {"name": "abcdefghijklmnopqrstuvwxyz.-_019", "limit": 1, "refill": "daily"},
     ]));
-    let quotas = Quotas::default().becoming(&quotas.unwrap(), 0);
+    let quotas = Quotas::from(quotas.unwrap());
     let whole = json!([
         quota("abcdefghijklmnopqrstuvwxyz.-_019", 1, "daily", 1),
         quota("uses", MAX_USES, "none", 2),
@@ -41,6 +41,7 @@ fn each_fault_is_named_at_its_place() {
         ("name", json!(""), Name),
         ("name", json!("a".repeat(33)), Name),
         ("name", json!("Uses"), Name),
+        ("name", json!(".."), Name),
         ("name", json!("b"), NameTaken),
         ("limit", json!(0), Uses),
         ("limit", json!(MAX_USES + 1), Uses),
@@ -104,20 +105,30 @@ fn a_refill_renews_one_balance() {
         quota("a", 10, "daily", 4),
         quota("b", 20, "none", 2)
     ]));
-    let after = held(json!([
+    let mut after = before.clone();
+    after.renew("b", 6);
+    after.renew("c", 7);
+    let renewed = held(json!([
         quota("a", 10, "daily", 4),
         quota("b", 20, "none", 6)
     ]));
-    assert_eq!(before.refilled("b", 5).unwrap(), after);
-    assert_eq!(before.refilled("c", 5), None);
-    let (a, b) = (
-        json!([quota("a", 1, "none", 1)]),
-        json!([quota("b", 1, "none", 1)]),
-    );
-    assert!(after.forgives(&before, &held(b.clone())));
-    assert!(!after.forgives(&before, &held(a)));
-    assert!(!before.forgives(&before, &held(b.clone())));
-    assert!(!after.forgives(&Quotas::default(), &held(b)), "it had none");
+    assert_eq!(after, renewed);
+    assert_eq!(after.renewed(&before).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(before.renewed(&before).count(), 0);
+    assert_eq!(after.renewed(&Quotas::default()).count(), 0, "it had none");
+    assert_eq!(Quotas::default().renewed(&before).count(), 0);
+}
+
+#[test]
+fn another_owner_of_the_same_begins_anew() {
+    let held = held(json!([
+        quota("a", 10, "daily", 4),
+        quota("b", 20, "none", 2)
+    ]));
+    let again = Quotas::from(NewQuotas::from(&held));
+    let generations: Vec<_> = again.iter().map(|quota| quota.generation).collect();
+    assert_eq!(generations, [1, 2]);
+    assert!(again.within(&held) && held.within(&again));
 }
 
 #[test]
