@@ -15,7 +15,7 @@ use tollkeeper_api::{
     leaks, listener, readiness, relay, webhooks,
 };
 use tollkeeper_authn::postgres::{Node, PostgresSource};
-use tollkeeper_authn::{Engine, hints};
+use tollkeeper_authn::{Engine, exchange, hints};
 use tollkeeper_event_store::Writer;
 use tollkeeper_runtime::database::{self, PoolShape};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
@@ -140,6 +140,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         registrar: None,
     };
+    let node_id = node.id;
     let roll = Roll::new(node.id, pool.clone(), clock.clone());
     let source = Arc::new(PostgresSource::new(node, options, in_flight));
     let engine = Arc::new(Engine::new(config, source, clock.clone()));
@@ -237,6 +238,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     lifecycle.spawn("revocations", |stop| revocations::run(working, stop));
     let swept = app.clone();
     lifecycle.spawn("account deletions", |stop| deletions::run(swept, stop));
+    let shared = (broker.clone(), engine.clone());
+    lifecycle.spawn_support("rate limits of other nodes", |stop| {
+        exchange::run(shared.0, shared.1, node_id, stop)
+    });
     lifecycle.spawn("hints", |stop| hints::listen(broker, engine, stop));
     if let Some(grpc) = grpc {
         let app = app.clone();

@@ -148,6 +148,15 @@ fn tell(status: &EngineStatus) {
     verification::RATE_LIMITS_FORGOTTEN
         .handle()
         .absolute(counts.buckets_forgotten);
+    for (what, count) in [
+        ("told", counts.limits_told),
+        ("heard", counts.limits_heard),
+        ("not_heeded", counts.limits_not_heeded),
+    ] {
+        verification::RATE_LIMIT_MESSAGES.with(what).absolute(count);
+    }
+    let share = f64::from(status.nodes_heard) / f64::from(status.nodes_sharing.max(1));
+    verification::RATE_LIMIT_SHARE.handle().set(share);
     let age = status.proof_age.unwrap_or_default();
     verification::PROOF_AGE.handle().set(age.as_secs_f64());
     let applied = status.applied_position.unwrap_or_default();

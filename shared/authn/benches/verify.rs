@@ -25,6 +25,7 @@ use tollkeeper_authn::{
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::{MAX_NETWORKS, Network};
+use tollkeeper_domain::rate_limit::{MAX_RATE_LIMITS, MAX_UNITS, RateLimit, RateLimits};
 use tollkeeper_domain::secret::{Brand, Environment, SecretHash, TokenSecret, check_shape};
 use tollkeeper_domain::token;
 use uuid::Uuid;
@@ -78,6 +79,28 @@ fn is_bound(digest: &SecretHash) -> bool {
     digest.0[31] < 3
 }
 
+/// Few have limits either: as many as there may be, or one, on the token and on its account.
+fn limits_of(digest: &SecretHash) -> u32 {
+    match digest.0[30] {
+        0..3 => MAX_RATE_LIMITS as u32,
+        3..6 => 1,
+        _ => 0,
+    }
+}
+
+/// So many limits that are never used up.
+fn limits(number: u32) -> RateLimits {
+    let limit = |number| RateLimit {
+        name: format!("limit-{number}").into(),
+        limit: MAX_UNITS,
+        window_seconds: 1,
+        burst: MAX_UNITS,
+        cost: 1,
+    };
+    let limits: Vec<_> = (0..number).map(limit).collect();
+    limits.try_into().expect("no more than there may be")
+}
+
 /// As many networks as a token may have, of which the last holds the client.
 fn as_many_as_there_may_be() -> token::Restrictions {
     let others = (1..MAX_NETWORKS).map(|number| format!("10.{number}.0.0/16"));
@@ -90,6 +113,19 @@ fn as_many_as_there_may_be() -> token::Restrictions {
         allowed_cidrs: networks.try_into().expect("no more than there may be"),
         ..token::Restrictions::default()
     }
+}
+
+fn restrictions(digest: &SecretHash) -> Option<Box<token::Restrictions>> {
+    let networks = if is_bound(digest) {
+        as_many_as_there_may_be()
+    } else {
+        token::Restrictions::default()
+    };
+    let restrictions = token::Restrictions {
+        rate_limits: limits(limits_of(digest)),
+        ..networks
+    };
+    (!restrictions.is_none()).then(|| Box::new(restrictions))
 }
 
 /// Every digest asked for belongs to a token of an account of its own.
@@ -114,14 +150,15 @@ impl TokenSource for Endless {
                     expires_at: Some(i64::MAX),
                     secret_valid_until: None,
                     lifecycle: token::Lifecycle::Active,
-                    restrictions: is_bound(digest).then(|| Box::new(as_many_as_there_may_be())),
+                    restrictions: restrictions(digest),
                 },
                 account: AccountFacts {
                     account_id: AccountId(id),
                     version: 1,
                     lifecycle: account::Lifecycle::Active,
                     role: Role::User,
-                    rate_limits: None,
+                    rate_limits: (limits_of(digest) > 0)
+                        .then(|| Arc::new(limits(limits_of(digest)))),
                 },
             }
         });
@@ -221,12 +258,20 @@ fn main() -> ExitCode {
     };
     let is_of_bound = |text: &&String| is_bound(&SecretHash::of(text.as_bytes()));
     let bound: Vec<&String> = texts.iter().filter(is_of_bound).take(HOT).collect();
+    let with_limits = |number| -> Vec<&String> {
+        let has = |text: &&String| limits_of(&SecretHash::of(text.as_bytes())) == number;
+        texts.iter().filter(has).take(HOT).collect()
+    };
+    let limited = with_limits(1);
+    let most_limited = with_limits(MAX_RATE_LIMITS as u32);
     // The engine reads the log's head meanwhile, which allocates: the round in which it does not counts.
     let allocations = (0..ROUNDS)
         .map(|_| {
             let calls = CALLS.load(Ordering::Relaxed);
             (0..CHECKS).for_each(|index| check(&texts[index % HOT]));
-            bound.iter().for_each(|text| check(text));
+            let others = [&bound, &limited, &most_limited];
+            let others = others.into_iter().flatten();
+            others.for_each(|text| check(text));
             (CALLS.load(Ordering::Relaxed) - calls) as f64 / CHECKS as f64
         })
         .fold(f64::INFINITY, f64::min);
@@ -236,6 +281,14 @@ fn main() -> ExitCode {
     figures.insert(
         "hit_bound_ns",
         nanos(|index| check(bound[index % bound.len()])),
+    );
+    figures.insert(
+        "hit_limited_ns",
+        nanos(|index| check(limited[index % limited.len()])),
+    );
+    figures.insert(
+        "hit_most_limited_ns",
+        nanos(|index| check(most_limited[index % most_limited.len()])),
     );
     figures.insert("hit_one_token_ns", nanos(|_| check(&texts[0])));
     figures.insert(

@@ -1,6 +1,6 @@
 //! The engine itself: the way of one check.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -15,8 +15,9 @@ use crate::entry::TokenEntry;
 use crate::feed::FeedEvent;
 use crate::flights::{Flights, Joined, Outcome, Refused, Wanted};
 use crate::judge::{Belief, Requirement, judge};
-use crate::limits::Share;
 use crate::limits::check::LimitCheck;
+use crate::limits::exchange::Outbox;
+use crate::limits::{PresentShare, Share};
 use crate::proof::{Freshness, Proof, StaleRule};
 use crate::source::TokenSource;
 use crate::standing::Evidence;
@@ -42,6 +43,9 @@ pub struct Engine {
     pub(crate) proof: Proof,
     pub(crate) rule: StaleRule,
     pub(crate) counters: Counters,
+    /// What is to be told to other nodes of limits; none where nobody is told.
+    pub(crate) outbox: OnceLock<Outbox>,
+    share: PresentShare,
     /// One pass of the proof at a time.
     pub(crate) proving: tokio::sync::Mutex<()>,
     /// Asks for a pass of the proof before its time.
@@ -58,6 +62,8 @@ impl Engine {
             proof: Proof::default(),
             rule: StaleRule::new(&config),
             counters: Counters::new(),
+            outbox: OnceLock::new(),
+            share: PresentShare::default(),
             proving: tokio::sync::Mutex::new(()),
             suspicion: Notify::new(),
             config,
@@ -320,10 +326,17 @@ impl Engine {
         let buckets = &self.store.buckets;
         let now = buckets.ticks(now.boot_nanos);
         let later = || buckets.ticks(Moment::now(&*self.clock).boot_nanos);
-        let check = LimitCheck::charge(entry, requirement.cost, Share::WHOLE, now, later);
+        let cost = requirement.cost;
+        let check = LimitCheck::charge(entry, cost, self.share.get(), now, later);
         if check.refuses() {
             self.counters.add(Count::RateLimited, 1);
             answer.verdict = Verdict::RateLimited;
+        } else if cost > 0
+            && let Some(outbox) = self.outbox.get()
+        {
+            for (bucket, units) in check.charged(entry) {
+                outbox.note(bucket, units);
+            }
         }
         answer.limits = Some(check);
         answer
@@ -346,6 +359,24 @@ impl Engine {
     /// what it names is read again, and denied only while the primary cannot be asked.
     pub fn hint(&self, event: &FeedEvent) {
         self.store.hear(event, Evidence::Hearsay);
+    }
+
+    /// This node's share of every rate limit.
+    pub(crate) fn share(&self) -> Share {
+        self.share.get()
+    }
+
+    /// Changes it, and says so.
+    pub(crate) fn set_share(&self, share: Share) {
+        let before = self.share.get();
+        if share != before {
+            self.share.set(share);
+            tracing::info!(
+                heard = share.together,
+                nodes = share.of,
+                "the nodes that share rate limits have changed"
+            );
+        }
     }
 
     /// How far the node's knowledge can be trusted now, and its age.

@@ -54,6 +54,7 @@ pub use engine::{Check, Engine};
 pub use facts::{AccountFacts, TokenFacts};
 pub use feed::{Change, Effect, FeedEvent, LogHash, LogHead, LoggedEvent};
 pub use judge::{Client, Requirement};
+pub use limits::exchange;
 pub use limits::{LimitReading, Limited};
 pub use proof::Freshness;
 pub use run::TaskDied;

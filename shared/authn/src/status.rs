@@ -18,6 +18,11 @@ pub struct EngineStatus {
     pub applied_position: Option<u64>,
     /// How full memory is.
     pub memory: MemoryUse,
+    /// How many nodes share the rate limits and hear one another, this one among them.
+    pub nodes_heard: u32,
+    /// How many nodes share the rate limits, also those that are not heard at present. Where they are
+    /// more, this one lets through its share alone.
+    pub nodes_sharing: u32,
     /// Rate limits whose consumption is known, each of one token or account.
     pub buckets: usize,
     /// Callers that wait for a read.
@@ -44,6 +49,12 @@ pub struct EngineCounts {
     /// Rate limits forgotten, because there were too many, before what was consumed of them had come
     /// back.
     pub buckets_forgotten: u64,
+    /// Messages about limits that were sent to other nodes.
+    pub limits_told: u64,
+    /// Messages about limits that other nodes sent.
+    pub limits_heard: u64,
+    /// Messages about limits that cannot be read, or that come from more nodes than there can be.
+    pub limits_not_heeded: u64,
     /// Look-ups sent to the primary.
     pub lookups: u64,
     /// Digests in them.
@@ -67,6 +78,8 @@ impl Engine {
             proof_age,
             applied_position: self.store.applied().map(|head| head.position),
             memory: self.store.memory_use(),
+            nodes_heard: self.share().together,
+            nodes_sharing: self.share().of,
             buckets: self.store.buckets.len(),
             waiting: self.flights.callers(),
             counts: EngineCounts {
@@ -76,6 +89,9 @@ impl Engine {
                 malformed: count(Count::Malformed),
                 unavailable: count(Count::Unavailable),
                 rate_limited: count(Count::RateLimited),
+                limits_told: count(Count::LimitsTold),
+                limits_heard: count(Count::LimitsHeard),
+                limits_not_heeded: count(Count::LimitsNotHeeded),
                 buckets_forgotten: self.store.buckets.forgotten(),
                 lookups: count(Count::Lookup),
                 digests_read: count(Count::Digest),

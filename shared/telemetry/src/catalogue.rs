@@ -26,6 +26,8 @@ pub const ALL: &[Metric] = &[
     Metric::Counter(&verification::RATE_LIMITED),
     Metric::Gauge(&verification::RATE_LIMIT_BUCKETS),
     Metric::Counter(&verification::RATE_LIMITS_FORGOTTEN),
+    Metric::Counter(&verification::RATE_LIMIT_MESSAGES),
+    Metric::Gauge(&verification::RATE_LIMIT_SHARE),
     Metric::Gauge(&verification::PROOF_AGE),
     Metric::Gauge(&verification::APPLIED_POSITION),
     Metric::Gauge(&verification::CACHE_BYTES),

@@ -68,6 +68,27 @@ pub const RATE_LIMITS_FORGOTTEN: Counter = Counter {
     label: NO_LABEL,
 };
 
+/// Messages between nodes about rate limits.
+pub const RATE_LIMIT_MESSAGES: Counter = Counter {
+    name: "tollkeeper_rate_limit_messages_total",
+    unit: Unit::Count,
+    description: "Messages between nodes about rate limits: sent (told), taken in (heard), or not of \
+                  any form that they may have (not_heeded)",
+    label: Label {
+        name: "what",
+        values: &["told", "heard", "not_heeded"],
+    },
+};
+
+/// The part of every rate limit that the node may let through.
+pub const RATE_LIMIT_SHARE: Gauge = Gauge {
+    name: "tollkeeper_rate_limit_share",
+    unit: Unit::Count,
+    description: "The part of every rate limit that this node and those it hears may let through: 1, \
+                  or less where it does not hear all",
+    label: NO_LABEL,
+};
+
 /// How long ago everything in memory was last proven.
 pub const PROOF_AGE: Gauge = Gauge {
     name: "tollkeeper_verification_proof_age_seconds",

@@ -38,6 +38,12 @@ pub(crate) fn measure(report: &mut Report) -> Result<(), Failure> {
         format!("SHA-256 alone {:.2} µs", figure("sha256_ns")? / 1e3),
     );
     report.row(
+        "in-process verification, one rate limit of the token and one of its account",
+        "—",
+        format!("{:.2} µs", figure("hit_limited_ns")? / 1e3),
+        format!("without limits {:.2} µs", figure("hit_ns")? / 1e3),
+    );
+    report.row(
         "in-process verification, tokens spread over memory",
         "—",
         format!("{:.2} µs", figure("hit_spread_ns")? / 1e3),

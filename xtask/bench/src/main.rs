@@ -6,6 +6,7 @@ mod engine;
 mod forward_auth;
 mod import;
 mod issue;
+mod limits;
 mod lists;
 mod load;
 mod open_loop;
@@ -83,6 +84,9 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wanted("rebuild") {
         rebuild::measure(arguments, &mut report).await?;
+    }
+    if wanted("limits") {
+        limits::measure(arguments, &mut report).await?;
     }
     if wanted("lists") {
         lists::measure(arguments, &mut report).await?;

@@ -2,8 +2,8 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tollkeeper_testkit::Stack;
 use tollkeeper_testkit::stack::{Answer, Node, Person};
+use tollkeeper_testkit::{Stack, wait_for};
 
 use crate::support::{
     bad_fields, forward_auth, limit_account, limit_token, limited, path_of, problem,
@@ -294,6 +294,22 @@ async fn whoever_is_used_up_learns_nothing_of_nodes() {
     for path in ["/v1/nodes/lookup", "/v1/nodes/ledger"] {
         problem(&caller.post(path, json!({})).await, 429, "RATE_LIMITED");
     }
+}
+
+#[tokio::test]
+async fn what_one_node_lets_through_counts_on_the_other() {
+    let mut stack = Stack::bare().await;
+    let (here, there) = (stack.api(&[]).await, stack.api(&[]).await);
+    let (here, there) = (here.operator(), there.operator());
+    let token = limited(&stack, &here, json!([daily("day", 4)])).await;
+    let token = text(&token, "token");
+    assert_eq!(left(&ask(&there, token, 0).await), [of("day", "token", 4)]);
+    assert_eq!(ask(&here, token, 3).await["code"], "VALID");
+    wait_for("the other node to hear of it", async || {
+        left(&ask(&there, token, 0).await) == [of("day", "token", 1)]
+    })
+    .await;
+    assert_eq!(ask(&there, token, 2).await["code"], "RATE_LIMITED");
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 //! One bucket: the theoretical arrival time of a limit, in one atomic number.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::gcra::Rate;
 
 /// Whose limit it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Owner {
     Token(Uuid),
     Account(Uuid),
@@ -29,6 +31,12 @@ pub(crate) struct Bucket {
     /// The theoretical arrival time: when all that was taken will have come back. A bucket whose time
     /// has passed is as good as a new one.
     arrival: AtomicU64,
+    /// Units that were taken here and that no other node was told of.
+    untold: AtomicU64,
+    /// Whether it waits to be told of.
+    pub(crate) queued: AtomicBool,
+    /// Whether only other nodes have told of it.
+    pub(crate) hearsay: AtomicBool,
 }
 
 /// What a request has taken out of a bucket, to be given back if another one refuses.
@@ -46,6 +54,9 @@ impl Bucket {
             key,
             rate,
             arrival: AtomicU64::new(arrival),
+            untold: AtomicU64::new(0),
+            queued: AtomicBool::new(false),
+            hearsay: AtomicBool::new(false),
         }
     }
 
@@ -55,7 +66,9 @@ impl Bucket {
             0 => 0,
             debt => now.saturating_add(self.rate.convert(debt, rate)),
         };
-        Self::new(self.key.clone(), rate, arrival)
+        let bucket = Self::new(self.key.clone(), rate, arrival);
+        bucket.untold.store(self.take_untold(), Ordering::Relaxed);
+        bucket
     }
 
     /// When all will have come back.
@@ -130,6 +143,40 @@ impl Bucket {
             let rest = charge.saturating_sub(now.saturating_sub(at));
             self.arrival.fetch_sub(rest, Ordering::AcqRel);
         }
+    }
+
+    /// Takes what another node has let through, which nobody can refuse any more. The arrival time
+    /// goes no further ahead than `bound` from now by it.
+    pub(crate) fn take_over(&self, charge: u64, now: u64, bound: u64) {
+        let most = now.saturating_add(bound);
+        let mut before = self.arrival.load(Ordering::Acquire);
+        loop {
+            let after = before.max(now).saturating_add(charge).min(most);
+            if after <= before {
+                return;
+            }
+            match self.arrival.compare_exchange_weak(
+                before,
+                after,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return,
+                Err(found) => before = found,
+            }
+        }
+    }
+
+    /// Notes units that were taken, to be told to the other nodes. Whether somebody has to put it into
+    /// the queue for that.
+    pub(crate) fn note(&self, units: u64) -> bool {
+        self.untold.fetch_add(units, Ordering::Relaxed);
+        !self.queued.swap(true, Ordering::AcqRel)
+    }
+
+    /// Takes out the units that nobody was told of.
+    pub(crate) fn take_untold(&self) -> u64 {
+        self.untold.swap(0, Ordering::Relaxed)
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Share;
+use super::bucket::Bucket;
 use super::gcra::time;
 use super::set::{Both, Limit, LimitSet};
 use crate::entry::TokenEntry;
@@ -86,6 +87,15 @@ impl LimitCheck {
             account: self.account.as_deref(),
             token: entry.limits.as_deref(),
         }
+    }
+
+    /// The limits that the request was charged to, and the units of each.
+    pub(crate) fn charged<'a>(
+        &'a self,
+        entry: &'a TokenEntry,
+    ) -> impl Iterator<Item = (&'a Arc<Bucket>, u64)> {
+        let limits = self.both(entry).iter();
+        limits.map(|limit| (&limit.bucket, limit.units(self.cost)))
     }
 
     /// All limits as they are after the request.

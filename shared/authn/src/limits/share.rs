@@ -1,5 +1,7 @@
 //! A node's share of every limit: all of it, as long as it hears what the other nodes let through.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// So many parts of so many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Share {
@@ -24,6 +26,33 @@ impl Share {
     }
 }
 
+/// A share that changes while requests are judged by it.
+#[derive(Debug)]
+pub(crate) struct PresentShare(AtomicU64);
+
+impl Default for PresentShare {
+    fn default() -> Self {
+        let present = Self(AtomicU64::new(0));
+        present.set(Share::WHOLE);
+        present
+    }
+}
+
+impl PresentShare {
+    pub(crate) fn get(&self) -> Share {
+        let both = self.0.load(Ordering::Relaxed);
+        Share {
+            together: (both >> 32) as u32,
+            of: both as u32,
+        }
+    }
+
+    pub(crate) fn set(&self, share: Share) {
+        let both = u64::from(share.together) << 32 | u64::from(share.of);
+        self.0.store(both, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +66,9 @@ mod tests {
         assert_eq!(share(2, 3).weigh(7), 11);
         assert_eq!(share(1, 3).weigh(u64::MAX), u64::MAX);
         assert_eq!(share(0, 3).weigh(7), 21, "it is there itself");
+        let present = PresentShare::default();
+        assert_eq!(present.get(), Share::WHOLE);
+        present.set(share(2, 64));
+        assert_eq!(present.get(), share(2, 64));
     }
 }

@@ -27,7 +27,8 @@ const OVERHEAD_BYTES: usize = 100;
 /// Those that a token in memory holds are part of what the token weighs in its cache. Of the others, a
 /// bucket whose time has passed is forgotten, as it is as good as a new one. Of those that still have
 /// something to say, only so many are kept: beyond it, the ones go first that would be as good as new
-/// the soonest, each of which is counted.
+/// the soonest, each of which is counted. As many again are kept that only other nodes have told of, and
+/// those never push out the rest.
 #[derive(Debug)]
 pub(crate) struct Buckets {
     shards: Box<[Mutex<Shard>]>,
@@ -44,6 +45,8 @@ pub(crate) struct Buckets {
 struct Shard {
     buckets: HashMap<Key, Arc<Bucket>>,
     sweep_at: usize,
+    /// Of these, at most so many that only other nodes have told of.
+    hearsay: usize,
 }
 
 impl Buckets {
@@ -53,6 +56,7 @@ impl Buckets {
             Mutex::new(Shard {
                 buckets: HashMap::new(),
                 sweep_at: FIRST_SWEEP,
+                hearsay: 0,
             })
         };
         Self {
@@ -87,6 +91,7 @@ impl Buckets {
             if bucket.rate != rate {
                 *bucket = Arc::new(bucket.at_rate(rate, now));
             }
+            bucket.hearsay.store(false, Ordering::Relaxed);
             return Arc::clone(bucket);
         }
         if shard.buckets.len() >= shard.sweep_at {
@@ -95,6 +100,33 @@ impl Buckets {
         let bucket = Arc::new(Bucket::new(key.clone(), rate, 0));
         shard.buckets.insert(key, Arc::clone(&bucket));
         bucket
+    }
+
+    /// Takes over units that another of so many nodes has let through, also of a limit that nobody has
+    /// asked about here yet. They delay what comes next by no more than all nodes could let through at
+    /// once.
+    pub(crate) fn take_over(&self, key: Key, rate: Rate, units: u64, (now, nodes): (u64, u32)) {
+        let mut shard = self.shard(key.owner).lock();
+        if let Some(bucket) = shard.buckets.get(&key) {
+            let rate = bucket.rate;
+            let bound = rate.tolerance().saturating_mul(nodes.into());
+            bucket.take_over(rate.interval.saturating_mul(units), now, bound);
+            return;
+        }
+        if shard.buckets.len() >= shard.sweep_at {
+            self.sweep(&mut shard, now);
+        }
+        // Whoever may send messages must not push out what this node has let through itself.
+        if shard.hearsay >= self.spare {
+            self.forgotten.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let bucket = Bucket::new(key.clone(), rate, 0);
+        let bound = rate.tolerance().saturating_mul(nodes.into());
+        bucket.take_over(rate.interval.saturating_mul(units), now, bound);
+        bucket.hearsay.store(true, Ordering::Relaxed);
+        shard.hearsay += 1;
+        shard.buckets.insert(key, Arc::new(bucket));
     }
 
     /// Looks through one shard, another one each time.
@@ -109,7 +141,10 @@ impl Buckets {
         shard
             .buckets
             .retain(|_, bucket| held(bucket) || bucket.arrival() > now);
-        let spare = shard.buckets.values().filter(|bucket| !held(bucket));
+        let hearsay = |bucket: &Arc<Bucket>| bucket.hearsay.load(Ordering::Relaxed);
+        shard.hearsay = shard.buckets.values().filter(|it| hearsay(it)).count();
+        let spare = shard.buckets.values();
+        let spare = spare.filter(|bucket| !held(bucket) && !hearsay(bucket));
         let mut spare: Vec<(u64, Key)> = spare
             .map(|bucket| (bucket.arrival(), bucket.key.clone()))
             .collect();
@@ -214,6 +249,42 @@ mod tests {
             &held,
             &buckets.bucket(token(1), &rule("a", 1), 0)
         ));
+    }
+
+    #[test]
+    fn what_other_nodes_tell_of_is_there_when_it_is_asked_about() {
+        let buckets = Buckets::new(0, SHARDS * 10);
+        let key = |number: u128| Key {
+            owner: token(number),
+            name: "a".into(),
+        };
+        let rate = Rate::of(&rule("a", 10));
+        buckets.take_over(key(1), rate, 4, (0, 3));
+        buckets.take_over(key(1), rate, 3, (0, 3));
+        let bucket = buckets.bucket(token(1), &rule("a", 10), 0);
+        assert_eq!(bucket.debt(0), 7 * rate.interval);
+        buckets.take_over(key(1), rate, 1_000, (0, 3));
+        assert_eq!(bucket.debt(0), 30 * rate.interval, "no more than all could");
+        // The limit as it is here counts, and not as it is told of.
+        let forged = Rate {
+            interval: u64::MAX,
+            burst: 1,
+        };
+        let other = buckets.bucket(token(2), &rule("a", 10), 0);
+        buckets.take_over(key(2), forged, 2, (0, 3));
+        assert_eq!(other.debt(0), 2 * rate.interval);
+
+        // However many are told of, they push out nothing.
+        let own = buckets.bucket(token(3), &rule("a", 10), 0);
+        own.take(rate.interval, 0).unwrap();
+        drop(own);
+        for number in 100..1_100 {
+            buckets.take_over(key(number), rate, 10, (0, 3));
+        }
+        assert!(buckets.len() <= 3 + 10, "{}", buckets.len());
+        let kept = buckets.bucket(token(3), &rule("a", 10), 0);
+        assert_eq!(kept.debt(0), rate.interval);
+        assert!(buckets.forgotten() >= 990);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod attacks;
 mod attendance;
 mod bounds;
 mod checks;
+mod exchange;
 mod hints;
 mod limits;
 mod node;

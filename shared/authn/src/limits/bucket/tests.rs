@@ -90,12 +90,29 @@ fn what_is_given_back_was_never_taken() {
 }
 
 #[test]
+fn what_others_let_through_counts_up_to_a_bound() {
+    let rate = rate(10, 1, 10);
+    let bucket = bucket(rate);
+    let bound = 2 * rate.tolerance();
+    bucket.take_over(15 * rate.interval, SECOND, bound);
+    assert_eq!(bucket.debt(SECOND), 15 * rate.interval);
+    assert_eq!(bucket.wait(rate.interval, SECOND), 6 * rate.interval);
+    bucket.take_over(u64::MAX, SECOND, bound);
+    assert_eq!(bucket.debt(SECOND), bound);
+    // A smaller bound takes nothing away.
+    bucket.take_over(1, SECOND, rate.tolerance());
+    assert_eq!(bucket.debt(SECOND), bound);
+}
+
+#[test]
 fn a_changed_rate_keeps_what_was_taken() {
     let (old, new) = (rate(10, 60, 10), rate(4, 3600, 20));
     let bucket = bucket(old);
     bucket.take(7 * old.interval, SECOND).unwrap();
+    assert!(bucket.note(7));
     let changed = bucket.at_rate(new, SECOND);
     assert_eq!(changed.debt(SECOND), 7 * new.interval);
+    assert_eq!((changed.take_untold(), bucket.take_untold()), (7, 0));
     let fresh = bucket.at_rate(new, SECOND + 7 * old.interval);
     assert_eq!(fresh.arrival(), 0);
 }
@@ -105,6 +122,8 @@ fn the_end_of_time_refuses() {
     let rate = rate(1, 1, 1);
     let bucket = bucket(rate);
     assert!(bucket.take(rate.interval, u64::MAX).is_none());
+    bucket.take_over(u64::MAX, u64::MAX, u64::MAX);
+    assert!(bucket.take(rate.interval, 0).is_none());
 }
 
 proptest! {
