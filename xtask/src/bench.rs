@@ -9,14 +9,14 @@ use crate::workspace::{self, Workspace};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Passed on: `--only <name>`, `--pairs <n>`, `--seconds <n>`, `--tokens <n>`
+    /// Passed on: `--only <name>`, `--pairs <n>`, `--seconds <n>`, `--tokens <n>`, `--plots <folder>`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 
 /// Builds the release binaries and measures with them.
 pub(crate) fn run_bench(arguments: &Arguments) -> Result<(), Error> {
-    tools::ensure_wrk()?;
+    tools::ensure_load_generators()?;
     let target = Workspace::load()?.target;
     run(&mut cargo(&[
         "build",

@@ -2,7 +2,7 @@
 //! database read, and whether the time of an answer tells anything of the tokens there are.
 
 mod answers;
-mod flood;
+pub(crate) mod flood;
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tollkeeper_testkit::stack::Node;
 use self::flood::{Flood, Kind};
 use crate::forward_auth::tokens;
 use crate::report::{Report, median, spread};
+use crate::traffic::Traffic;
 use crate::{Arguments, Failure, open_loop};
 
 /// How the good token is asked for.
@@ -130,6 +131,13 @@ pub(crate) async fn measure(
 
 /// The p99 of a good token, in microseconds.
 async fn p99(api: &Node, token: &str, arguments: &Arguments) -> Result<f64, Failure> {
-    let latencies = open_loop::run(api.public, PATH, token, RATE, arguments.seconds).await?;
+    let latencies = open_loop::run(
+        api.public,
+        PATH,
+        &Traffic::one(token),
+        RATE,
+        arguments.seconds,
+    )
+    .await?;
     Ok(latencies.value_at_quantile(0.99) as f64)
 }

@@ -8,10 +8,11 @@ use tollkeeper_testkit::{Stack, wait_for};
 use crate::load::Load;
 use crate::process::{Server, cpu_seconds};
 use crate::report::{Report, median, spread};
+use crate::traffic::Traffic;
 use crate::{Arguments, Failure, open_loop};
 
 /// As nginx asks.
-const PATH: &str = "/v1/forward-auth?from=original&scope=orders:read";
+pub(crate) const PATH: &str = "/v1/forward-auth?from=original&scope=orders:read";
 
 /// The share of the floor's rate at which latency is taken.
 const LATENCY_LOAD: f64 = 0.6;
@@ -112,10 +113,11 @@ async fn latency(
 ) -> Result<(), Failure> {
     let mut ratios = Vec::new();
     let mut base = Vec::new();
+    let traffic = Traffic::one(token);
     for _ in 0..arguments.pairs {
         let seconds = arguments.seconds;
-        let floors = open_loop::run(floor.address, PATH, token, rate, seconds).await?;
-        let ours = open_loop::run(api.public, PATH, token, rate, seconds).await?;
+        let floors = open_loop::run(floor.address, PATH, &traffic, rate, seconds).await?;
+        let ours = open_loop::run(api.public, PATH, &traffic, rate, seconds).await?;
         drained(api).await;
         let (floors, ours) = (floors.value_at_quantile(0.99), ours.value_at_quantile(0.99));
         ratios.push(ours as f64 / floors as f64);

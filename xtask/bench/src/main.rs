@@ -4,20 +4,26 @@
 mod attack;
 mod engine;
 mod forward_auth;
+mod grpc;
 mod import;
 mod issue;
 mod limits;
 mod lists;
 mod load;
 mod open_loop;
+mod plot;
 mod process;
 mod rebuild;
 mod report;
+mod revocation;
 mod servers;
 mod settler;
 mod synchronous;
+mod tokens;
+mod traffic;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -37,12 +43,15 @@ struct Arguments {
     /// Seconds of each run, at most 10
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=10))]
     seconds: u32,
-    /// How many tokens are imported in all
+    /// How many tokens are imported, and how many are in use at most
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     tokens: u32,
     /// Only the measurements whose name holds this
     #[arg(long, default_value = "")]
     only: String,
+    /// A folder for pictures of what was measured
+    #[arg(long)]
+    plots: Option<PathBuf>,
 }
 
 /// The baselines run as processes of their own, so that their CPU time can be told apart.
@@ -91,9 +100,18 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     if wanted("lists") {
         lists::measure(arguments, &mut report).await?;
     }
+    if wanted("revocation") {
+        revocation::measure(arguments, &mut report).await?;
+    }
     let mut stack = Stack::as_in_production().await;
     if wanted("forward-auth") {
         forward_auth::measure(&mut stack, arguments, &mut report).await?;
+    }
+    if wanted("grpc") {
+        grpc::measure(&mut stack, arguments, &mut report).await?;
+    }
+    if wanted("tokens") {
+        tokens::measure(&mut stack, arguments, &mut report).await?;
     }
     if wanted("synchronous") {
         synchronous::measure(&mut stack, arguments, &mut report).await?;

@@ -60,3 +60,11 @@ pub(crate) fn cpu_seconds(pid: u32) -> Result<f64, Failure> {
     // The kernel counts in hundredths for every program, whatever its own tick is.
     Ok(ticks / 100.0)
 }
+
+/// Memory of a process that is in RAM now.
+pub(crate) fn resident_bytes(pid: u32) -> Result<f64, Failure> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next());
+    Ok(kibibytes.ok_or("no VmRSS")?.parse::<f64>()? * 1024.0)
+}

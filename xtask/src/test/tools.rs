@@ -28,10 +28,12 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<(), Error> {
     Ok(())
 }
 
-/// Installs the load generator if it is missing, saying so.
-pub(crate) fn ensure_wrk() -> Result<(), Error> {
-    if !is_installed("wrk") {
-        install::packages(&["wrk"], &say)?;
+/// Installs the load generators that are missing, saying so.
+pub(crate) fn ensure_load_generators() -> Result<(), Error> {
+    for (program, package) in [("wrk", "wrk"), ("h2load", "nghttp2-client")] {
+        if !is_installed(program) {
+            install::packages(&[package], &say)?;
+        }
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 //!
 //! Every limit of a token, and of its account, has a bucket ([`bucket`]), which all entries of the
 //! token or account share and which outlives them ([`store`]). A request is charged to all of its
-//! buckets or to none ([`set`]). Nodes tell one another what they let through ([`exchange`]). Nothing in here may wait or take a lock on the way of a hit, allocate
-//! there, or go by the wall clock, which somebody may set.
+//! buckets or to none ([`set`]). Nodes tell one another what they let through ([`exchange`]). Nothing in
+//! here may wait or take a lock on the way of a hit, allocate there, or go by the wall clock, which
+//! somebody may set.
 
 pub(crate) mod bucket;
 pub(crate) mod check;

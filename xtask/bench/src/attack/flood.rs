@@ -94,7 +94,7 @@ impl Flood {
 }
 
 /// Asks for each of these once.
-pub(super) async fn ask_each(address: SocketAddr, tokens: &[String]) -> Result<(), Failure> {
+pub(crate) async fn ask_each(address: SocketAddr, tokens: &[String]) -> Result<(), Failure> {
     let mut stream = TcpStream::connect(address).await?;
     for token in tokens {
         ask(&mut stream, token).await?;
@@ -103,7 +103,7 @@ pub(super) async fn ask_each(address: SocketAddr, tokens: &[String]) -> Result<(
 }
 
 /// Asks whether a token may pass; gives the status.
-pub(super) async fn ask(stream: &mut TcpStream, token: &str) -> Result<u16, Failure> {
+pub(crate) async fn ask(stream: &mut TcpStream, token: &str) -> Result<u16, Failure> {
     let request = format!(
         "GET /v1/forward-auth HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n"
     );
