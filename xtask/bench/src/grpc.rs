@@ -130,7 +130,7 @@ async fn appended(api: &Node) -> Result<f64, Failure> {
 
 /// What Envoy asks: `envoy.service.auth.v3.CheckRequest` with a GET of `/orders/17?page=2`.
 fn check_request(token: &str) -> Vec<u8> {
-    let header = |name: &str, value: &str| field(3, &[field(1, name), field(2, value)].concat());
+    let header = |name: &str, value: &str| field(3, [field(1, name), field(2, value)].concat());
     let socket = [field(2, "203.0.113.9"), vec![0x18, 80]].concat();
     let http = [
         field(2, "GET"),
@@ -144,7 +144,7 @@ fn check_request(token: &str) -> Vec<u8> {
     let attributes = [
         field(1, field(1, field(1, socket))),
         field(4, field(2, http.concat())),
-        field(10, &[field(1, "scope"), field(2, "orders:read")].concat()),
+        field(10, [field(1, "scope"), field(2, "orders:read")].concat()),
     ];
     field(1, attributes.concat())
 }
