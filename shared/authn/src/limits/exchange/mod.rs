@@ -7,7 +7,7 @@
 //! comes next.
 //!
 //! Messages may be lost, which lets more through, once; nothing that comes by message lets more through
-//! than without it. A node that hears nothing, its own messages among it, goes by its share ([`peers`]).
+//! than without it. A node that hears nothing, its own messages among it, goes by its share (`peers`).
 
 mod outbox;
 mod peers;
