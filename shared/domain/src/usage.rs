@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::ids::{AccountId, TokenId};
+use crate::quota::QuotaCharges;
 use crate::verdict::Verdict;
 
 /// The longest endpoint kept, in bytes.
@@ -40,4 +41,9 @@ pub struct UsageEvent<'a> {
     pub response_time_us: u32,
     /// When the request was judged, in microseconds since the Unix epoch.
     pub at_micros: i64,
+    /// How many units it took of each quota that it was charged to.
+    pub cost: u32,
+    /// The quotas that it was charged to: none if it was refused, or if nothing bounds the token so.
+    /// Which of their periods it counts in follows from its time.
+    pub charges: QuotaCharges,
 }

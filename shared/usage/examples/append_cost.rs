@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use tollkeeper_ambient::{Clock, SystemClock, SystemEntropy};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::quota::QuotaCharges;
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_usage::{Spool, SpoolSettings};
@@ -85,6 +86,8 @@ fn append(spool: &Spool, number: u32) {
         user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
         response_time_us: number,
         at_micros: i64::from(number),
+        cost: 1,
+        charges: QuotaCharges::default(),
     };
     spool.append(&event).unwrap();
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bytes::Bytes;
 use proptest::prelude::*;
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::quota::{MAX_CHARGES, QuotaCharge, QuotaCharges, QuotaOwner, QuotaRefill};
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_usage::wire::{
@@ -25,7 +26,33 @@ fn example() -> UsageEvent<'static> {
         user_agent: "curl/8",
         response_time_us: 1_500,
         at_micros: 1_700_000_000_000_001,
+        cost: 1,
+        charges: QuotaCharges::default(),
     }
+}
+
+/// The same, charged to a quota of the account and to one of the token.
+fn charged_example() -> UsageEvent<'static> {
+    UsageEvent {
+        cost: 7,
+        charges: charges(&[
+            (QuotaOwner::Account, 258, QuotaRefill::Monthly),
+            (QuotaOwner::Token, 1, QuotaRefill::Daily),
+        ]),
+        ..example()
+    }
+}
+
+fn charges(all: &[(QuotaOwner, u32, QuotaRefill)]) -> QuotaCharges {
+    let mut charges = QuotaCharges::default();
+    for &(owner, generation, refill) in all {
+        assert!(charges.push(QuotaCharge {
+            owner,
+            generation,
+            refill,
+        }));
+    }
+    charges
 }
 
 fn bytes_of(event: &UsageEvent<'_>) -> Vec<u8> {
@@ -54,9 +81,27 @@ const GOLDEN_RECORD: &str = concat!(
     "6375726c2f38"
 );
 
+/// What follows the fields of version 1 in a record of version 2. Never change these bytes either.
+const GOLDEN_CHARGES: &str = concat!("07000000", "02", "010102010000", "000201000000");
+
 #[test]
 fn the_record_format_is_frozen() {
     assert_eq!(hex(&bytes_of(&example())), GOLDEN_RECORD);
+    let charged = bytes_of(&charged_example());
+    let fields = GOLDEN_RECORD.strip_prefix("01").unwrap();
+    assert_eq!(hex(&charged), format!("02{fields}{GOLDEN_CHARGES}"));
+    assert_eq!(decode(&charged), Ok(charged_example()));
+}
+
+#[test]
+fn a_record_of_before_quotas_cost_1_and_was_charged_to_none() {
+    let bytes = (0..GOLDEN_RECORD.len()).step_by(2);
+    let record: Vec<u8> = bytes
+        .map(|at| u8::from_str_radix(&GOLDEN_RECORD[at..at + 2], 16).unwrap())
+        .collect();
+    let read = decode(&record).unwrap();
+    assert_eq!((read.cost, read.charges), (1, QuotaCharges::default()));
+    assert_eq!(read, example());
 }
 
 #[test]
@@ -114,7 +159,7 @@ fn each_malformed_field_has_its_own_error() {
         record[at] = byte;
         record
     };
-    assert_eq!(decode(&with(0, 2)), Err(RecordError::Version(2)));
+    assert_eq!(decode(&with(0, 3)), Err(RecordError::Version(3)));
     assert_eq!(decode(&with(1, 0x80)), Err(RecordError::Flags(0x80)));
     assert_eq!(decode(&with(1, 0x03)), Err(RecordError::Flags(0x03)));
     assert_eq!(decode(&with(2, 14)), Err(RecordError::Verdict(14)));
@@ -130,6 +175,36 @@ fn each_malformed_field_has_its_own_error() {
     let mut longer = record.clone();
     longer.push(0);
     assert_eq!(decode(&longer), Err(RecordError::Trailing(1)));
+}
+
+#[test]
+fn each_malformed_charge_has_its_own_error() {
+    let record = bytes_of(&charged_example());
+    let number = |field, number| Err(RecordError::Number { field, number });
+    let last = record.len() - 6;
+    for (at, byte, error) in [
+        (last, 2, number("owner of a quota", 2)),
+        (last + 1, 3, number("refill of a quota", 3)),
+        (last - 7, 1, Err(RecordError::Trailing(6))),
+        (last - 7, 3, Err(RecordError::Truncated("owner of a quota"))),
+    ] {
+        let mut record = record.clone();
+        record[at] = byte;
+        assert_eq!(decode(&record), error, "{at}: {byte}");
+    }
+    let every: Vec<_> = (1..=MAX_CHARGES as u32)
+        .map(|generation| (QuotaOwner::Token, generation, QuotaRefill::None))
+        .collect();
+    let event = UsageEvent {
+        charges: charges(&every),
+        ..example()
+    };
+    let mut record = bytes_of(&event);
+    assert_eq!(decode(&record), Ok(event));
+    let count = record.len() - MAX_CHARGES * 6 - 1;
+    record[count] += 1;
+    record.extend_from_slice(&[0; 6]);
+    assert_eq!(decode(&record), Err(RecordError::Charges(9)));
 }
 
 #[test]
@@ -197,6 +272,8 @@ prop_compose! {
             any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from(bits))),
         ]),
         texts in ("\\PC{0,60}", "[A-Z]{0,16}", "\\PC{0,60}"),
+        cost in prop_oneof![Just(1), any::<u32>()],
+        charged in prop::collection::vec(charge(), 0..=MAX_CHARGES),
     ) -> (UsageEvent<'static>, (String, String, String)) {
         (UsageEvent {
             token_id: TokenId(Uuid::from_u128(ids.0)),
@@ -210,8 +287,20 @@ prop_compose! {
             endpoint: "",
             method: "",
             user_agent: "",
+            cost,
+            charges: charges(&charged),
         }, texts)
     }
+}
+
+fn charge() -> impl Strategy<Value = (QuotaOwner, u32, QuotaRefill)> {
+    let owner = prop_oneof![Just(QuotaOwner::Token), Just(QuotaOwner::Account)];
+    let refill = prop_oneof![
+        Just(QuotaRefill::None),
+        Just(QuotaRefill::Monthly),
+        Just(QuotaRefill::Daily),
+    ];
+    (owner, any::<u32>(), refill)
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
-//! | 0 | 1 | version, 1 |
+//! | 0 | 1 | version, 1 or 2 |
 //! | 1 | 1 | flags |
 //! | 2 | 1 | verdict number |
 //! | 3 | 1 | length of the method |
@@ -19,6 +19,12 @@
 //! | … | 2 + n | route with its length, if its flag is set |
 //! | … | 8 | bytes in, if its flag is set |
 //! | … | 8 | bytes out, if its flag is set |
+//! | … | 4 | version 2: cost |
+//! | … | 1 | version 2: how many quotas it was charged to |
+//! | … | 6 each | version 2: whose quota (0 the token's, 1 the account's), its refill (0 none, 1 monthly, 2 daily), its generation (4 bytes) |
+//!
+//! What costs 1 and was charged to no quota is written as version 1, as it always was: an ingestor
+//! older than its reporters reads all but what it could not count.
 //!
 //! Route and bytes are reserved: no writer sets them yet, and a reader checks and skips them, so
 //! that reporters may be upgraded before the ingestor is.
@@ -27,6 +33,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use thiserror::Error;
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::quota::{MAX_CHARGES, QuotaCharge, QuotaCharges, QuotaOwner, QuotaRefill};
 use tollkeeper_domain::usage::{
     MAX_ENDPOINT_BYTES, MAX_METHOD_BYTES, MAX_USER_AGENT_BYTES, UsageEvent,
 };
@@ -35,9 +42,14 @@ use uuid::Uuid;
 
 use crate::text::cut;
 
-const VERSION: u8 = 1;
+/// Without cost and quotas.
+const PLAIN: u8 = 1;
+/// With both.
+const CHARGED: u8 = 2;
 const FIXED_BYTES: usize = 62;
 const AT: usize = 8;
+
+const CHARGE_BYTES: usize = 6;
 
 const FLAG_IPV4: u8 = 1 << 0;
 const FLAG_IPV6: u8 = 1 << 1;
@@ -54,7 +66,9 @@ pub const MAX_RECORD_BYTES: usize = FIXED_BYTES
     + MAX_USER_AGENT_BYTES
     + 2
     + MAX_ENDPOINT_BYTES
-    + 16;
+    + 16
+    + 5
+    + MAX_CHARGES * CHARGE_BYTES;
 
 /// Why bytes are not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -74,6 +88,17 @@ pub enum RecordError {
     /// No verdict has this number.
     #[error("verdict number {0} is unknown")]
     Verdict(u8),
+    /// More quotas than a request can be charged to.
+    #[error("{0} quotas are more than there may be")]
+    Charges(u8),
+    /// Nobody has this number.
+    #[error("{field} number {number} is unknown")]
+    Number {
+        /// Of what.
+        field: &'static str,
+        /// Its number.
+        number: u8,
+    },
     /// A text is longer than its limit.
     #[error("{field} has {bytes} bytes, more than its limit")]
     TooLong {
@@ -85,6 +110,11 @@ pub enum RecordError {
     /// A text is not UTF-8.
     #[error("{0} is not UTF-8")]
     NotText(&'static str),
+}
+
+/// Whether it takes version 2 to tell of it.
+fn is_charged(event: &UsageEvent<'_>) -> bool {
+    event.cost != 1 || !event.charges.is_empty()
 }
 
 /// The bytes [`encode`] will write for `event`.
@@ -100,6 +130,15 @@ pub fn encoded_len(event: &UsageEvent<'_>) -> usize {
         + cut(event.method, MAX_METHOD_BYTES).len()
         + cut(event.endpoint, MAX_ENDPOINT_BYTES).len()
         + cut(event.user_agent, MAX_USER_AGENT_BYTES).len()
+        + charge_bytes(event)
+}
+
+fn charge_bytes(event: &UsageEvent<'_>) -> usize {
+    if is_charged(event) {
+        5 + event.charges.as_slice().len() * CHARGE_BYTES
+    } else {
+        0
+    }
 }
 
 /// Writes `event` into `slot`, which has exactly [`encoded_len`] bytes. Allocates nothing. Texts
@@ -113,7 +152,7 @@ pub fn encode(event: &UsageEvent<'_>, slot: &mut [u8]) {
     let user_agent = cut(event.user_agent, MAX_USER_AGENT_BYTES);
 
     let (fixed, rest) = slot.split_at_mut(FIXED_BYTES);
-    fixed[0] = VERSION;
+    fixed[0] = if is_charged(event) { CHARGED } else { PLAIN };
     fixed[1] = match event.ip {
         None => 0,
         Some(IpAddr::V4(_)) => FLAG_IPV4,
@@ -138,7 +177,33 @@ pub fn encode(event: &UsageEvent<'_>, slot: &mut [u8]) {
     };
     let rest = put(rest, method.as_bytes());
     let rest = put(rest, endpoint.as_bytes());
-    put(rest, user_agent.as_bytes());
+    let rest = put(rest, user_agent.as_bytes());
+    if !is_charged(event) {
+        return;
+    }
+    let charges = event.charges.as_slice();
+    let rest = put(rest, &event.cost.to_le_bytes());
+    // There are at most MAX_CHARGES.
+    let mut rest = put(rest, &[charges.len() as u8]);
+    for charge in charges {
+        rest = put(rest, &[owner_number(charge), refill_number(charge)]);
+        rest = put(rest, &charge.generation.to_le_bytes());
+    }
+}
+
+fn owner_number(charge: &QuotaCharge) -> u8 {
+    match charge.owner {
+        QuotaOwner::Token => 0,
+        QuotaOwner::Account => 1,
+    }
+}
+
+fn refill_number(charge: &QuotaCharge) -> u8 {
+    match charge.refill {
+        QuotaRefill::None => 0,
+        QuotaRefill::Monthly => 1,
+        QuotaRefill::Daily => 2,
+    }
 }
 
 fn put<'a>(slot: &'a mut [u8], bytes: &[u8]) -> &'a mut [u8] {
@@ -161,7 +226,7 @@ pub fn at_micros(record: &[u8]) -> Option<i64> {
 pub fn decode(record: &[u8]) -> Result<UsageEvent<'_>, RecordError> {
     let mut input = Input(record);
     let version = input.byte("version")?;
-    if version != VERSION {
+    if !matches!(version, PLAIN | CHARGED) {
         return Err(RecordError::Version(version));
     }
     let flags = input.byte("flags")?;
@@ -204,6 +269,10 @@ pub fn decode(record: &[u8]) -> Result<UsageEvent<'_>, RecordError> {
     if flags & FLAG_BYTES_OUT != 0 {
         input.array::<8>("bytes out")?;
     }
+    let (cost, charges) = match version {
+        PLAIN => (1, QuotaCharges::default()),
+        _ => (u32::from_le_bytes(input.array("cost")?), input.charges()?),
+    };
     if !input.0.is_empty() {
         return Err(RecordError::Trailing(input.0.len()));
     }
@@ -219,6 +288,8 @@ pub fn decode(record: &[u8]) -> Result<UsageEvent<'_>, RecordError> {
         user_agent,
         response_time_us,
         at_micros,
+        cost,
+        charges,
     })
 }
 
@@ -245,6 +316,39 @@ impl<'a> Input<'a> {
             .ok_or(RecordError::Truncated(field))?;
         self.0 = rest;
         Ok(*here)
+    }
+
+    fn charges(&mut self) -> Result<QuotaCharges, RecordError> {
+        let count = self.byte("number of quotas")?;
+        let mut charges = QuotaCharges::default();
+        for _ in 0..count {
+            let owner = match self.byte("owner of a quota")? {
+                0 => QuotaOwner::Token,
+                1 => QuotaOwner::Account,
+                number => {
+                    let field = "owner of a quota";
+                    return Err(RecordError::Number { field, number });
+                }
+            };
+            let refill = match self.byte("refill of a quota")? {
+                0 => QuotaRefill::None,
+                1 => QuotaRefill::Monthly,
+                2 => QuotaRefill::Daily,
+                number => {
+                    let field = "refill of a quota";
+                    return Err(RecordError::Number { field, number });
+                }
+            };
+            let charge = QuotaCharge {
+                owner,
+                generation: u32::from_le_bytes(self.array("generation of a quota")?),
+                refill,
+            };
+            if !charges.push(charge) {
+                return Err(RecordError::Charges(count));
+            }
+        }
+        Ok(charges)
     }
 
     fn text(

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use tollkeeper_ambient::{SystemClock, SystemEntropy};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::quota::QuotaCharges;
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 use uuid::Uuid;
@@ -54,6 +55,8 @@ pub(super) fn event(number: u64, endpoint: &str) -> UsageEvent<'_> {
         user_agent: "test",
         response_time_us: 5,
         at_micros: 1_700_000_000_000_000,
+        cost: 1,
+        charges: QuotaCharges::default(),
     }
 }
 
