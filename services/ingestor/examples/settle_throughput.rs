@@ -21,6 +21,7 @@ use std::time::Duration;
 use sqlx::{Executor, PgPool};
 use tollkeeper_ambient::{Clock, SystemClock};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::quota::QuotaCharges;
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_ingestor::{Delivery, Partitions, Settler};
@@ -182,5 +183,7 @@ fn event(number: u64, now: i64) -> UsageEvent<'static> {
         user_agent: "Mozilla/5.0 (X11; Linux x86_64) bench/1.0",
         response_time_us: (spread % 5_000) as u32,
         at_micros: now - (spread % 1_000_000) as i64,
+        cost: 1,
+        charges: QuotaCharges::default(),
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollkeeper_ambient::{SharedClock, SystemClock};
-use tollkeeper_ingestor::{Consumer, IngestorSettings, Partitions, Settler, keep_partitions};
+use tollkeeper_ingestor::{
+    Consumer, IngestorSettings, Partitions, Settler, keep_balances, keep_partitions,
+};
 use tollkeeper_runtime::database::{PoolShape, connect_patiently, pool};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
 use tollkeeper_runtime::lifecycle::Lifecycle;
@@ -66,6 +68,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
         spawner.work("partition upkeep", {
             let clock = Arc::clone(&clock);
             move |stop| keep_partitions(upkeep, clock, retention_days, stop)
+        });
+        spawner.work("balance upkeep", {
+            let (pool, clock) = (pool.clone(), Arc::clone(&clock));
+            move |stop| keep_balances(pool, clock, stop)
         });
         let settler = Settler::new(pool, clock, partitions, retention_days);
         Consumer::new(client, settler, postgres, broker)

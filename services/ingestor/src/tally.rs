@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
+use tollkeeper_domain::quota::{QuotaOwner, QuotaPeriod};
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_usage::histogram::{BUCKETS, bucket};
@@ -18,6 +19,8 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Countable<'a> {
     pub(crate) event: UsageEvent<'a>,
+    /// The lane of the reporter that it comes from.
+    pub(crate) source: Uuid,
     /// Its time, or the time of arrival where `replaced`.
     pub(crate) at_micros: i64,
     pub(crate) replaced: bool,
@@ -31,6 +34,26 @@ impl Countable<'_> {
     /// The start of its hour.
     pub(crate) fn hour(&self) -> i64 {
         self.at_micros - self.at_micros.rem_euclid(HOUR_MICROS)
+    }
+
+    /// What it used of which balances. Its own time says in which period, however late it comes.
+    fn used(&self) -> impl Iterator<Item = (BalanceKey, i64)> {
+        let event = &self.event;
+        let charges = event.charges.as_slice().iter();
+        charges.filter(|_| event.cost > 0).map(|charge| {
+            let owner = match charge.owner {
+                QuotaOwner::Token => event.token_id.0,
+                QuotaOwner::Account => event.account_id.0,
+            };
+            let key = BalanceKey {
+                owner,
+                // Whoever made this countable has seen that it fits.
+                generation: i32::try_from(charge.generation).unwrap_or(i32::MAX),
+                period: charge.refill.period(self.at_micros),
+                source: self.source,
+            };
+            (key, event.cost.into())
+        })
     }
 }
 
@@ -60,18 +83,31 @@ pub(crate) struct TotalSum {
     pub(crate) last_used: Option<i64>,
 }
 
+/// One row of the balances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct BalanceKey {
+    /// The token or the account.
+    pub(crate) owner: Uuid,
+    pub(crate) generation: i32,
+    pub(crate) period: QuotaPeriod,
+    pub(crate) source: Uuid,
+}
+
 /// The sums of a set of events.
 #[derive(Debug, Default)]
 pub(crate) struct Tally<'a> {
     /// Sorted by key.
     pub(crate) hours: Vec<(HourKey<'a>, HourSum)>,
     pub(crate) totals: BTreeMap<Uuid, TotalSum>,
+    /// What was used of quotas.
+    pub(crate) balances: BTreeMap<BalanceKey, i64>,
 }
 
 impl<'a> Tally<'a> {
     pub(crate) fn of(events: &'a [Countable<'a>]) -> Self {
         let mut hours: HashMap<HourKey<'a>, HourSum> = HashMap::new();
         let mut totals: HashMap<Uuid, TotalSum> = HashMap::new();
+        let mut balances: HashMap<BalanceKey, i64> = HashMap::new();
         for countable in events {
             let event = &countable.event;
             let allowed = event.verdict == Verdict::Valid;
@@ -92,12 +128,17 @@ impl<'a> Tally<'a> {
             if allowed {
                 total.last_used = total.last_used.max(Some(countable.at_micros));
             }
+
+            for (key, used) in countable.used() {
+                *balances.entry(key).or_default() += used;
+            }
         }
         let mut hours: Vec<_> = hours.into_iter().collect();
         hours.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Self {
             hours,
             totals: totals.into_iter().collect(),
+            balances: balances.into_iter().collect(),
         }
     }
 }
@@ -113,6 +154,7 @@ fn status_class(status: u16) -> i16 {
 #[cfg(test)]
 mod tests {
     use tollkeeper_domain::ids::{AccountId, TokenId};
+    use tollkeeper_domain::quota::QuotaCharges;
 
     use super::*;
 
@@ -130,7 +172,10 @@ mod tests {
                 user_agent: "",
                 response_time_us: 20,
                 at_micros,
+                cost: 1,
+                charges: QuotaCharges::default(),
             },
+            source: Uuid::nil(),
             at_micros,
             replaced: false,
             token_version: 1,

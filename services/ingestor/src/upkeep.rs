@@ -1,15 +1,19 @@
-//! Days of raw usage: made ahead of time, dropped after retention.
+//! Tables kept in shape: days of raw usage are made ahead of time and dropped after retention, and
+//! balances of quotas go when their periods are long over.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use sqlx::PgPool;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::SharedClock;
 
 use crate::partitions::Partitions;
+use crate::patience::in_time;
+use crate::store::balances;
 
 const DAYS_AHEAD: u64 = 7;
 const EVERY: Duration = Duration::from_secs(600);
@@ -17,7 +21,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// Upkeep did not happen; it is tried again.
 #[derive(Debug, Error)]
-#[error("the partitions of raw usage could not be kept up")]
+#[error("the tables of usage could not be kept up")]
 pub struct UpkeepError(#[from] sqlx::Error);
 
 /// Makes the coming days and drops the ones past retention.
@@ -40,18 +44,49 @@ pub async fn upkeep_once(
     Ok(())
 }
 
-/// Upkeep at start and every ten minutes, until `stop`.
+/// Removes the balances of days and months that were over 40 days ago.
+///
+/// # Errors
+/// When the database is away or busy. What was removed so far stays removed.
+pub async fn remove_old_balances(pool: &PgPool, now: DateTime<Utc>) -> Result<(), UpkeepError> {
+    loop {
+        let mut connection = pool.acquire().await?;
+        let removed: Result<u64, sqlx::Error> = in_time!(
+            connection,
+            balances::remove_old(&mut connection, now.date_naive())
+        );
+        if removed? < balances::MOST_REMOVED {
+            return Ok(());
+        }
+    }
+}
+
+/// Upkeep of partitions at start and every ten minutes, until `stop`.
 pub async fn keep_partitions(
     partitions: Arc<Partitions>,
     clock: SharedClock,
     retention_days: u32,
     stop: CancellationToken,
 ) {
+    let once = || upkeep_once(&partitions, clock.now(), retention_days);
+    keep_up(once, stop).await;
+}
+
+/// Upkeep of balances at start and every ten minutes, until `stop`.
+pub async fn keep_balances(pool: PgPool, clock: SharedClock, stop: CancellationToken) {
+    let once = || remove_old_balances(&pool, clock.now());
+    keep_up(once, stop).await;
+}
+
+async fn keep_up<F>(once: impl Fn() -> F, stop: CancellationToken)
+where
+    F: Future<Output = Result<(), UpkeepError>>,
+{
     loop {
         let done = tokio::select! {
             // Each step is a transaction of its own: what is cut off did not happen.
             () = stop.cancelled() => return,
-            done = upkeep_once(&partitions, clock.now(), retention_days) => done,
+            done = once() => done,
         };
         let wait = match done {
             Ok(()) => EVERY,

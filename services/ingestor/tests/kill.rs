@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::{
-    Expected, Ingestor, Pipeline, apply, assert_counted, clock, event, open_spool, publisher,
-    settled,
+    Expected, Ingestor, Pipeline, apply, assert_counted, charged_event, clock, open_spool,
+    publisher, settled,
 };
 use sqlx::PgPool;
 use tollkeeper_embedded::postgres::Durability;
@@ -44,7 +44,7 @@ impl Load {
                 match limit.load(Ordering::Relaxed) {
                     OVER => return expected,
                     allowed if number < allowed => {
-                        let event = event(number, clock().wall_micros());
+                        let event = charged_event(number, clock().wall_micros());
                         spool.append(&event).unwrap();
                         expected.add(&event);
                         number += 1;

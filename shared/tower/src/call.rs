@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use tollkeeper_authn::Verification;
 use tollkeeper_check::kept;
+use tollkeeper_domain::quota::QuotaCharges;
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_usage::SpoolFull;
@@ -86,6 +87,8 @@ impl Call {
                 .unwrap_or_default(),
             response_time_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
             at_micros: self.verification.at_micros,
+            cost: 1,
+            charges: QuotaCharges::default(),
         })
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tollkeeper_authn::Verification;
 use tollkeeper_check::kept;
+use tollkeeper_domain::quota::QuotaCharges;
 use tollkeeper_domain::usage::UsageEvent;
 
 use crate::app::App;
@@ -44,6 +45,8 @@ pub(crate) fn count(
         user_agent: "",
         response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
         at_micros: verification.at_micros,
+        cost: 1,
+        charges: QuotaCharges::default(),
     };
     app.spool.append(&event).map_err(Problem::unavailable)
 }

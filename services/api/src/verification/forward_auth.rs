@@ -14,6 +14,7 @@ use futures::FutureExt;
 use tollkeeper_authn::{Identity, Requirement, Verification};
 use tollkeeper_check::{Credential, LimitHeaders, Refusal, kept, preferred};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::quota::QuotaCharges;
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 
@@ -164,6 +165,8 @@ pub(crate) async fn judge<T>(
             user_agent: origin.user_agent,
             response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
             at_micros: verification.at_micros,
+            cost: 1,
+            charges: QuotaCharges::default(),
         };
         app.spool
             .append(&event)

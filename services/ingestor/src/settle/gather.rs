@@ -60,7 +60,6 @@ pub(super) fn days(group: &[Delivery], bounds: &Bounds) -> BTreeSet<NaiveDate> {
 pub(super) struct Gathering<'a> {
     pub(super) countable: Countable<'a>,
     delivery: &'a Delivery,
-    source: Uuid,
     number: u64,
     record: &'a [u8],
 }
@@ -100,12 +99,11 @@ impl<'a> Gathered<'a> {
         for (number, record, event) in batch.records() {
             let countable = event
                 .map_err(|error| error.to_string())
-                .and_then(|event| countable(event, bounds));
+                .and_then(|event| countable(event, header.source, bounds));
             match countable {
                 Ok(countable) => self.events.push(Gathering {
                     countable,
                     delivery,
-                    source: header.source,
                     number,
                     record,
                 }),
@@ -120,7 +118,8 @@ impl<'a> Gathered<'a> {
     /// The database refused this event.
     pub(super) fn refuse(&mut self, at: usize, detail: String) {
         let event = &self.events[at];
-        let (delivery, source, number) = (event.delivery, event.source, event.number);
+        let (delivery, number) = (event.delivery, event.number);
+        let source = event.countable.source;
         let record = event.record;
         self.bury_record(delivery, source, number, record, Reason::Refused, detail);
     }
@@ -229,15 +228,24 @@ fn counted(source: Uuid, first: u64, last: u64) -> LedgerRange {
 }
 
 /// The event with its time and in the tables' types, or why it does not fit them.
-fn countable<'a>(event: UsageEvent<'a>, bounds: &Bounds) -> Result<Countable<'a>, String> {
+fn countable<'a>(
+    event: UsageEvent<'a>,
+    source: Uuid,
+    bounds: &Bounds,
+) -> Result<Countable<'a>, String> {
     let token_version = i64::try_from(event.token_version)
         .map_err(|_| format!("token version {} is out of range", event.token_version))?;
     let status = i16::try_from(event.status)
         .map_err(|_| format!("status {} is out of range", event.status))?;
+    for charge in event.charges.as_slice() {
+        i32::try_from(charge.generation)
+            .map_err(|_| format!("quota generation {} is out of range", charge.generation))?;
+    }
     let (at_micros, replaced) = bounds.time_of(event.at_micros);
     Ok(Countable {
         endpoint: fold(event.endpoint),
         event,
+        source,
         at_micros,
         replaced,
         token_version,

@@ -1,4 +1,4 @@
-//! Writing events: raw rows, rollups and totals, with the refused ones found by halving.
+//! Writing events: raw rows, rollups, totals and balances of quotas, with the refused ones found by halving.
 
 use std::collections::HashSet;
 use std::mem;
@@ -9,7 +9,7 @@ use sqlx::{Connection, PgConnection};
 use super::gather::Gathering;
 use crate::endpoints::Endpoints;
 use crate::fault::Fault;
-use crate::store::{hourly, raw, totals};
+use crate::store::{balances, hourly, raw, totals};
 use crate::tally::{Countable, Tally};
 
 /// A sick ingestor must not hold the source rows for long.
@@ -72,6 +72,7 @@ async fn insert(connection: &mut PgConnection, events: &[Countable<'_>]) -> Resu
     raw::insert(connection, events).await?;
     hourly::add(connection, &tally.hours).await?;
     totals::add(connection, &tally.totals).await?;
+    balances::add(connection, &tally.balances).await?;
     Ok(())
 }
 

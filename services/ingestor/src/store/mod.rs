@@ -1,6 +1,7 @@
 //! The ingestor's statements, one file for each table. Every function takes the open transaction,
 //! and every list it takes is sorted by key.
 
+pub(crate) mod balances;
 pub(crate) mod dead_letters;
 pub(crate) mod hourly;
 pub(crate) mod ledger;

@@ -19,6 +19,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::quota::{QuotaCharge, QuotaCharges, QuotaOwner, QuotaRefill};
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_testkit::{TestDatabase, TestNats, wait_for};
@@ -154,6 +155,8 @@ pub fn open_spool(dir: &Path, lanes: usize) -> Arc<Spool> {
 pub struct Expected {
     /// Per token: how many, and the newest allowed call in microseconds.
     pub tokens: BTreeMap<Uuid, (i64, Option<i64>)>,
+    /// What was used, by owner and generation.
+    pub used: BTreeMap<(Uuid, i32), i64>,
 }
 
 impl Expected {
@@ -166,6 +169,14 @@ impl Expected {
         token.0 += 1;
         if event.verdict == Verdict::Valid {
             token.1 = token.1.max(Some(event.at_micros));
+        }
+        for charge in event.charges.as_slice() {
+            let owner = match charge.owner {
+                QuotaOwner::Token => event.token_id.0,
+                QuotaOwner::Account => event.account_id.0,
+            };
+            let used = self.used.entry((owner, charge.generation as i32));
+            *used.or_default() += i64::from(event.cost);
         }
     }
 }
@@ -194,7 +205,30 @@ pub fn event(number: u64, now: i64) -> UsageEvent<'static> {
         user_agent: "tests/1",
         response_time_us: (number % 1_000) as u32 * 10,
         at_micros: now - (number as i64 % 1_000),
+        cost: 1,
+        charges: QuotaCharges::default(),
     }
+}
+
+/// The same as [`event`], charged to quotas of its token and of its account where it was let through.
+pub fn charged_event(number: u64, now: i64) -> UsageEvent<'static> {
+    let mut event = event(number, now);
+    if event.verdict == Verdict::Valid {
+        event.cost = 1 + (number % 3) as u32;
+        for (owner, refill) in [
+            (QuotaOwner::Account, QuotaRefill::Daily),
+            (QuotaOwner::Token, QuotaRefill::None),
+        ] {
+            let generation = 1 + (number % 2) as u32;
+            let charge = QuotaCharge {
+                owner,
+                generation,
+                refill,
+            };
+            assert!(event.charges.push(charge));
+        }
+    }
+    event
 }
 
 pub async fn settled(pool: &PgPool, outcome: &str) -> u64 {
@@ -208,7 +242,7 @@ pub async fn settled(pool: &PgPool, outcome: &str) -> u64 {
     sum.unwrap_or(0).unsigned_abs()
 }
 
-/// Raw rows, rollups and totals all say exactly what was appended.
+/// Raw rows, rollups, totals and balances all say exactly what was appended.
 pub async fn assert_counted(pool: &PgPool, expected: &Expected) {
     type Row = (Uuid, i64);
     let raw: Vec<Row> =
@@ -236,6 +270,15 @@ pub async fn assert_counted(pool: &PgPool, expected: &Expected) {
     .fetch_all(pool)
     .await
     .unwrap();
+    let used: Vec<(Uuid, i32, i64)> = sqlx::query_as(
+        "select owner, generation, sum(used)::bigint from quota_balances
+         group by 1, 2 order by 1, 2",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    let should = expected.used.iter();
+    let should: Vec<_> = should.map(|(key, used)| (key.0, key.1, *used)).collect();
     let counts: Vec<Row> = expected
         .tokens
         .iter()
@@ -250,4 +293,5 @@ pub async fn assert_counted(pool: &PgPool, expected: &Expected) {
     assert_eq!(hourly, counts, "rollups");
     assert_eq!(latencies, counts, "histograms");
     assert_eq!(totals, all, "totals");
+    assert_eq!(used, should, "balances");
 }

@@ -20,6 +20,12 @@ async fn the_database_itself_refuses_what_must_not_be() {
              '{bucket}', '/', 'GET', 2, {requests}, {errors}, array_fill(0::bigint, array[{width}]))"
         )
     };
+    let balance = |generation: i32, used: i64| {
+        format!(
+            "insert into quota_balances values
+             (gen_random_uuid(), {generation}, '2026-01-01', gen_random_uuid(), {used})"
+        )
+    };
     let day = "2026-01-01T00:00:00Z";
     let good = ledger_row(5, 9, "counted");
     sqlx::query(sqlx::AssertSqlSafe(good))
@@ -39,6 +45,8 @@ async fn the_database_itself_refuses_what_must_not_be() {
             "insert into api_token_usage_totals values (gen_random_uuid(), 0, null)".to_owned(),
             "api_token_usage_totals_count_positive",
         ),
+        (balance(0, 1), "quota_balances_generation_positive"),
+        (balance(1, 0), "quota_balances_used_positive"),
         (
             "insert into usage_ledger values (gen_random_uuid(), 1, 1, 'dead')".to_owned(),
             "usage_ledger_source_known",

@@ -6,6 +6,7 @@
     reason = "a test panics when its ground gives way"
 )]
 
+mod balances;
 #[path = "../common/mod.rs"]
 mod common;
 mod days;

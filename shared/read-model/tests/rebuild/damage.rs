@@ -27,7 +27,9 @@ async fn database() -> TestDatabase {
     }
     let beside = format!(
         "insert into account_profiles select id, 'A name', 'a@example.com' from accounts;
-        insert into api_token_usage_totals select id, 7, '{}' from api_tokens;",
+        insert into api_token_usage_totals select id, 7, '{}' from api_tokens;
+        insert into quota_balances select id, 1, '2026-01-01', id, 3 from api_tokens;
+        insert into quota_balances select id, 2, '1970-01-01', id, 9 from accounts;",
         "2026-01-02 03:04:05.000006Z",
     );
     run(&database.pool, &beside).await;
@@ -154,13 +156,14 @@ const CASES: [Case; 13] = [
     ),
 ];
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "accounts",
     "api_tokens",
     "api_token_secrets",
     "account_profiles",
     "api_token_usage_totals",
     "account_erasures",
+    "quota_balances",
 ];
 
 #[tokio::test]
@@ -222,7 +225,9 @@ async fn tables_that_were_lost_come_back_from_the_log() {
     }
     // Personal data is not in the log, so it cannot come back.
     assert_eq!(content(pool, "account_profiles").await, [json!(null); 0]);
+    // What was used is not in the log either, and nothing takes it away.
     assert_eq!(content(pool, "api_token_usage_totals").await.len(), 6);
+    assert_eq!(content(pool, "quota_balances").await.len(), 9);
 }
 
 #[tokio::test]

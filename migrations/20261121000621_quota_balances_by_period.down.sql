@@ -1,0 +1,1 @@
+drop index quota_balances_period;
