@@ -157,7 +157,7 @@ async fn a_frozen_node_is_waited_for_until_it_can_answer_no_more() {
     let before = known(&operator).await;
     assert_eq!(before.len(), 2);
 
-    frozen.signal(Signal::STOP);
+    frozen.freeze().await;
     let path = format!("{}?wait=applied", path_of(&token));
     let last = Mutex::new(Value::Null);
     wait_for("the frozen node's time to be over", async || {

@@ -1,8 +1,9 @@
-//! Without Tollkeeper nobody passes.
+//! Without Tollkeeper nobody passes, whether it hangs or is gone.
 
 use std::sync::Arc;
 
 use serde_json::json;
+use tollkeeper_testkit::stack::Signal;
 use tollkeeper_testkit::wait_for;
 
 use crate::Surroundings;
@@ -14,6 +15,7 @@ pub(crate) async fn run(around: &mut Surroundings, proxy: &Proxy) -> Vec<Arc<Vis
     let reader = issued(around, "reader", json!(["site:read"])).await;
     let answer = reader.send_raw(proxy.address, "/api/", &[]).await;
     assert_eq!(status(&answer), 200, "{answer}");
+    hanging(around, proxy).await;
     around.api.kill();
     let before = around.application.seen().len();
     let cut_off = Visitor::new("reader", reader.token.as_deref(), None);
@@ -31,4 +33,21 @@ pub(crate) async fn run(around: &mut Surroundings, proxy: &Proxy) -> Vec<Arc<Vis
     .await;
     reader.count(200);
     vec![reader]
+}
+
+/// A Tollkeeper that keeps its connections and says nothing. It judges what it was asked meanwhile once
+/// it wakes, so it is asked with a token that nobody has, which is not counted.
+async fn hanging(around: &Surroundings, proxy: &Proxy) {
+    let before = around.application.seen().len();
+    let nobody = Visitor::new("nobody", Some("not-a-token"), None);
+    around.api.freeze().await;
+    let answer = nobody.send_raw(proxy.address, "/api/", &[]).await;
+    assert!((500..600).contains(&status(&answer)), "{answer}");
+    around.api.signal(Signal::CONT);
+    wait_for("the proxy to be answered again", async || {
+        let answer = nobody.send_raw(proxy.address, "/api/", &[]).await;
+        status(&answer) == 401
+    })
+    .await;
+    assert_eq!(around.application.seen().len(), before, "somebody passed");
 }

@@ -159,6 +159,29 @@ impl Node {
         kill_process(pid, signal).expect("an own process takes signals");
     }
 
+    /// Has it stand still, connections and all, until it is sent `SIGCONT`. The signal alone leaves it
+    /// time to answer.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub async fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let threads = format!("/proc/{}/task", self.pid());
+        wait_for("every thread to stand still", async || {
+            let threads = fs::read_dir(&threads).expect("it is running");
+            threads.flatten().all(|thread| {
+                let stat = fs::read_to_string(thread.path().join("stat"));
+                // The program's name stands in parentheses before the state.
+                stat.is_ok_and(|stat| {
+                    stat.rsplit(')')
+                        .next()
+                        .is_some_and(|it| it.starts_with(" T"))
+                })
+            })
+        })
+        .await;
+    }
+
     /// Its process id.
     ///
     /// # Panics
