@@ -76,6 +76,9 @@ pub enum SourceError {
     /// Somebody else has registered a node by this id.
     #[error("the node is another's")]
     NotOurs,
+    /// Whoever wants to register a node has as many as there may be.
+    #[error("there are too many nodes")]
+    TooManyNodes,
     /// A replica answered where the primary was asked.
     #[error("a replica answered: verification must read the primary")]
     Replica,

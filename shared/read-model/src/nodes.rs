@@ -16,6 +16,8 @@ pub struct NodeRow {
     pub version: String,
     /// When it was first heard of.
     pub registered_at: DateTime<Utc>,
+    /// Who registered it over the API, as events name an actor; `None` for one that has the database.
+    pub registered_by: Option<String>,
     /// Up to where it has applied the log; `None` where it knows nothing yet.
     pub position: Option<i64>,
     /// When it was last heard of.
@@ -33,8 +35,8 @@ pub struct NodeRow {
 pub async fn all(db: impl PgExecutor<'_>) -> Result<Vec<NodeRow>, sqlx::Error> {
     sqlx::query_as!(
         NodeRow,
-        r#"select id, name, version, registered_at, position, reported_at, valid_until,
-            (valid_until is null or valid_until > clock_timestamp()) as "may_answer!"
+        r#"select id, name, version, registered_at, registered_by, position, reported_at,
+            valid_until, (valid_until is null or valid_until > clock_timestamp()) as "may_answer!"
         from nodes order by name, registered_at, id"#,
     )
     .fetch_all(db)

@@ -35,6 +35,7 @@ pub(crate) struct Nodes {
     "position": 48_211,
     "lag": 0,
     "registered_at": "2026-11-01T09:30:00.123456Z",
+    "registered_by": null,
     "reported_at": "2026-11-02T14:07:31.004512Z",
     "valid_until": "2026-11-02T14:08:32.004512Z",
     "may_answer": true,
@@ -54,6 +55,9 @@ struct NodeView {
     lag: Option<i64>,
     /// When it was first heard of.
     registered_at: DateTime<Utc>,
+    /// Who registered it over this API, as events name an actor; null for one that has the database.
+    #[schema(required)]
+    registered_by: Option<String>,
     /// When it was last heard of.
     reported_at: DateTime<Utc>,
     /// It answers nothing after this unless it is heard of again; null where it was told to go on
@@ -102,6 +106,7 @@ fn view(node: &NodeRow, head: i64) -> NodeView {
         position: node.position,
         lag: node.position.map(|position| (head - position).max(0)),
         registered_at: node.registered_at,
+        registered_by: node.registered_by.clone(),
         reported_at: node.reported_at,
         valid_until: node.valid_until,
         may_answer: node.may_answer,

@@ -62,6 +62,10 @@ fn problem(error: SourceError) -> Problem {
             let detail = "somebody else has registered this node";
             Problem::forbidden("BEYOND_AUTHORITY", detail)
         }
+        SourceError::TooManyNodes => {
+            let detail = "you have as many nodes as you may have; remove those that are gone";
+            Problem::conflict("TOO_MANY_NODES", detail)
+        }
         error => Problem::unavailable(error),
     }
 }

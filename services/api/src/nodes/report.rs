@@ -14,7 +14,7 @@ use crate::caller::{Allowed, Verify};
 use crate::http::body::Body;
 use crate::http::path::Id;
 use crate::http::problem::{FieldErrors, Problem};
-use crate::openapi::errors::{NotFound, WithBody};
+use crate::openapi::errors::{NodeConflict, NotFound, WithBody};
 
 const LONGEST_NAME: usize = 100;
 const LONGEST_VERSION: usize = 50;
@@ -24,7 +24,7 @@ const LONGEST_VERSION: usize = 50;
 const LONGEST_VALIDITY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Notes that a node is there and gives the log's head as of then: 200, 403 for those who do not act
-/// across accounts, and where somebody else has registered the node, 404 for an id that is none.
+/// across accounts, and where somebody else has registered the node, 404 for an id that is none, 409 for one node too many.
 #[utoipa::path(
     put,
     path = "/v1/nodes/{id}",
@@ -33,13 +33,14 @@ const LONGEST_VALIDITY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
     summary = "Report a node and read the log's head",
     description = "For nodes without a database, which choose a new id (a UUID) at each start. The \
         primary is read after the request has arrived, by the statement that notes what the node \
-        says. Whoever first reports a node is the only one who can go on with it.",
+        says. Whoever first reports a node is the only one who can go on with it, and has at most 1,000.",
     params(("id" = Uuid, Path, description = "The node")),
     request_body = Report,
     responses(
         (status = 200, description = "The log's head", body = Head),
         WithBody<Verify>,
         NotFound,
+        NodeConflict,
     ),
 )]
 pub(crate) async fn handle(

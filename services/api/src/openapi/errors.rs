@@ -91,6 +91,11 @@ errors! {
         REQUEST_IN_FLIGHT: "another request with this `Idempotency-Key` is under way",
     } ["Retry-After": "With `REQUEST_IN_FLIGHT`: seconds to wait before you try again."]
 
+    /// Whoever reports the node has as many as there may be.
+    NodeConflict = 409 "It does not fit the present state" {
+        TOO_MANY_NODES: "you have as many nodes as you may have; remove those that are gone",
+    }
+
     /// There is no key to seal the secret with, or the request is under way.
     RotateSecretConflict = 409 "It does not fit the present state" {
         SEAL_KEY_MISSING: "signing secrets are sealed at rest, and no key is configured for that: set `TOLLKEEPER_SEAL_KEYS`",

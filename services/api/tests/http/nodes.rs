@@ -109,6 +109,38 @@ async fn nobody_goes_on_with_the_node_of_another() {
 }
 
 #[tokio::test]
+async fn a_registrar_has_so_many_nodes_and_no_more() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let (owner, other) = (gateway(&api).await, gateway(&api).await);
+    let path = new_node();
+    put(&owner, &path, report(Value::Null)).await.expect(200);
+    let nodes = api.operator().get("/v1/nodes").await.expect(200);
+    let nodes = nodes["items"].as_array().unwrap();
+    let by = |node: &&Value| node["registered_by"].is_string();
+    let registrar = text(nodes.iter().find(by).expect("the node"), "registered_by");
+    assert_eq!(nodes.iter().filter(by).count(), 1, "the API has its own");
+    sqlx::query(
+        "insert into nodes (id, name, version, registered_at, reported_at, valid_until, registered_by)
+        select gen_random_uuid(), 'a service', '0.1.0', now(), now(), now(), $1
+        from generate_series(1, 999)",
+    )
+    .bind(registrar)
+    .execute(&stack.database.pool)
+    .await
+    .unwrap();
+    let one_more = new_node();
+    let refused = put(&owner, &one_more, report(Value::Null)).await;
+    problem(&refused, 409, "TOO_MANY_NODES");
+    put(&owner, &path, report(Value::Null)).await.expect(200);
+    put(&other, &one_more, report(Value::Null))
+        .await
+        .expect(200);
+    assert_eq!(owner.delete(&path).await.status, 204);
+    put(&owner, &path, report(Value::Null)).await.expect(200);
+}
+
+#[tokio::test]
 async fn only_those_who_act_across_accounts_run_nodes() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&[]).await;

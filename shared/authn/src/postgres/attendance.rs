@@ -11,6 +11,10 @@ use crate::source::{Attendance, SourceError};
 /// pace.
 const MARGIN: f64 = 1.0;
 
+/// How many nodes one registrar may have, those of the last day among them: they are named in every
+/// receipt.
+const MOST_NODES: i64 = 1_000;
+
 /// What Postgres raises where nothing can be written, as on a replica.
 const READ_ONLY: &str = "25006";
 
@@ -32,7 +36,8 @@ pub struct Node {
 /// is believed only where it is what this log holds.
 ///
 /// # Errors
-/// [`SourceError::NotOurs`] if another has registered the node, else why the primary did not answer.
+/// [`SourceError::NotOurs`] if another has registered the node, [`SourceError::TooManyNodes`] if it is
+/// new and its registrar has enough of them, else why the primary did not answer.
 pub async fn attend(
     connection: &mut PgConnection,
     node: &Node,
@@ -58,13 +63,17 @@ pub async fn attend(
                 clock_timestamp(), clock_timestamp() + make_interval(secs => $7),
                 $8
             from head
+            where $8::text is null
+                or exists (select from nodes where id = $1)
+                or (select count(*) from nodes where registered_by = $8) < $9
             on conflict (id) do update set position = excluded.position,
                 reported_at = excluded.reported_at, valid_until = excluded.valid_until
             where nodes.registered_by is not distinct from excluded.registered_by
             returning id
         )
         select position, hash, generation, pg_is_in_recovery() as "replica!",
-            exists (select from noted) as "noted!"
+            exists (select from noted) as "noted!",
+            exists (select from nodes where id = $1) as "known!"
         from head"#,
         node.id,
         node.name,
@@ -74,14 +83,17 @@ pub async fn attend(
         applied.map(|head| whole(head.generation)),
         attendance.valid_for.map(|time| time.as_secs_f64() + MARGIN),
         node.registrar,
+        MOST_NODES,
     )
     .fetch_optional(connection)
     .await
     .map_err(refused)?
     .ok_or(NO_HEAD)?;
     primary_only(row.replica)?;
-    if !row.noted {
-        return Err(SourceError::NotOurs);
+    match (row.noted, row.known) {
+        (true, _) => {}
+        (false, true) => return Err(SourceError::NotOurs),
+        (false, false) => return Err(SourceError::TooManyNodes),
     }
     log_head(row.position, &row.hash, row.generation)
 }
