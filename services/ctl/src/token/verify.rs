@@ -30,6 +30,7 @@ const MEMBERS: &[&str] = &[
     "environment",
     "scopes",
     "expires_at",
+    "rate_limits",
     "version",
     "age_ms",
     "cache",
@@ -49,6 +50,9 @@ pub(super) struct Arguments {
     /// The address that it came from
     #[arg(long, value_name = "ADDRESS")]
     ip: Option<IpAddr>,
+    /// How much it uses of rate limits, if it may pass: 1 if nothing is said, and 0 only looks
+    #[arg(long, value_name = "UNITS")]
+    cost: Option<u32>,
 }
 
 pub(super) async fn run(
@@ -63,6 +67,9 @@ pub(super) async fn run(
     }
     if let Some(ip) = arguments.ip {
         question["ip"] = json!(ip);
+    }
+    if let Some(cost) = arguments.cost {
+        question["cost"] = json!(cost);
     }
     let told = api.post("verify", &question).await?;
     output.members(&told, MEMBERS)?;

@@ -182,6 +182,24 @@ async fn a_token_is_limited_from_the_shell() {
         shown.expect(0).contains(r#""name":"requests""#),
         "{shown:?}"
     );
+    let secret = issued["token"].as_str().unwrap();
+    for (cost, code, verdict, left) in [
+        ("0", 0, "VALID", 9),
+        ("8", 0, "VALID", 1),
+        ("2", 4, "RATE_LIMITED", 1),
+        ("1", 0, "VALID", 0),
+    ] {
+        let verify = ["token", "verify", "--cost", cost];
+        let told = shell.run_with_input(&verify, secret).await;
+        let text = told.expect(code);
+        assert!(text.contains(verdict), "{told:?}");
+        assert!(text.contains(&format!(r#""remaining":{left}"#)), "{told:?}");
+    }
+    let refused = shell
+        .run_with_input(&["token", "verify", "--cost", "4000000000"], secret)
+        .await;
+    refused.expect(1);
+    assert!(refused.complaint.contains("/cost"), "{refused:?}");
 
     let refused = with("name=a,limit=0,window_seconds=60", &[]).await;
     refused.expect(1);
