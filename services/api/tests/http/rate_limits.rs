@@ -46,7 +46,7 @@ async fn a_program_that_asks_is_told_what_is_left() {
         json!([])
     );
 
-    let token = limited(&stack, &operator, json!([daily("day", 10)])).await;
+    let token = limited(&operator, json!([daily("day", 10)])).await;
     let secret = text(&token, "token");
     let told = verify(&operator, secret).await;
     assert_eq!(told["code"], "VALID");
@@ -104,10 +104,10 @@ async fn an_account_has_limits_that_its_tokens_share() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&[]).await;
     let operator = api.operator();
-    let one = limited(&stack, &operator, json!([daily("own", 2)])).await;
+    let one = limited(&operator, json!([daily("own", 2)])).await;
     let account = text(&one, "account_id");
     let other = operator.issue(account, json!({})).await;
-    limit_account(&stack, account, json!([daily("all", 4)])).await;
+    limit_account(&operator, account, json!([daily("all", 4)])).await;
     let (one, other) = (text(&one, "token"), text(&other, "token"));
     for _ in 0..2 {
         assert_eq!(verify(&operator, one).await["code"], "VALID");
@@ -140,7 +140,7 @@ async fn whoever_may_not_see_a_token_uses_nothing_of_it_up() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&[]).await;
     let operator = api.operator();
-    let token = limited(&stack, &operator, json!([daily("day", 1)])).await;
+    let token = limited(&operator, json!([daily("day", 1)])).await;
     let other = operator.account("other").await;
     let asker = json!({ "scopes": ["tollkeeper:verify"] });
     let asker = operator.issue(&other, asker).await;
@@ -165,7 +165,7 @@ async fn a_proxys_client_is_told_when_to_come_again() {
     let mut burst = daily("burst", 8_640);
     burst["burst"] = json!(5);
     let limits = json!([burst, daily("day", 10)]);
-    let token = limited(&stack, &operator, limits).await;
+    let token = limited(&operator, limits).await;
     let secret = text(&token, "token");
     let policy = "\"burst\";q=8640;w=86400;burst=5, \"day\";q=10;w=86400";
 
@@ -193,7 +193,7 @@ async fn a_proxys_client_is_told_when_to_come_again() {
         assert!(answer.text.contains("more than may be taken at once"));
     }
     // The day is over before the burst is.
-    limit_token(&stack, &token, json!([burst, daily("day", 2)])).await;
+    limit_token(&operator, &token, json!([burst, daily("day", 2)])).await;
     let fresh = json!({ "token": secret, "cost": 0 });
     let read = operator.request(Method::POST, "/v1/verify").json(&fresh);
     Person::send(read.header("cache-control", "no-cache"))
@@ -245,9 +245,9 @@ async fn to_introspect_a_token_is_no_use_of_it() {
     let system = system_account(&operator).await;
     let server = json!({ "scopes": ["tollkeeper:verify"] });
     let server = operator.issue(&system, server).await;
-    limit_token(&stack, &server, json!([daily("asks", 4)])).await;
+    limit_token(&operator, &server, json!([daily("asks", 4)])).await;
     let server = text(&server, "token");
-    let token = limited(&stack, &operator, json!([daily("day", 1)])).await;
+    let token = limited(&operator, json!([daily("day", 1)])).await;
     let token = text(&token, "token");
     let introspect = async || oauth(&api, server, "/oauth/introspect", token).await;
     for _ in 0..2 {
@@ -282,7 +282,7 @@ async fn whoever_is_used_up_learns_nothing_of_nodes() {
         "tollkeeper:events.read", "tollkeeper:accounts.write", "tollkeeper:verify",
     ] });
     let token = operator.issue(&system, scopes).await;
-    limit_token(&stack, &token, json!([daily("once", 1)])).await;
+    limit_token(&operator, &token, json!([daily("once", 1)])).await;
     let caller = api.bearer(text(&token, "token"));
     let nodes = caller.get("/v1/nodes").await.expect(200);
     let node = format!("/v1/nodes/{}", text(&nodes["items"][0], "id"));
@@ -301,7 +301,7 @@ async fn what_one_node_lets_through_counts_on_the_other() {
     let mut stack = Stack::bare().await;
     let (here, there) = (stack.api(&[]).await, stack.api(&[]).await);
     let (here, there) = (here.operator(), there.operator());
-    let token = limited(&stack, &here, json!([daily("day", 4)])).await;
+    let token = limited(&here, json!([daily("day", 4)])).await;
     let token = text(&token, "token");
     assert_eq!(left(&ask(&there, token, 0).await), [of("day", "token", 4)]);
     assert_eq!(ask(&here, token, 3).await["code"], "VALID");
@@ -317,7 +317,7 @@ async fn a_caller_who_lacks_the_scope_is_charged_nothing() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&[]).await;
     let operator = api.operator();
-    let token = limited(&stack, &operator, json!([daily("day", 1)])).await;
+    let token = limited(&operator, json!([daily("day", 1)])).await;
     let caller = api.bearer(text(&token, "token"));
     for _ in 0..2 {
         problem(&caller.get("/v1/tokens").await, 403, "INSUFFICIENT_SCOPE");

@@ -169,25 +169,22 @@ pub(crate) async fn while_held(
 }
 
 /// A token of a new account with these rate limits.
-pub(crate) async fn limited(stack: &Stack, operator: &Person, limits: Value) -> Value {
+pub(crate) async fn limited(operator: &Person, limits: Value) -> Value {
     let account = operator.post("/v1/accounts", json!({})).await.expect(201);
-    let token = operator.issue(text(&account, "id"), json!({})).await;
-    limit_token(stack, &token, limits).await;
-    token
+    let limited = json!({ "rate_limits": limits });
+    operator.issue(text(&account, "id"), limited).await
 }
 
-/// Gives a token rate limits. A node that has read it already knows of them at its next read.
-pub(crate) async fn limit_token(stack: &Stack, token: &Value, limits: Value) {
-    let id: uuid::Uuid = text(token, "id").parse().unwrap();
-    let change = sqlx::query("update api_tokens set rate_limits = $2 where id = $1");
-    let changed = change.bind(id).bind(limits).execute(&stack.database.pool);
-    assert_eq!(changed.await.unwrap().rows_affected(), 1);
+/// Gives a token rate limits, which hold on every node then.
+pub(crate) async fn limit_token(operator: &Person, token: &Value, limits: Value) {
+    let path = format!("{}?wait=applied", path_of(token));
+    let changed = operator.patch(&path, json!({ "rate_limits": limits }));
+    changed.await.expect(200);
 }
 
 /// The same for an account.
-pub(crate) async fn limit_account(stack: &Stack, account: &str, limits: Value) {
-    let id: uuid::Uuid = account.parse().unwrap();
-    let change = sqlx::query("update accounts set rate_limits = $2 where id = $1");
-    let changed = change.bind(id).bind(limits).execute(&stack.database.pool);
-    assert_eq!(changed.await.unwrap().rows_affected(), 1);
+pub(crate) async fn limit_account(operator: &Person, account: &str, limits: Value) {
+    let path = format!("/v1/accounts/{account}?wait=applied");
+    let changed = operator.patch(&path, json!({ "rate_limits": limits }));
+    changed.await.expect(200);
 }

@@ -87,7 +87,7 @@ async fn a_token_that_is_used_up_does_nothing() {
     let world = World::new(&operator).await;
     let system = system_account(&operator).await;
     let token = operator.issue(&system, json!({ "scopes": SCOPES })).await;
-    limit_token(&stack, &token, json!([daily("once", 1)])).await;
+    limit_token(&operator, &token, json!([daily("once", 1)])).await;
     let person = api.bearer(text(&token, "token"));
     person.get("/v1/whoami").await.expect(200);
     for operation in OPERATIONS {
@@ -109,7 +109,7 @@ async fn each_request_is_charged_once() {
     operator.account("somebody known").await;
     let system = system_account(&operator).await;
     let token = operator.issue(&system, json!({ "scopes": SCOPES })).await;
-    limit_token(&stack, &token, json!([daily("day", 10_000)])).await;
+    limit_token(&operator, &token, json!([daily("day", 10_000)])).await;
     let secret = text(&token, "token");
     let person = api.bearer(secret);
     for (number, operation) in OPERATIONS.iter().enumerate() {

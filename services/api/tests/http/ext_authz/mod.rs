@@ -87,7 +87,7 @@ async fn who_may_pass_is_named_in_the_place_of_what_the_client_says() {
 async fn whoever_is_used_up_is_told_when_to_come_again() {
     let mut stack = Stack::bare().await;
     let (api, grpc) = api(&mut stack, &[]).await;
-    let token = limited(&stack, &api.operator(), json!([daily("day", 10)])).await;
+    let token = limited(&api.operator(), json!([daily("day", 10)])).await;
     let secret = text(&token, "token");
     let told = bearer(grpc, secret, &[("cost", "9")]).await;
     assert!(told.passes, "{told:?}");
