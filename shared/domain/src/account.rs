@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::BrokenHistory;
 use crate::ids::AccountId;
+use crate::quota::{NewQuotas, QuotaRefilled, Quotas};
 use crate::rate_limit::RateLimits;
 
 /// The longest external id, issuer or subject, in characters.
@@ -61,9 +62,13 @@ pub enum Command {
         token_limit: Option<Option<u32>>,
         /// All rate limits from now on.
         rate_limits: Option<RateLimits>,
+        /// All quotas from now on.
+        quotas: Option<NewQuotas>,
         /// Whether personal data, which is kept beside the log, changes with it.
         profile_changes: bool,
     },
+    /// Let its quota of this name be full again.
+    RefillQuota(Box<str>),
     /// Deny all its tokens.
     Suspend,
     /// Let its tokens work again.
@@ -81,6 +86,8 @@ pub enum AccountEvent {
     Registered(AccountRegistered),
     #[serde(rename = "AccountChanged")]
     Changed(AccountChanged),
+    #[serde(rename = "AccountQuotaRefilled")]
+    QuotaRefilled(QuotaRefilled),
     #[serde(rename = "AccountSuspended")]
     Suspended(Empty),
     #[serde(rename = "AccountResumed")]
@@ -109,6 +116,8 @@ pub struct AccountRegistered {
     pub token_limit: Option<u32>,
     /// How much all its tokens together may do in how much time.
     pub rate_limits: RateLimits,
+    /// How many uses all its tokens together have.
+    pub quotas: Quotas,
 }
 
 /// An account is known or used in another way, or its personal data changed, which is not told.
@@ -124,6 +133,8 @@ pub struct AccountChanged {
     pub token_limit: Option<u32>,
     /// How much all its tokens together may do in how much time.
     pub rate_limits: RateLimits,
+    /// How many uses all its tokens together have.
+    pub quotas: Quotas,
 }
 
 /// What was decided about an account.
@@ -167,6 +178,10 @@ pub struct Account {
     pub token_limit: Option<u32>,
     /// How much all its tokens together may do in how much time.
     pub rate_limits: RateLimits,
+    /// How many uses all its tokens together have.
+    pub quotas: Quotas,
+    /// The greatest generation that a quota of its ever had; 0 if none had one.
+    pub quota_generation: u32,
     /// What was decided about it.
     pub lifecycle: Lifecycle,
     /// When it came into being.
@@ -197,6 +212,9 @@ pub enum Refusal {
     /// Holders of a JWT give their own tokens scopes, which would then reach every account.
     #[error("an account that belongs to a JWT's subject cannot be a system account")]
     SystemRole,
+    /// It has no such quota.
+    #[error("there is no such quota")]
+    NoSuchQuota,
 }
 
 /// Decides what follows from `command`. No event means that things are so already.
@@ -230,6 +248,7 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
                 role,
                 token_limit,
                 rate_limits,
+                quotas,
                 profile_changes,
             },
             _,
@@ -243,6 +262,10 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
                 rate_limits: rate_limits
                     .clone()
                     .unwrap_or_else(|| account.rate_limits.clone()),
+                quotas: match quotas {
+                    Some(asked) => account.quotas.becoming(asked, account.quota_generation),
+                    None => account.quotas.clone(),
+                },
             };
             changed
                 .external_id
@@ -255,11 +278,19 @@ pub fn decide(account: Option<&Account>, command: &Command) -> Result<Vec<Accoun
             let same = changed.external_id == account.external_id
                 && changed.role == account.role
                 && changed.token_limit == account.token_limit
-                && changed.rate_limits == account.rate_limits;
+                && changed.rate_limits == account.rate_limits
+                && changed.quotas == account.quotas;
             if same && !profile_changes {
                 return Ok(Vec::new());
             }
             Ok(vec![AccountEvent::Changed(changed)])
+        }
+        (Command::RefillQuota(name), _) => {
+            account.quotas.get(name).ok_or(Refusal::NoSuchQuota)?;
+            Ok(vec![AccountEvent::QuotaRefilled(QuotaRefilled {
+                name: name.clone(),
+                generation: account.quota_generation + 1,
+            })])
         }
         (Command::Suspend, Lifecycle::Active) => Ok(vec![AccountEvent::Suspended(Empty {})]),
         (Command::Resume, Lifecycle::Suspended) => Ok(vec![AccountEvent::Resumed(Empty {})]),
@@ -300,6 +331,8 @@ pub fn evolve(
                 role: it.role,
                 token_limit: it.token_limit,
                 rate_limits: it.rate_limits.clone(),
+                quotas: it.quotas.clone(),
+                quota_generation: it.quotas.newest_generation(),
                 lifecycle: Lifecycle::Active,
                 created_at: at,
                 updated_at: at,
@@ -317,6 +350,13 @@ pub fn evolve(
             account.role = it.role;
             account.token_limit = it.token_limit;
             account.rate_limits = it.rate_limits.clone();
+            account.quotas = it.quotas.clone();
+            let newest = it.quotas.newest_generation();
+            account.quota_generation = account.quota_generation.max(newest);
+        }
+        AccountEvent::QuotaRefilled(it) => {
+            account.quotas.renew(&it.name, it.generation);
+            account.quota_generation = account.quota_generation.max(it.generation);
         }
         AccountEvent::Suspended(_) => account.lifecycle = Lifecycle::Suspended,
         AccountEvent::Resumed(_) => account.lifecycle = Lifecycle::Active,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::account::Role;
 use crate::network::NetworkSet;
+use crate::quota::{NewQuotas, Quotas};
 use crate::rate_limit::RateLimits;
 use crate::scope::{Scope, ScopeSet};
 use crate::secret::Environment;
@@ -63,6 +64,14 @@ pub enum Beyond {
         "the token you used is limited: this one needs each of its rate limits, with no higher rate, no larger burst and no lower cost"
     )]
     RateLimits,
+    /// It has more uses than the caller's token.
+    #[error(
+        "the token you used has quotas: this one needs each of them, with no higher limit and no more frequent refill"
+    )]
+    Quotas,
+    /// What was used of it would be forgotten, as the caller's own uses are not.
+    #[error("the token you used has the quota `{0}` itself, and so does not refill it for others")]
+    Refill(Box<str>),
 }
 
 /// What a token is or would be, as far as it must lie within somebody's reach.
@@ -121,6 +130,10 @@ impl Authority {
                 if !limits.within(&restrictions.rate_limits) {
                     return Err(Beyond::RateLimits);
                 }
+                let quotas = &wanted.restrictions.quotas;
+                if !quotas.within(&restrictions.quotas) {
+                    return Err(Beyond::Quotas);
+                }
                 Ok(())
             }
             Self::Account { granted, role } => {
@@ -138,6 +151,22 @@ impl Authority {
                     None => Ok(()),
                 }
             }
+        }
+    }
+
+    /// Checks that quotas of these names may be made full again out of turn. A token that has a quota
+    /// itself could use others' for ever if it could refill them.
+    ///
+    /// # Errors
+    /// [`Beyond::Refill`] with the first that may not.
+    pub fn may_refill<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), Beyond> {
+        let Self::Token { restrictions, .. } = self else {
+            return Ok(());
+        };
+        let mut names = names.into_iter();
+        match names.find_map(|name| restrictions.quotas.get(name)) {
+            Some(own) => Err(Beyond::Refill(own.name.clone())),
+            None => Ok(()),
         }
     }
 
@@ -167,168 +196,17 @@ impl Authority {
             Self::Account { .. } => RateLimits::default(),
         }
     }
+
+    /// The quotas of a token for which none are named: those of the caller's own, each with a balance
+    /// of the new token's.
+    #[must_use]
+    pub fn inherited_quotas(&self) -> Quotas {
+        match self {
+            Self::Token { restrictions, .. } => NewQuotas::from(&restrictions.quotas).into(),
+            Self::Account { .. } => Quotas::default(),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn scopes(list: &[&str]) -> ScopeSet {
-        list.iter().map(|scope| scope.parse().unwrap()).collect()
-    }
-
-    fn until(seconds: Option<i64>) -> Validity {
-        let expires_at = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-        Validity {
-            not_before: None,
-            expires_at,
-        }
-    }
-
-    fn beyond(scope: &str) -> Result<(), Beyond> {
-        Err(Beyond::Scope(scope.parse().unwrap()))
-    }
-
-    #[test]
-    fn a_token_hands_on_nothing_beyond_its_own() {
-        let caller = Authority::Token {
-            scopes: scopes(&["orders:*", "tollkeeper:tokens.write"]),
-            expires_at: DateTime::from_timestamp(100, 0),
-            environment: Environment::Live,
-            restrictions: Restrictions::default(),
-        };
-        let reach = |list: &[&str], end, environment| {
-            caller.reaches(Extent {
-                scopes: &scopes(list),
-                validity: &until(end),
-                environment,
-                restrictions: &Restrictions::default(),
-            })
-        };
-        assert_eq!(
-            reach(&["orders:read"], Some(100), Environment::Live),
-            Ok(())
-        );
-        assert_eq!(reach(&[], Some(1), Environment::Live), Ok(()));
-        assert_eq!(
-            reach(&["users:read"], Some(1), Environment::Live),
-            beyond("users:read")
-        );
-        assert_eq!(
-            reach(&[], Some(101), Environment::Live),
-            Err(Beyond::Expiry)
-        );
-        assert_eq!(reach(&[], None, Environment::Live), Err(Beyond::Expiry));
-        assert_eq!(
-            reach(&[], Some(1), Environment::Test),
-            Err(Beyond::Environment)
-        );
-    }
-
-    #[test]
-    fn a_token_bound_to_networks_hands_on_no_others() {
-        let bound = |texts: &[&str]| {
-            let networks: Vec<_> = texts.iter().map(|text| text.parse().unwrap()).collect();
-            Restrictions {
-                allowed_cidrs: networks.try_into().unwrap(),
-                ..Restrictions::default()
-            }
-        };
-        let reach = |own: &[&str], wanted: &[&str]| {
-            let caller = Authority::Token {
-                scopes: ScopeSet::default(),
-                expires_at: None,
-                environment: Environment::Live,
-                restrictions: bound(own),
-            };
-            assert_eq!(caller.inherited_networks(), bound(own).allowed_cidrs);
-            caller.reaches(Extent {
-                scopes: &ScopeSet::default(),
-                validity: &Validity::default(),
-                environment: Environment::Live,
-                restrictions: &bound(wanted),
-            })
-        };
-        assert_eq!(reach(&[], &[]), Ok(()));
-        assert_eq!(reach(&[], &["10.0.0.0/8"]), Ok(()));
-        assert_eq!(reach(&["10.0.0.0/8"], &["10.1.0.0/16", "10.2.3.4"]), Ok(()));
-        assert_eq!(reach(&["10.0.0.0/8"], &[]), Err(Beyond::Networks));
-        assert_eq!(
-            reach(&["10.0.0.0/8"], &["10.1.0.0/16", "::1"]),
-            Err(Beyond::Networks)
-        );
-    }
-
-    #[test]
-    fn a_limited_token_hands_on_no_more_than_it_may_do() {
-        let limited = |limits: Value| Restrictions {
-            rate_limits: serde_json::from_value(limits).unwrap(),
-            ..Restrictions::default()
-        };
-        let reach = |own: Value, wanted: Value| {
-            let caller = Authority::Token {
-                scopes: ScopeSet::default(),
-                expires_at: None,
-                environment: Environment::Live,
-                restrictions: limited(own.clone()),
-            };
-            assert_eq!(caller.inherited_rate_limits(), limited(own).rate_limits);
-            caller.reaches(Extent {
-                scopes: &ScopeSet::default(),
-                validity: &Validity::default(),
-                environment: Environment::Live,
-                restrictions: &limited(wanted),
-            })
-        };
-        let ten = json!([{"name": "a", "limit": 10, "window_seconds": 1}]);
-        let both = json!([ten[0], {"name": "b", "limit": 1, "window_seconds": 60}]);
-        let more = json!([{"name": "a", "limit": 11, "window_seconds": 1, "burst": 10}]);
-        assert_eq!(reach(json!([]), json!([])), Ok(()));
-        assert_eq!(reach(json!([]), ten.clone()), Ok(()));
-        assert_eq!(reach(ten.clone(), ten.clone()), Ok(()));
-        assert_eq!(reach(ten.clone(), both.clone()), Ok(()));
-        assert_eq!(reach(both, ten.clone()), Err(Beyond::RateLimits));
-        assert_eq!(reach(ten.clone(), json!([])), Err(Beyond::RateLimits));
-        assert_eq!(reach(ten, more), Err(Beyond::RateLimits));
-    }
-
-    #[test]
-    fn an_account_holder_hands_on_what_holders_have_and_the_issuer_grants() {
-        let reach = |granted: Option<&[&str]>, role, list: &[&str]| {
-            let caller = Authority::Account {
-                granted: granted.map(scopes),
-                role,
-            };
-            caller.reaches(Extent {
-                scopes: &scopes(list),
-                validity: &until(None),
-                environment: Environment::Test,
-                restrictions: &Restrictions::default(),
-            })
-        };
-        assert_eq!(
-            reach(None, Role::User, &["orders:*", "tollkeeper:tokens.write"]),
-            Ok(())
-        );
-        assert_eq!(
-            reach(Some(&["orders:*"]), Role::User, &["orders:read"]),
-            Ok(())
-        );
-        assert_eq!(
-            reach(Some(&["orders:*"]), Role::User, &["admin"]),
-            beyond("admin")
-        );
-        for scope in [
-            "tollkeeper:verify",
-            "tollkeeper:accounts.write",
-            "tollkeeper:usage.write",
-        ] {
-            assert_eq!(reach(None, Role::User, &[scope]), beyond(scope));
-            assert_eq!(reach(Some(&[scope]), Role::User, &[scope]), beyond(scope));
-        }
-        let own = "tollkeeper:tokens.read";
-        assert_eq!(reach(None, Role::System, &[own]), beyond(own));
-    }
-}
+mod tests;

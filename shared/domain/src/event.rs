@@ -80,21 +80,23 @@ pub enum Unreadable {
 
 /// Every type with the newest version of its schema. A change to a payload raises the version and
 /// adds an upcast to [`Event::read`] and a golden file; golden files are never edited.
-pub const TYPES: [(&str, u32); 17] = [
-    ("TokenIssued", 3),
-    ("TokenImported", 3),
+pub const TYPES: [(&str, u32); 19] = [
+    ("TokenIssued", 4),
+    ("TokenImported", 4),
     ("TokenRenamed", 1),
     ("TokenScopesChanged", 1),
     ("TokenExpiryChanged", 1),
-    ("TokenRestrictionsChanged", 2),
+    ("TokenRestrictionsChanged", 3),
+    ("TokenQuotaRefilled", 1),
     ("TokenMetadataChanged", 1),
     ("TokenRotated", 1),
     ("TokenSuspended", 1),
     ("TokenResumed", 1),
     ("TokenRevoked", 1),
     ("TokenExpiring", 1),
-    ("AccountRegistered", 3),
-    ("AccountChanged", 3),
+    ("AccountRegistered", 4),
+    ("AccountChanged", 4),
+    ("AccountQuotaRefilled", 1),
     ("AccountSuspended", 1),
     ("AccountResumed", 1),
     ("AccountDeleted", 1),
@@ -112,6 +114,7 @@ impl Event {
                 TokenEvent::ScopesChanged(_) => "TokenScopesChanged",
                 TokenEvent::ExpiryChanged(_) => "TokenExpiryChanged",
                 TokenEvent::RestrictionsChanged(_) => "TokenRestrictionsChanged",
+                TokenEvent::QuotaRefilled(_) => "TokenQuotaRefilled",
                 TokenEvent::MetadataChanged(_) => "TokenMetadataChanged",
                 TokenEvent::Rotated(_) => "TokenRotated",
                 TokenEvent::Suspended(_) => "TokenSuspended",
@@ -122,6 +125,7 @@ impl Event {
             Self::Account(event) => match event {
                 AccountEvent::Registered(_) => "AccountRegistered",
                 AccountEvent::Changed(_) => "AccountChanged",
+                AccountEvent::QuotaRefilled(_) => "AccountQuotaRefilled",
                 AccountEvent::Suspended(_) => "AccountSuspended",
                 AccountEvent::Resumed(_) => "AccountResumed",
                 AccountEvent::Deleted(_) => "AccountDeleted",
@@ -202,6 +206,12 @@ fn upcast(name: &str, schema_version: u32, mut payload: Value) -> Value {
         ("TokenIssued" | "TokenImported" | "AccountRegistered" | "AccountChanged", 2)
         | ("TokenRestrictionsChanged", 1) => add("rate_limits", json!([])),
         _ => {}
+    }
+    // Nothing had quotas.
+    if let ("TokenIssued" | "TokenImported" | "AccountRegistered" | "AccountChanged", 1..=3)
+    | ("TokenRestrictionsChanged", 1..=2) = (name, schema_version)
+    {
+        add("quotas", json!([]));
     }
     payload
 }

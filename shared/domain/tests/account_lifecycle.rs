@@ -8,6 +8,7 @@ use tollkeeper_domain::account::{
 };
 use tollkeeper_domain::event::Event;
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::quota::{NewQuotas, Quotas};
 use tollkeeper_domain::rate_limit::RateLimits;
 use uuid::Uuid;
 
@@ -20,6 +21,7 @@ fn register(external_id: &str) -> Command {
         role: Role::User,
         token_limit: None,
         rate_limits: RateLimits::default(),
+        quotas: Quotas::default(),
     })
 }
 
@@ -60,6 +62,7 @@ fn names_have_a_form() {
             role: None,
             token_limit: None,
             rate_limits: None,
+            quotas: None,
             profile_changes: false,
         };
         assert_eq!(
@@ -76,6 +79,7 @@ fn names_have_a_form() {
         role: Role::User,
         token_limit: None,
         rate_limits: RateLimits::default(),
+        quotas: Quotas::default(),
     });
     assert_eq!(when(None, &by_jwt), Err(Refusal::Name));
 }
@@ -88,6 +92,7 @@ fn a_change_that_changes_nothing_is_no_event() {
         role,
         token_limit: None,
         rate_limits: None,
+        quotas: None,
         profile_changes: false,
     };
     assert_eq!(
@@ -113,6 +118,7 @@ fn personal_data_changes_the_version_and_is_not_told() {
         role: None,
         token_limit: None,
         rate_limits: None,
+        quotas: None,
         profile_changes: true,
     };
     assert_eq!(when(account.as_ref(), &change), Ok(vec!["AccountChanged"]));
@@ -150,6 +156,7 @@ fn a_limit_of_its_own_is_set_and_taken_back() {
         role: None,
         token_limit: Some(token_limit),
         rate_limits: None,
+        quotas: None,
         profile_changes: false,
     };
     let account = given(&[register("acme"), limit(Some(3))]);
@@ -170,6 +177,7 @@ fn rate_limits_are_set_and_lifted() {
         role: None,
         token_limit: None,
         rate_limits: Some(to.clone()),
+        quotas: None,
         profile_changes: false,
     };
     let account = given(&[register("acme"), change(&limits)]);
@@ -178,4 +186,63 @@ fn rate_limits_are_set_and_lifted() {
     let none = RateLimits::default();
     let account = given(&[register("acme"), change(&limits), change(&none)]).unwrap();
     assert_eq!((account.rate_limits, account.version), (none, 3));
+}
+
+#[test]
+fn quotas_keep_their_balance_until_they_are_refilled_or_made_anew() {
+    let quotas = |text: &str| -> NewQuotas {
+        let quotas: Vec<_> = serde_json::from_str(text).unwrap();
+        quotas.try_into().unwrap()
+    };
+    let change = |text: &str| Command::Change {
+        external_id: None,
+        role: None,
+        token_limit: None,
+        rate_limits: None,
+        quotas: Some(quotas(text)),
+        profile_changes: false,
+    };
+    let refill = |name: &str| Command::RefillQuota(name.into());
+    let (ten, eleven) = (
+        r#"[{"name": "month", "limit": 10, "refill": "monthly"}]"#,
+        r#"[{"name": "month", "limit": 11, "refill": "monthly"}]"#,
+    );
+    let generation = |commands: &[Command]| {
+        let account = given(&[&[register("acme")], commands].concat()).unwrap();
+        let quota = account.quotas.get("month").map(|it| it.generation);
+        (quota, account.quota_generation)
+    };
+    let account = given(&[register("acme"), change(ten)]);
+    assert_eq!(when(account.as_ref(), &change(ten)), Ok(vec![]));
+    assert_eq!(
+        when(account.as_ref(), &refill("month")),
+        Ok(vec!["AccountQuotaRefilled"])
+    );
+    assert_eq!(
+        when(account.as_ref(), &refill("day")),
+        Err(Refusal::NoSuchQuota)
+    );
+    assert_eq!(generation(&[change(ten), change(eleven)]), (Some(1), 1));
+    assert_eq!(
+        generation(&[change(ten), refill("month"), change(eleven)]),
+        (Some(2), 2)
+    );
+    let anew = [change(ten), refill("month"), change("[]"), change(ten)];
+    assert_eq!(generation(&anew[..3]), (None, 2));
+    assert_eq!(generation(&anew), (Some(3), 3));
+
+    let deleted = given(&[register("acme"), change(ten), Command::Delete]);
+    assert_eq!(
+        when(deleted.as_ref(), &refill("month")),
+        Err(Refusal::Deleted)
+    );
+    let Command::Register(mut registered) = register("acme") else {
+        panic!("it registers");
+    };
+    registered.quotas = quotas(ten).into();
+    let account = given(&[Command::Register(registered), refill("month")]).unwrap();
+    assert_eq!(
+        (account.quotas.newest_generation(), account.version),
+        (2, 2)
+    );
 }

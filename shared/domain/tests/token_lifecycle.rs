@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tollkeeper_domain::network::NetworkSet;
+use tollkeeper_domain::quota::Quotas;
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
@@ -33,6 +34,7 @@ fn issue(expires_at: Option<i64>) -> Command {
             expires_at: expires_at.map(at),
             allowed_cidrs: NetworkSet::default(),
             rate_limits: RateLimits::default(),
+            quotas: Quotas::default(),
             issued_by: None,
         },
         longest: None,

@@ -7,6 +7,7 @@ use super::fields::{Metadata, TokenName, Validity};
 use super::restrictions::Restrictions;
 use super::state::Token;
 use crate::network::NetworkSet;
+use crate::quota::NewQuotas;
 use crate::rate_limit::RateLimits;
 use crate::scope::ScopeSet;
 use crate::secret::SecretHash;
@@ -20,6 +21,8 @@ pub enum Command {
     Import(Box<Issue>),
     /// Change what can be changed.
     Change(Box<Change>),
+    /// Let its quota of this name be full again.
+    RefillQuota(Box<str>),
     /// Give it a new secret.
     Rotate(Rotate),
     /// Let it rest.
@@ -54,6 +57,8 @@ pub struct Change {
     pub allowed_cidrs: Option<NetworkSet>,
     /// All rate limits from now on.
     pub rate_limits: Option<RateLimits>,
+    /// All quotas from now on.
+    pub quotas: Option<NewQuotas>,
     /// The new start, or none at all.
     pub not_before: Option<Option<DateTime<Utc>>>,
     /// The new end, or none at all.
@@ -72,6 +77,10 @@ impl Change {
         Restrictions {
             allowed_cidrs: allowed_cidrs.clone(),
             rate_limits: rate_limits.clone(),
+            quotas: match &self.quotas {
+                Some(asked) => now.quotas.becoming(asked, token.quota_generation),
+                None => now.quotas.clone(),
+            },
         }
     }
 

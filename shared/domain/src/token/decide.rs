@@ -10,6 +10,7 @@ use super::event::{
 use super::expiry::notice_at;
 use super::fields::{BadField, Validity};
 use super::state::{Lifecycle, Status, Token};
+use crate::quota::QuotaRefilled;
 use crate::scope::MAX_SCOPES;
 
 /// The longest grace that a rotation may leave to the earlier secrets.
@@ -36,6 +37,9 @@ pub enum Refusal {
     /// The grace is negative or too long.
     #[error("the grace lasts 0 to {} seconds", MAX_GRACE.num_seconds())]
     Grace,
+    /// It has no such quota.
+    #[error("there is no such quota")]
+    NoSuchQuota,
     /// The validity asked for cannot be.
     #[error(transparent)]
     Validity(#[from] BadField),
@@ -70,6 +74,14 @@ pub fn decide(
     match (command, token.lifecycle) {
         (Command::Issue(_) | Command::Import(_), _) => Err(Refusal::Exists),
         (Command::Change(change), _) => decide_change(token, change, now),
+        (Command::RefillQuota(name), _) => {
+            let quotas = &token.restrictions.quotas;
+            quotas.get(name).ok_or(Refusal::NoSuchQuota)?;
+            Ok(vec![TokenEvent::QuotaRefilled(QuotaRefilled {
+                name: name.clone(),
+                generation: token.quota_generation + 1,
+            })])
+        }
         (Command::Rotate(rotate), _) => decide_rotate(token, rotate, now),
         (Command::Suspend, Lifecycle::Active) => Ok(vec![TokenEvent::Suspended(Empty {})]),
         (Command::Resume, Lifecycle::Suspended) => Ok(vec![TokenEvent::Resumed(Empty {})]),

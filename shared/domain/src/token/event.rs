@@ -8,6 +8,7 @@ use super::fields::{Metadata, TokenName};
 use super::restrictions::Restrictions;
 use crate::ids::{AccountId, TokenId};
 use crate::network::NetworkSet;
+use crate::quota::{QuotaRefilled, Quotas};
 use crate::rate_limit::RateLimits;
 use crate::scope::ScopeSet;
 use crate::secret::{Environment, SecretHash};
@@ -29,6 +30,8 @@ pub enum TokenEvent {
     ExpiryChanged(TokenExpiryChanged),
     #[serde(rename = "TokenRestrictionsChanged")]
     RestrictionsChanged(Restrictions),
+    #[serde(rename = "TokenQuotaRefilled")]
+    QuotaRefilled(QuotaRefilled),
     #[serde(rename = "TokenMetadataChanged")]
     MetadataChanged(TokenMetadataChanged),
     #[serde(rename = "TokenRotated")]
@@ -74,6 +77,8 @@ pub struct TokenIssued {
     pub allowed_cidrs: NetworkSet,
     /// How much it may do in how much time.
     pub rate_limits: RateLimits,
+    /// How many uses it has.
+    pub quotas: Quotas,
     /// The token that was used to issue it, if one was.
     pub issued_by: Option<TokenId>,
 }
@@ -85,6 +90,7 @@ impl TokenIssued {
         Restrictions {
             allowed_cidrs: self.allowed_cidrs.clone(),
             rate_limits: self.rate_limits.clone(),
+            quotas: self.quotas.clone(),
         }
     }
 }

@@ -38,6 +38,7 @@ pub fn evolve(
                     expires_at: issued.expires_at,
                 },
                 restrictions: issued.restrictions(),
+                quota_generation: issued.quotas.newest_generation(),
                 lifecycle: Lifecycle::Active,
                 revocation_reason: None,
                 revoked_at: None,
@@ -65,7 +66,15 @@ pub fn evolve(
             };
             token.expiry_notice = it.expires_at.and_then(|end| notice_at(end - at));
         }
-        TokenEvent::RestrictionsChanged(it) => token.restrictions = it.clone(),
+        TokenEvent::RestrictionsChanged(it) => {
+            token.restrictions = it.clone();
+            let newest = it.quotas.newest_generation();
+            token.quota_generation = token.quota_generation.max(newest);
+        }
+        TokenEvent::QuotaRefilled(it) => {
+            token.restrictions.quotas.renew(&it.name, it.generation);
+            token.quota_generation = token.quota_generation.max(it.generation);
+        }
         TokenEvent::MetadataChanged(it) => token.metadata = it.metadata.clone(),
         TokenEvent::Rotated(it) => {
             let end = it.previous_valid_until;

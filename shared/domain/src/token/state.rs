@@ -82,6 +82,8 @@ pub struct Token {
     pub validity: Validity,
     /// What bounds its use beside scopes and time.
     pub restrictions: Restrictions,
+    /// The greatest generation that a quota of its ever had; 0 if none had one.
+    pub quota_generation: u32,
     /// What was decided about it.
     pub lifecycle: Lifecycle,
     /// Why it was revoked, if it was.
