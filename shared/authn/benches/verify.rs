@@ -159,6 +159,7 @@ impl TokenSource for Endless {
                     role: Role::User,
                     rate_limits: (limits_of(digest) > 0)
                         .then(|| Arc::new(limits(limits_of(digest)))),
+                    quotas: None,
                 },
             }
         });

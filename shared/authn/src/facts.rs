@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::quota::Quotas;
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::scope::ScopeSet;
 use tollkeeper_domain::secret::Environment;
@@ -55,4 +56,6 @@ pub struct AccountFacts {
     /// How much all its tokens together may do in how much time; none for the many accounts that
     /// nothing limits.
     pub rate_limits: Option<Arc<RateLimits>>,
+    /// How many uses all its tokens together have; none for the many accounts without quotas.
+    pub quotas: Option<Arc<Quotas>>,
 }

@@ -159,6 +159,7 @@ mod tests {
             effect("token", "TokenRestrictionsChanged"),
             Some(Effect::Changed)
         );
+        assert_eq!(effect("token", "TokenQuotaRefilled"), Some(Effect::Changed));
         assert_eq!(effect("token", "TokenFolded"), Some(Effect::Changed));
         assert_eq!(effect("account", "AccountDeleted"), Some(Effect::Ended));
         assert_eq!(

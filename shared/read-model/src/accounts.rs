@@ -8,6 +8,7 @@ use sqlx::PgExecutor;
 use sqlx::types::Json;
 use tollkeeper_domain::account::{Account, Identity, Lifecycle, Role};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::quota::Quotas;
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_event_store::Rows;
 use uuid::Uuid;
@@ -39,6 +40,8 @@ pub fn project(account: &Account, rows: &mut Rows) {
             "version": account.version,
             "token_limit": account.token_limit,
             "rate_limits": account.rate_limits,
+            "quotas": account.quotas,
+            "quota_generation": account.quota_generation,
         }),
     );
 }
@@ -83,6 +86,8 @@ struct Row {
     version: i64,
     token_limit: Option<i32>,
     rate_limits: Json<RateLimits>,
+    quotas: Json<Quotas>,
+    quota_generation: i32,
     name: Option<String>,
     email: Option<String>,
 }
@@ -102,6 +107,8 @@ impl Row {
             lifecycle: lifecycle(&self.state)?,
             token_limit: self.token_limit.map(i32::unsigned_abs),
             rate_limits: self.rate_limits.0,
+            quotas: self.quotas.0,
+            quota_generation: self.quota_generation.unsigned_abs(),
             created_at: self.created_at,
             updated_at: self.updated_at,
             version: self.version.unsigned_abs(),
@@ -127,8 +134,9 @@ pub async fn find(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
             a.created_at, a.updated_at, a.version, a.token_limit,
-            a.rate_limits as \"rate_limits: Json<RateLimits>\", p.name as \"name?\",
-            p.email as \"email?\"
+            a.rate_limits as \"rate_limits: Json<RateLimits>\",
+            a.quotas as \"quotas: Json<Quotas>\", a.quota_generation,
+            p.name as \"name?\", p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where a.id = $1 and ($2::uuid is null or a.id = $2)",
         id.0,
@@ -152,8 +160,9 @@ pub async fn find_by_identity(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
             a.created_at, a.updated_at, a.version, a.token_limit,
-            a.rate_limits as \"rate_limits: Json<RateLimits>\", p.name as \"name?\",
-            p.email as \"email?\"
+            a.rate_limits as \"rate_limits: Json<RateLimits>\",
+            a.quotas as \"quotas: Json<Quotas>\", a.quota_generation,
+            p.name as \"name?\", p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where a.identity_issuer = $1 and a.identity_subject = $2",
         identity.issuer,
@@ -178,8 +187,9 @@ pub async fn list(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
             a.created_at, a.updated_at, a.version, a.token_limit,
-            a.rate_limits as \"rate_limits: Json<RateLimits>\", p.name as \"name?\",
-            p.email as \"email?\"
+            a.rate_limits as \"rate_limits: Json<RateLimits>\",
+            a.quotas as \"quotas: Json<Quotas>\", a.quota_generation,
+            p.name as \"name?\", p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where ($1::uuid is null or a.id = $1)
             and ($2::text is null or a.external_id = $2)
@@ -209,8 +219,9 @@ pub async fn find_by_external_id(
         Row,
         "select a.id, a.external_id, a.identity_issuer, a.identity_subject, a.role, a.state,
             a.created_at, a.updated_at, a.version, a.token_limit,
-            a.rate_limits as \"rate_limits: Json<RateLimits>\", p.name as \"name?\",
-            p.email as \"email?\"
+            a.rate_limits as \"rate_limits: Json<RateLimits>\",
+            a.quotas as \"quotas: Json<Quotas>\", a.quota_generation,
+            p.name as \"name?\", p.email as \"email?\"
         from accounts as a left join account_profiles as p on p.account_id = a.id
         where a.external_id = $1 and ($2::uuid is null or a.id = $2)",
         external_id,

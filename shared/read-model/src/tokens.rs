@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sqlx::PgExecutor;
 use sqlx::types::Json;
 use tollkeeper_domain::ids::TokenId;
+use tollkeeper_domain::quota::Quotas;
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::SecretHash;
 use tollkeeper_domain::token::{Secret, Token};
@@ -64,6 +65,7 @@ fn project_token(token: &Token, rows: &mut Rows) {
             "expiry_notice": token.expiry_notice,
             "allowed_cidrs": token.restrictions.allowed_cidrs,
             "rate_limits": token.restrictions.rate_limits,
+            "quotas": token.restrictions.quotas,
         }),
     );
 }
@@ -101,6 +103,7 @@ pub struct TokenRow {
     pub metadata: Value,
     pub allowed_cidrs: Vec<String>,
     pub rate_limits: Json<RateLimits>,
+    pub quotas: Json<Quotas>,
     pub not_before: Option<DateTime<Utc>>,
     pub expires_at: Option<DateTime<Utc>>,
     /// `active`, `suspended`, `revoked` or `expired`, the last by the clock of the question.
@@ -128,8 +131,8 @@ pub async fn find(
     sqlx::query_as!(
         TokenRow,
         r#"select t.id, t.account_id, t.name, t.environment, t.token_prefix, t.scopes, t.metadata,
-            t.allowed_cidrs, t.rate_limits as "rate_limits: Json<RateLimits>", t.not_before,
-            t.expires_at,
+            t.allowed_cidrs, t.rate_limits as "rate_limits: Json<RateLimits>",
+            t.quotas as "quotas: Json<Quotas>", t.not_before, t.expires_at,
             case when t.state <> 'revoked' and t.expires_at <= $3 then 'expired' else t.state end
                 as "state!",
             t.revocation_reason, t.revoked_at, t.issued_by, t.created_at, t.updated_at, t.version,

@@ -98,6 +98,14 @@ async fn each_constraint_refuses() {
             "accounts_rate_limits_check",
         ),
         (
+            account("'epoch', 1)", "'epoch', 1, null, '[]', '{}')"),
+            "accounts_quotas_check",
+        ),
+        (
+            account("'epoch', 1)", "'epoch', 1, null, '[]', '[]', -1)"),
+            "accounts_quota_generation_check",
+        ),
+        (
             token("'epoch', 1)", "'epoch', 1, 8)"),
             "api_tokens_expiry_notice_check",
         ),
@@ -111,6 +119,10 @@ async fn each_constraint_refuses() {
         (
             token("'epoch', 1)", "'epoch', 1, null, '{}', '[{}]')"),
             "api_tokens_rate_limits_check",
+        ),
+        (
+            token("'epoch', 1)", "'epoch', 1, null, '{}', '[]', '[{}]')"),
+            "api_tokens_quotas_check",
         ),
         (ERASURE.to_owned(), "account_erasures_pkey"),
         (
@@ -288,4 +300,38 @@ async fn a_hash_never_moves_to_another_token() {
     let taken = "select project_api_token_secrets(jsonb_build_array(jsonb_build_object(
         'secret_hash', sha256('a')::text, 'token_id', '00000000-0000-0000-0000-00000000000b')))";
     assert_eq!(refused_by(pool, taken).await, "api_token_secrets_pkey");
+}
+
+#[tokio::test]
+async fn quotas_that_no_node_could_read_are_refused() {
+    let database = TestDatabase::create().await;
+    let good = r#"{"name": "a", "limit": 10, "refill": "daily", "generation": 1}"#;
+    let sound = async |quotas: String| {
+        let sound = sqlx::query_scalar::<_, bool>("select quotas_are_sound($1::jsonb)");
+        sound.bind(&quotas).fetch_one(&database.pool).await.unwrap()
+    };
+    for quotas in [String::new(), good.to_owned(), [good; 4].join(",")] {
+        assert!(sound(format!("[{quotas}]")).await, "{quotas}");
+    }
+    assert!(!sound(good.to_owned()).await, "no list");
+    assert!(!sound(format!("[{}]", [good; 5].join(","))).await, "five");
+    for (from, to) in [
+        (r#""name": "a""#, r#""name": """#),
+        (r#""name": "a""#, r#""name": "A""#),
+        (r#""name": "a""#, r#""name": ".-""#),
+        (r#""name": "a", "#, ""),
+        ("10", "0"),
+        ("10", "1.5"),
+        ("10", "1000000000000001"),
+        ("10", r#""10""#),
+        ("daily", "weekly"),
+        (r#""daily""#, "null"),
+        (r#""generation": 1"#, r#""generation": 0"#),
+        (r#""generation": 1"#, r#""generation": 1.5"#),
+        (r#""generation": 1"#, r#""generation": 2147483648"#),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let bad = good.replace(from, to);
+        assert!(!sound(format!("[{bad}]")).await, "{bad}");
+    }
 }

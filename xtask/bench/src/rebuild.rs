@@ -13,6 +13,7 @@ use tollkeeper_domain::account::{self, AccountRegistered, Role};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::NetworkSet;
+use tollkeeper_domain::quota::Quotas;
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
@@ -201,6 +202,7 @@ impl Log {
             role: Role::User,
             token_limit: None,
             rate_limits: RateLimits::default(),
+            quotas: Quotas::default(),
         };
         let event = account::decide(None, &account::Command::Register(registered))?.remove(0);
         let account = account::evolve(None, id, &event, beginning())?;
@@ -270,6 +272,7 @@ fn issued(number: u64) -> Result<(Token, token::TokenEvent), Failure> {
             expires_at: Some(beginning() + TimeDelta::days(90)),
             allowed_cidrs: NetworkSet::default(),
             rate_limits: RateLimits::default(),
+            quotas: Quotas::default(),
             issued_by: None,
         },
         longest: None,

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::{Network, NetworkSet};
+use tollkeeper_domain::quota::Quotas;
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::scope::ScopeSet;
 use tollkeeper_domain::secret::SecretHash;
@@ -44,6 +45,7 @@ pub async fn tokens(
             token.scopes as "scopes?",
             token.allowed_cidrs as "allowed_cidrs?",
             token.rate_limits as "rate_limits?",
+            token.quotas as "quotas?",
             token.not_before as "not_before?",
             token.expires_at as "expires_at?",
             token.state as "token_state?",
@@ -52,7 +54,8 @@ pub async fn tokens(
             account.role as "role?",
             account.state as "account_state?",
             account.version as "account_version?",
-            account.rate_limits as "account_rate_limits?"
+            account.rate_limits as "account_rate_limits?",
+            account.quotas as "account_quotas?"
         from event_log_head as head
         left join (
             api_token_secrets as secret
@@ -96,6 +99,7 @@ pub async fn tokens(
                 restrictions: restrictions(
                     &row.allowed_cidrs.ok_or(INCOMPLETE)?,
                     row.rate_limits.ok_or(INCOMPLETE)?,
+                    row.quotas.ok_or(INCOMPLETE)?,
                 )?,
             },
             account: AccountFacts {
@@ -115,6 +119,10 @@ pub async fn tokens(
                 rate_limits: {
                     let limits = rate_limits(row.account_rate_limits.ok_or(INCOMPLETE)?)?;
                     (!limits.is_empty()).then(|| Arc::new(limits))
+                },
+                quotas: {
+                    let quotas = quotas(row.account_quotas.ok_or(INCOMPLETE)?)?;
+                    (!quotas.is_empty()).then(|| Arc::new(quotas))
                 },
             },
         });
@@ -223,22 +231,28 @@ fn micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_micros()
 }
 
-/// Networks or limits that cannot be read must not make a token free that was bound.
+/// Networks, limits or quotas that cannot be read must not make a token free that was bound.
 fn restrictions(
     networks: &[String],
     limits: Value,
+    uses: Value,
 ) -> Result<Option<Box<Restrictions>>, SourceError> {
     let parsed = networks.iter().map(|text| text.parse::<Network>());
     let networks: Vec<Network> = parsed.collect::<Result<_, _>>().map_err(|_| INCOMPLETE)?;
     let restrictions = Restrictions {
         allowed_cidrs: NetworkSet::try_from(networks).map_err(|_| INCOMPLETE)?,
         rate_limits: rate_limits(limits)?,
+        quotas: quotas(uses)?,
     };
     Ok((!restrictions.is_none()).then(|| Box::new(restrictions)))
 }
 
 fn rate_limits(limits: Value) -> Result<RateLimits, SourceError> {
     serde_json::from_value(limits).map_err(|_| INCOMPLETE)
+}
+
+fn quotas(quotas: Value) -> Result<Quotas, SourceError> {
+    serde_json::from_value(quotas).map_err(|_| INCOMPLETE)
 }
 
 /// A text that has not the form of a scope allows nothing, and must not make tokens unreadable.

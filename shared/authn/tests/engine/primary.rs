@@ -125,6 +125,7 @@ impl Primary {
                 lifecycle: account::Lifecycle::Active,
                 role: Role::User,
                 rate_limits: None,
+                quotas: None,
             },
         );
         world.append_named("account", id.0, 1, "AccountRegistered", None);

@@ -11,6 +11,7 @@ use tollkeeper_domain::account::{
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::NetworkSet;
+use tollkeeper_domain::quota::{QuotaRefilled, Quotas};
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::{Environment, TokenSecret};
 use tollkeeper_domain::token::{
@@ -88,6 +89,7 @@ impl History {
             role: Role::User,
             token_limit: None,
             rate_limits: RateLimits::default(),
+            quotas: Quotas::default(),
         });
         let account = account::evolve(None, id, &event, now()).unwrap();
         let mut rows = Rows::default();
@@ -110,6 +112,7 @@ impl History {
             expires_at: Some(now() + chrono::TimeDelta::days(30)),
             allowed_cidrs: NetworkSet::default(),
             rate_limits: RateLimits::default(),
+            quotas: Quotas::default(),
             issued_by: None,
         };
         let held = Held {
@@ -165,7 +168,7 @@ impl History {
         let networks: Vec<_> = networks.iter().map(|text| text.parse().unwrap()).collect();
         let restrictions = Restrictions {
             allowed_cidrs: networks.try_into().unwrap(),
-            rate_limits: RateLimits::default(),
+            ..Restrictions::default()
         };
         self.change(held, TokenEvent::RestrictionsChanged(restrictions))
             .await
@@ -188,9 +191,42 @@ impl History {
             role: held.account.role,
             token_limit: None,
             rate_limits,
+            quotas: held.account.quotas.clone(),
         };
         self.change_account(held, AccountEvent::Changed(changed))
             .await;
+    }
+
+    /// Gives it these quotas and no others.
+    pub async fn set_quotas(&self, held: &mut Held, quotas: Quotas) -> FeedEvent {
+        let restrictions = Restrictions {
+            quotas,
+            ..held.token.restrictions.clone()
+        };
+        self.change(held, TokenEvent::RestrictionsChanged(restrictions))
+            .await
+    }
+
+    /// The same of its account.
+    pub async fn set_account_quotas(&self, held: &mut Held, quotas: Quotas) {
+        let changed = AccountChanged {
+            external_id: None,
+            role: held.account.role,
+            token_limit: None,
+            rate_limits: held.account.rate_limits.clone(),
+            quotas,
+        };
+        self.change_account(held, AccountEvent::Changed(changed))
+            .await;
+    }
+
+    /// Lets a quota of the token be full again.
+    pub async fn refill(&self, held: &mut Held, name: &str) -> FeedEvent {
+        let refilled = QuotaRefilled {
+            name: name.into(),
+            generation: held.token.quota_generation + 1,
+        };
+        self.change(held, TokenEvent::QuotaRefilled(refilled)).await
     }
 
     async fn change(&self, held: &mut Held, event: TokenEvent) -> FeedEvent {

@@ -10,6 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tollkeeper_ambient::SystemClock;
 use tollkeeper_authn::postgres::{Node, PostgresSource};
 use tollkeeper_authn::{Attendance, Engine, EngineConfig, Freshness, Requirement, TokenSource};
+use tollkeeper_domain::quota::{MAX_USES, Quotas};
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::SecretHash;
 use tollkeeper_domain::verdict::Verdict;
@@ -128,6 +129,39 @@ async fn what_bounds_a_token_and_its_account_is_read_with_it() {
     history.limit(&mut held, RateLimits::default()).await;
     history
         .limit_account(&mut held, RateLimits::default())
+        .await;
+    assert_eq!(read().await, (None, None));
+}
+
+#[tokio::test]
+async fn quotas_are_read_with_their_generations() {
+    let database = TestDatabase::create().await;
+    let history = History::of(&database.pool);
+    let source = source(&database.url);
+    let mut held = history.issue("tk").await;
+    let digest = SecretHash::of(held.text.as_bytes());
+    let quotas = |generation| -> Quotas {
+        let quota = json!({
+            "name": "uses", "limit": MAX_USES, "refill": "monthly", "generation": generation,
+        });
+        serde_json::from_value(json!([quota])).unwrap()
+    };
+    let read = async || {
+        let found = source.lookup(&[digest]).await.unwrap().found.remove(0);
+        (found.token.restrictions, found.account.quotas)
+    };
+    assert_eq!(read().await, (None, None));
+
+    history.set_quotas(&mut held, quotas(1)).await;
+    history.set_account_quotas(&mut held, quotas(7)).await;
+    history.refill(&mut held, "uses").await;
+    let (restrictions, of_account) = read().await;
+    assert_eq!(restrictions.unwrap().quotas, quotas(2));
+    assert_eq!(of_account.as_deref(), Some(&quotas(7)));
+
+    history.set_quotas(&mut held, Quotas::default()).await;
+    history
+        .set_account_quotas(&mut held, Quotas::default())
         .await;
     assert_eq!(read().await, (None, None));
 }

@@ -6,6 +6,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tollkeeper_domain::account::{AccountEvent, AccountRegistered, Role};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::quota::Quotas;
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_event_store::{NewEvent, Submission, Writer, WriterHandle};
 use uuid::Uuid;
@@ -31,6 +32,7 @@ pub(crate) fn event(stream: u128, version: u64) -> NewEvent {
         role: Role::User,
         token_limit: None,
         rate_limits: RateLimits::default(),
+        quotas: Quotas::default(),
     };
     NewEvent {
         event_id: Uuid::from_u128((stream << 32) | u128::from(version)),

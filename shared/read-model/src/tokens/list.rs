@@ -263,7 +263,7 @@ pub(super) fn chosen_statement(
 fn push_select(sql: &mut QueryBuilder<Postgres>, now: DateTime<Utc>) {
     sql.push(
         "select t.id, t.account_id, t.name, t.environment, t.token_prefix, t.scopes, t.metadata,
-            t.allowed_cidrs, t.rate_limits, t.not_before, t.expires_at,
+            t.allowed_cidrs, t.rate_limits, t.quotas, t.not_before, t.expires_at,
             case when t.state <> 'revoked' and t.expires_at <= ",
     );
     sql.push_bind(now).push(

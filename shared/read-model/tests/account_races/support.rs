@@ -7,6 +7,7 @@ use tollkeeper_domain::account::{self, Account, AccountRegistered, Role};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::NetworkSet;
+use tollkeeper_domain::quota::Quotas;
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{self, Issue, Metadata, Token, TokenIssued, TokenName};
@@ -67,6 +68,7 @@ pub(crate) fn registered() -> (Account, Submission) {
         role: Role::User,
         token_limit: None,
         rate_limits: RateLimits::default(),
+        quotas: Quotas::default(),
     };
     on_account(None, &account::Command::Register(registered))
 }
@@ -89,6 +91,7 @@ pub(crate) fn issue_with(id: u128, issued_by: Option<TokenId>) -> (Token, Submis
         expires_at: None,
         allowed_cidrs: NetworkSet::default(),
         rate_limits: RateLimits::default(),
+        quotas: Quotas::default(),
         issued_by,
     };
     let command = token::Command::Issue(Box::new(Issue {

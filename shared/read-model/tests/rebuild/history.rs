@@ -11,6 +11,7 @@ use tollkeeper_domain::account::{self, AccountRegistered, Role};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::{Network, NetworkSet};
+use tollkeeper_domain::quota::{MAX_USES, NewQuota, NewQuotas, QuotaRefill, Quotas};
 use tollkeeper_domain::rate_limit::{MAX_UNITS, MAX_WINDOW_SECONDS, RateLimit, RateLimits};
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
@@ -34,9 +35,10 @@ fn account_command() -> impl Strategy<Value = account::Command> {
         3 => Just(account::Command::Suspend),
         3 => Just(account::Command::Resume),
         1 => Just(account::Command::Delete),
-        3 => (proptest::option::of(name), any::<bool>(), limits()).prop_map(|(external_id, system, rate_limits)| {
+        1 => quota_name().prop_map(account::Command::RefillQuota),
+        3 => (proptest::option::of(name), any::<bool>(), limits(), quotas()).prop_map(|(external_id, system, rate_limits, quotas)| {
             let role = if system { Role::System } else { Role::User };
-            account::Command::Change { external_id, role: Some(role), token_limit: Some(system.then_some(9)), rate_limits, profile_changes: system }
+            account::Command::Change { external_id, role: Some(role), token_limit: Some(system.then_some(9)), rate_limits, quotas, profile_changes: system }
         }),
     ]
 }
@@ -78,6 +80,29 @@ fn limits() -> impl Strategy<Value = Option<RateLimits>> {
     })
 }
 
+/// One of a few, so that refills find theirs and quotas come again.
+fn quota_name() -> impl Strategy<Value = Box<str>> {
+    prop_oneof![Just("a"), Just("b.-_9")].prop_map(|name| -> Box<str> { name.into() })
+}
+
+/// Quotas with all names apart, where they are changed at all.
+fn quotas() -> impl Strategy<Value = Option<NewQuotas>> {
+    let refill = prop_oneof![
+        Just(QuotaRefill::None),
+        Just(QuotaRefill::Monthly),
+        Just(QuotaRefill::Daily),
+    ];
+    let quotas = proptest::collection::btree_map(quota_name(), (1..=MAX_USES, refill), 0..3);
+    proptest::option::of(quotas).prop_map(|quotas| {
+        let quotas = quotas?.into_iter().map(|(name, (limit, refill))| NewQuota {
+            name,
+            limit,
+            refill,
+        });
+        Some(quotas.collect::<Vec<_>>().try_into().unwrap())
+    })
+}
+
 fn change() -> impl Strategy<Value = token::Command> {
     let scopes = proptest::collection::vec("[a-z]{1,6}(:\\*)?", 0..4);
     let network = prop_oneof![
@@ -92,11 +117,12 @@ fn change() -> impl Strategy<Value = token::Command> {
         metadata,
         networks,
         limits(),
+        quotas(),
         time(),
         time(),
     )
         .prop_map(
-            |(name, scopes, metadata, networks, rate_limits, not_before, expires_at)| {
+            |(name, scopes, metadata, networks, rate_limits, quotas, not_before, expires_at)| {
                 let metadata = metadata.into_iter().map(|(key, value)| (key, value.into()));
                 token::Command::Change(Box::new(Change {
                     name: name.map(|name| TokenName::new(&name).unwrap()),
@@ -104,6 +130,7 @@ fn change() -> impl Strategy<Value = token::Command> {
                     metadata: Metadata::new(metadata.collect()).ok(),
                     allowed_cidrs: networks.map(|it| it.try_into().unwrap()),
                     rate_limits,
+                    quotas,
                     not_before: Some(not_before),
                     expires_at: Some(expires_at),
                     longest: None,
@@ -122,6 +149,7 @@ fn token_command() -> impl Strategy<Value = token::Command> {
                 grace: TimeDelta::seconds(grace),
             })
         }),
+        2 => quota_name().prop_map(token::Command::RefillQuota),
         2 => Just(token::Command::Suspend),
         2 => Just(token::Command::Resume),
         1 => Just(token::Command::Revoke(RevocationReason::Superseded)),
@@ -214,6 +242,7 @@ impl History {
                 role: None,
                 token_limit: None,
                 rate_limits: None,
+                quotas: None,
                 profile_changes: false,
             },
         )
@@ -230,6 +259,7 @@ impl History {
             role: Role::User,
             token_limit: None,
             rate_limits: RateLimits::default(),
+            quotas: Quotas::default(),
         };
         let issued = TokenIssued {
             account_id: Self::account_id(at / 2),
@@ -243,6 +273,7 @@ impl History {
             expires_at: None,
             allowed_cidrs: NetworkSet::default(),
             rate_limits: RateLimits::default(),
+            quotas: Quotas::default(),
             issued_by: None,
         };
         let issue = Issue {
