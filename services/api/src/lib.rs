@@ -19,6 +19,7 @@ mod nodes;
 mod oauth;
 mod openapi;
 mod public_event;
+mod quotas;
 mod rate_limits;
 pub mod readiness;
 pub mod relay;

@@ -44,6 +44,10 @@ pub(crate) fn router(app: App) -> Router {
         )
         .route("/v1/accounts/{id}/resume", post(accounts::suspend::resume))
         .route(
+            "/v1/accounts/{id}/quotas/{name}/refill",
+            post(accounts::refill::handle),
+        )
+        .route(
             "/v1/tokens",
             post(tokens::issue::handle).get(tokens::list::handle),
         )
@@ -61,6 +65,10 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/tokens/{id}/rotate", post(tokens::rotate::handle))
         .route("/v1/tokens/{id}/suspend", post(tokens::suspend::suspend))
         .route("/v1/tokens/{id}/resume", post(tokens::suspend::resume))
+        .route(
+            "/v1/tokens/{id}/quotas/{name}/refill",
+            post(tokens::refill::handle),
+        )
         .route(
             "/v1/webhooks",
             post(webhooks::create::handle).get(webhooks::list::handle),

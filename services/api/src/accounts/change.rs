@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use tollkeeper_domain::account::{Command, Role};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::quota::NewQuota;
 use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit};
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::accounts::Profile;
@@ -23,7 +24,7 @@ use crate::http::query::Parameters;
 use crate::http::request_id::RequestId;
 use crate::http::version::IfMatch;
 use crate::nodes::Wait;
-use crate::rate_limits;
+use crate::{quotas, rate_limits};
 
 /// What to change of an account.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -53,6 +54,11 @@ pub(crate) struct Change {
     /// from what was consumed.
     #[schema(value_type = Option<Vec<NewRateLimit>>, max_items = 8)]
     rate_limits: Option<Vec<RateLimit>>,
+    /// How many uses all its tokens together have: all quotas from now on, at most 4, each with a name
+    /// of its own. `[]` is as many as they will. A quota of a name and a refill that stay goes on from
+    /// what was used.
+    #[schema(max_items = 4)]
+    quotas: Option<Vec<NewQuota>>,
 }
 
 /// Changes what the body names: 200, 404, 409 if another account has the external id, or 412.
@@ -63,7 +69,7 @@ pub(crate) struct Change {
     operation_id = "changeAccount",
     summary = "Change an account",
     description = "What the body does not name stays as it is. An account's own tokens change its name \
-        and e-mail address only, and no token sets the rate limits of its own account.",
+        and e-mail address only, and no token sets the rate limits or quotas of its own account.",
     params(("id" = AccountId, Path, description = "The account"), IfMatch, Wait),
     request_body = Change,
     responses(
@@ -93,14 +99,15 @@ pub(crate) async fn handle(
         body.role.is_some(),
         body.token_limit.is_some(),
         body.rate_limits.is_some(),
+        body.quotas.is_some(),
     ];
     if by_operators.contains(&true) && allowed.reach != Reach::All {
         let detail = "an account's own tokens change its name and e-mail address only";
         return Err(Problem::forbidden("BEYOND_AUTHORITY", detail));
     }
     let own = allowed.caller.account_id() == Some(id.into());
-    if body.rate_limits.is_some() && own {
-        let detail = "an account's own tokens do not set its rate limits";
+    if (body.rate_limits.is_some() || body.quotas.is_some()) && own {
+        let detail = "an account's own tokens do not set its rate limits or quotas";
         return Err(Problem::forbidden("BEYOND_AUTHORITY", detail));
     }
     check_role(&allowed.caller, body.role.unwrap_or_default())?;
@@ -114,6 +121,9 @@ pub(crate) async fn handle(
     let rate_limits = body
         .rate_limits
         .and_then(|asked| rate_limits::check(asked, &mut errors));
+    let quotas = body
+        .quotas
+        .and_then(|asked| quotas::check(asked, &mut errors));
     errors.check()?;
 
     let cause = Cause {
@@ -125,6 +135,7 @@ pub(crate) async fn handle(
         role: body.role,
         token_limit: body.token_limit,
         rate_limits,
+        quotas,
         profile_changes: false,
     };
     let target = (id.into(), allowed.reach);

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use tollkeeper_domain::account::{Account, AccountRegistered, Role};
+use tollkeeper_domain::quota::NewQuota;
 use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit};
 use tollkeeper_event_store::Rows;
 use tollkeeper_read_model::Reach;
@@ -20,7 +21,7 @@ use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
 use crate::http::request_id::RequestId;
 use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
-use crate::rate_limits;
+use crate::{quotas, rate_limits};
 
 /// An account to register.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -62,6 +63,11 @@ pub(crate) struct Register {
     #[serde(default)]
     #[schema(value_type = Vec<NewRateLimit>, max_items = 8)]
     rate_limits: Vec<RateLimit>,
+    /// How many uses all its tokens together have: at most 4 quotas, each with a name of its own. `[]`,
+    /// or nothing, is as many as they will.
+    #[serde(default)]
+    #[schema(max_items = 4)]
+    quotas: Vec<NewQuota>,
 }
 
 /// Registers an account: 201, or 409 if another one has the external id.
@@ -117,6 +123,7 @@ async fn register(
     check_profile(&profile, &mut errors);
     check_token_limit(body.token_limit, &mut errors);
     let rate_limits = rate_limits::check(body.rate_limits, &mut errors);
+    let quotas = quotas::check(body.quotas, &mut errors);
     errors.check()?;
 
     let cause = Cause {
@@ -129,6 +136,7 @@ async fn register(
         role,
         token_limit: body.token_limit,
         rate_limits: rate_limits.unwrap_or_default(),
+        quotas: quotas.unwrap_or_default().into(),
     };
     let answer = |account: Account, rows: &mut Rows| {
         let id = account.id;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tollkeeper_domain::account::{Account, Lifecycle, Role};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::quota::{Quota, Quotas};
 use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
 use tollkeeper_read_model::accounts::{AccountRow, Profile};
 use utoipa::ToSchema;
@@ -25,6 +26,9 @@ use crate::nodes::Receipt;
     "token_limit": null,
     "rate_limits": [
         { "name": "requests", "limit": 6000, "window_seconds": 60, "burst": 1000, "cost": 1 },
+    ],
+    "quotas": [
+        { "name": "month", "limit": 1_000_000, "refill": "monthly", "generation": 1 },
     ],
     "state": "active",
     "created_at": "2026-11-01T09:29:12.004512Z",
@@ -50,6 +54,10 @@ pub(crate) struct AccountView {
     /// if there is none.
     #[schema(value_type = Vec<RateLimit>)]
     rate_limits: RateLimits,
+    /// How many uses all its tokens together have, sorted by name; as many as they will if there is
+    /// none.
+    #[schema(value_type = Vec<Quota>)]
+    quotas: Quotas,
     state: Lifecycle,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -68,6 +76,7 @@ impl AccountView {
             role: account.role,
             token_limit: account.token_limit,
             rate_limits: account.rate_limits,
+            quotas: account.quotas,
             state: account.lifecycle,
             created_at: account.created_at,
             updated_at: account.updated_at,

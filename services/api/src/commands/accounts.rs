@@ -5,6 +5,7 @@ use tollkeeper_domain::account::{
 };
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_domain::quota::Quotas;
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_event_store::{Rows, Submission, load};
 use tollkeeper_read_model::accounts::{self, AccountRow, Profile};
@@ -70,6 +71,7 @@ impl Commands {
             role: Role::User,
             token_limit: None,
             rate_limits: RateLimits::default(),
+            quotas: Quotas::default(),
         };
         let id = |account: Account, _: &mut Rows| Ok(account.id);
         match self

@@ -122,6 +122,7 @@ impl From<CommandError> for Problem {
             CommandError::VersionMismatch(current) => Self::version_mismatch(current),
             CommandError::Token(refusal) => match refusal {
                 token::Refusal::Unknown => Self::not_found("token"),
+                token::Refusal::NoSuchQuota => Self::not_found("quota"),
                 token::Refusal::Exists => Self::internal("a new id was used before"),
                 token::Refusal::Revoked => Self::conflict("TOKEN_REVOKED", text),
                 token::Refusal::Expired => Self::conflict("TOKEN_EXPIRED", text),
@@ -137,6 +138,7 @@ impl From<CommandError> for Problem {
             },
             CommandError::Account(refusal) => match refusal {
                 account::Refusal::Unknown => Self::not_found("account"),
+                account::Refusal::NoSuchQuota => Self::not_found("quota"),
                 account::Refusal::Exists => Self::internal("a new id was used before"),
                 account::Refusal::Deleted => Self::conflict("ACCOUNT_DELETED", text),
                 account::Refusal::Name => Self::bad_field("/external_id", text),

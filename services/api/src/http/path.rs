@@ -1,4 +1,4 @@
-//! Ids in paths. A text that is no id names nothing, so the answer is that of an unknown id.
+//! Ids and names in paths. A text that is no id names nothing, so the answer is that of an unknown id.
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -18,5 +18,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
             .await
             .map_err(|_| Problem::not_found("resource"))?;
         Ok(Self(id))
+    }
+}
+
+/// The id of something, and the name of one of what it has many of.
+#[derive(Debug, Clone)]
+pub(crate) struct IdAndName(pub(crate) Uuid, pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdAndName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((id, name)) = Path::<(Uuid, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found("resource"))?;
+        Ok(Self(id, name))
     }
 }

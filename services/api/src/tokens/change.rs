@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use tollkeeper_domain::authority::Extent;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::network::Network;
+use tollkeeper_domain::quota::NewQuota;
 use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::token::{Change, Command, Metadata, TokenName};
@@ -27,7 +28,7 @@ use crate::http::query::Parameters;
 use crate::http::request_id::RequestId;
 use crate::http::version::IfMatch;
 use crate::nodes::Wait;
-use crate::rate_limits;
+use crate::{quotas, rate_limits};
 
 /// What to change of a token.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -54,6 +55,10 @@ pub(crate) struct ChangeToken {
     /// A limit of a name that stays goes on from what was consumed.
     #[schema(value_type = Option<Vec<NewRateLimit>>, max_items = 8)]
     rate_limits: Option<Vec<RateLimit>>,
+    /// All quotas from now on: at most 4, each with a name of its own. `[]` is as many uses as it will.
+    /// A quota of a name and a refill that stay goes on from what was used.
+    #[schema(max_items = 4)]
+    quotas: Option<Vec<NewQuota>>,
     /// The new start, or null for none.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<DateTime<Utc>>)]
@@ -113,6 +118,9 @@ pub(crate) async fn handle(
         rate_limits: body
             .rate_limits
             .and_then(|asked| rate_limits::check(asked, &mut errors)),
+        quotas: body
+            .quotas
+            .and_then(|asked| quotas::check(asked, &mut errors)),
         not_before: body.not_before.map(|time| time.map(cut)),
         expires_at: body.expires_at.map(|time| time.map(cut)),
         longest: app.policy.longest_lifetime,
@@ -133,12 +141,15 @@ pub(crate) async fn handle(
             if let Some(authority) = authority {
                 // What it is and what it would become must both lie within the caller's reach.
                 within(Some(authority), token)?;
+                let restrictions = change.restrictions(token);
                 authority.reaches(Extent {
                     scopes: change.scopes.as_ref().unwrap_or(&token.scopes),
                     validity: &change.validity(token),
                     environment: token.environment,
-                    restrictions: &change.restrictions(token),
+                    restrictions: &restrictions,
                 })?;
+                let before = &token.restrictions.quotas;
+                authority.may_refill(restrictions.quotas.renewed(before))?;
             }
             Ok(Command::Change(Box::new(change.clone())))
         });

@@ -3,12 +3,13 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use tollkeeper_domain::authority::{Authority, Beyond};
 use tollkeeper_domain::network::{MAX_NETWORKS, Network, NetworkSet, TooManyNetworks};
+use tollkeeper_domain::quota::{NewQuota, Quotas};
 use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
 use tollkeeper_domain::scope::{MAX_SCOPES, Scope, ScopeSet};
 use tollkeeper_domain::token::{Refusal, Restrictions, Token};
 
 use crate::http::problem::FieldErrors;
-use crate::rate_limits;
+use crate::{quotas, rate_limits};
 
 /// Reads scopes and notes each that is not one, or that they are too many: as many as a body has room
 /// for would make as many errors, and repeats count, as the API's description says.
@@ -43,6 +44,7 @@ pub(super) fn networks(texts: &[String], errors: &mut FieldErrors) -> Option<Net
 pub(super) struct Asked {
     pub(super) allowed_cidrs: Option<Vec<String>>,
     pub(super) rate_limits: Option<Vec<RateLimit>>,
+    pub(super) quotas: Option<Vec<NewQuota>>,
 }
 
 impl Asked {
@@ -62,9 +64,14 @@ impl Asked {
                 Some(authority.map_or_else(RateLimits::default, Authority::inherited_rate_limits))
             }
         };
+        let quotas = match self.quotas {
+            Some(asked) => quotas::check(asked, errors).map(Quotas::from),
+            None => Some(authority.map_or_else(Quotas::default, Authority::inherited_quotas)),
+        };
         Some(Restrictions {
             allowed_cidrs: allowed_cidrs?,
             rate_limits: rate_limits?,
+            quotas: quotas?,
         })
     }
 }

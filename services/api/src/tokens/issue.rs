@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tollkeeper_domain::authority::{Authority, Extent};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::Network;
+use tollkeeper_domain::quota::NewQuota;
 use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit};
 use tollkeeper_domain::scope::{Scope, ScopeSet};
 use tollkeeper_domain::secret::{Environment, TokenSecret};
@@ -43,6 +44,7 @@ use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
     "metadata": { "team": "checkout" },
     "allowed_cidrs": ["203.0.113.0/24", "2001:db8::/32"],
     "rate_limits": [{ "name": "requests", "limit": 600, "window_seconds": 60, "burst": 100 }],
+    "quotas": [{ "name": "month", "limit": 100_000, "refill": "monthly" }],
     "expires_in_minutes": 43200,
 }))]
 pub(crate) struct IssueToken {
@@ -74,6 +76,10 @@ pub(crate) struct IssueToken {
     /// much as it will. If nothing is said they are those of the token that you use.
     #[schema(value_type = Option<Vec<NewRateLimit>>, max_items = 8)]
     rate_limits: Option<Vec<RateLimit>>,
+    /// How many uses it has: at most 4 quotas, each with a name of its own. `[]` is as many as it will.
+    /// If nothing is said they are those of the token that you use, each with a balance of its own.
+    #[schema(max_items = 4)]
+    quotas: Option<Vec<NewQuota>>,
     /// First moment at which it works.
     not_before: Option<DateTime<Utc>>,
     /// First moment at which it works no more. This or `expires_in_minutes`, not both.
@@ -93,7 +99,7 @@ pub(crate) struct IssueToken {
     description = "The answer holds the secret, this once. Without an expiry the token gets the longest \
         one that this installation, and the credential of the caller, allow. A caller hands \
         on no more than it has: a token that is bound to networks hands on none beyond these, and one \
-        that has rate limits hands on none that could do more.",
+        that has rate limits or quotas hands on none that could do more.",
     params(IdempotencyKey),
     request_body = IssueToken,
     responses(
@@ -148,6 +154,7 @@ async fn issue_as_asked(
     let asked = Asked {
         allowed_cidrs: body.allowed_cidrs,
         rate_limits: body.rate_limits,
+        quotas: body.quotas,
     };
     let restrictions = asked.restrictions(authority, &mut errors);
     errors.check()?;
@@ -233,6 +240,7 @@ pub(super) async fn issue(
             expires_at: wanted.validity.expires_at,
             allowed_cidrs: wanted.restrictions.allowed_cidrs,
             rate_limits: wanted.restrictions.rate_limits,
+            quotas: wanted.restrictions.quotas,
             issued_by: caller.token_id(),
         },
         longest: app.policy.longest_lifetime,

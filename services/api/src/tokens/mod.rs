@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub(crate) mod issue;
 pub(crate) mod list;
 mod reason;
+pub(crate) mod refill;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
 pub(crate) mod service;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::Network;
+use tollkeeper_domain::quota::{Quota, Quotas};
 use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
@@ -32,6 +33,9 @@ use crate::nodes::Receipt;
     "allowed_cidrs": ["203.0.113.0/24", "2001:db8::/32"],
     "rate_limits": [
         { "name": "requests", "limit": 600, "window_seconds": 60, "burst": 100, "cost": 1 },
+    ],
+    "quotas": [
+        { "name": "month", "limit": 100_000, "refill": "monthly", "generation": 1 },
     ],
     "not_before": null,
     "expires_at": "2026-12-01T09:30:00Z",
@@ -70,6 +74,9 @@ pub(crate) struct TokenView {
     /// How much it may do in how much time, sorted by name; as much as it will if there is none.
     #[schema(value_type = Vec<RateLimit>)]
     pub(super) rate_limits: RateLimits,
+    /// How many uses it has, sorted by name; as many as it will if there is none.
+    #[schema(value_type = Vec<Quota>)]
+    pub(super) quotas: Quotas,
     /// First moment at which it works.
     #[schema(required)]
     pub(super) not_before: Option<DateTime<Utc>>,
@@ -118,6 +125,9 @@ pub(crate) struct TokenView {
     "allowed_cidrs": ["203.0.113.0/24", "2001:db8::/32"],
     "rate_limits": [
         { "name": "requests", "limit": 600, "window_seconds": 60, "burst": 100, "cost": 1 },
+    ],
+    "quotas": [
+        { "name": "month", "limit": 100_000, "refill": "monthly", "generation": 1 },
     ],
     "not_before": null,
     "expires_at": "2026-12-01T09:30:00Z",
@@ -195,6 +205,7 @@ impl TokenView {
                 .map(ToString::to_string)
                 .collect(),
             rate_limits: token.restrictions.rate_limits,
+            quotas: token.restrictions.quotas,
             not_before: token.validity.not_before,
             expires_at: token.validity.expires_at,
             state: status.as_str().to_owned(),
@@ -238,6 +249,7 @@ impl From<TokenRow> for TokenView {
             metadata: row.metadata,
             allowed_cidrs: row.allowed_cidrs,
             rate_limits: row.rate_limits.0,
+            quotas: row.quotas.0,
             not_before: row.not_before,
             expires_at: row.expires_at,
             is_active: row.state == "active",

@@ -201,7 +201,8 @@ async fn a_rule_is_set_narrowed_and_lifted_and_its_history_is_kept() {
         .iter()
         .filter(|event| event["type"] == "TokenRestrictionsChanged");
     let changes: Vec<&Value> = changes.map(|event| &event["payload"]).collect();
-    let to = |networks: &[&str]| json!({ "allowed_cidrs": networks, "rate_limits": [] });
+    let to =
+        |networks: &[&str]| json!({ "allowed_cidrs": networks, "rate_limits": [], "quotas": [] });
     let (both, one) = (to(&["198.51.100.0/24", HOME]), to(&[HOME]));
     assert_eq!(changes, [&both, &one, &to(&[])]);
 

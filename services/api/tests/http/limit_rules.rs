@@ -155,7 +155,7 @@ async fn limits_are_set_changed_and_lifted_and_their_history_is_kept() {
         .iter()
         .filter(|event| event["type"] == "TokenRestrictionsChanged");
     let changes: Vec<&Value> = changes.map(|event| &event["payload"]).collect();
-    let to = |limits| json!({ "allowed_cidrs": networks, "rate_limits": limits });
+    let to = |limits| json!({ "allowed_cidrs": networks, "rate_limits": limits, "quotas": [] });
     assert_eq!(changes, [&to(&first), &to(&second), &to(&none)]);
     let diff = operator.get(&format!("{path}/diff?from=2&to=3")).await;
     assert_eq!(

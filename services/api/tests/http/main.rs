@@ -36,6 +36,7 @@ mod nodes;
 mod oauth;
 mod past;
 mod proof;
+mod quota_rules;
 mod races;
 mod rate_limits;
 mod raw;

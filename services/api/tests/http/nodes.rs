@@ -190,7 +190,13 @@ async fn a_node_reads_tokens_the_log_and_the_ledger_and_no_digest_goes_out() {
     let api = stack.api(&[]).await;
     let (operator, gateway) = (api.operator(), gateway(&api).await);
     let account = operator.account("crm-1").await;
-    let fields = json!({ "scopes": ["orders:read"], "allowed_cidrs": ["192.0.2.0/24"] });
+    let quotas = json!([{ "name": "month", "limit": 9, "refill": "monthly" }]);
+    let of_account = json!({ "quotas": quotas });
+    let path = format!("/v1/accounts/{account}");
+    operator.patch(&path, of_account).await.expect(200);
+    let fields = json!({
+        "scopes": ["orders:read"], "allowed_cidrs": ["192.0.2.0/24"], "quotas": quotas,
+    });
     let token = operator.issue(&account, fields).await;
     let rotate = format!("{}/rotate", path_of(&token));
     let rotated = operator
@@ -217,6 +223,12 @@ async fn a_node_reads_tokens_the_log_and_the_ledger_and_no_digest_goes_out() {
         assert_eq!(token["token"]["secret_valid_until"].is_null(), index == 2);
         let networks = &token["token"]["restrictions"]["allowed_cidrs"];
         assert_eq!(networks, &json!(["192.0.2.0/24"]));
+        let of_token = &token["token"]["restrictions"]["quotas"][0];
+        assert_eq!(
+            (&of_token["name"], &of_token["generation"]),
+            (&json!("month"), &json!(1))
+        );
+        assert_eq!(&token["account"]["quotas"][0], of_token);
         assert_eq!(token["account"]["account_id"], *account);
     }
 

@@ -83,10 +83,17 @@ async fn a_change_is_told_to_be_in_force_once_every_node_has_applied_it() {
         everywhere(&answer);
         assert_eq!(answer["id"], token["id"]);
     }
+    // A refill is a change as any other.
+    let quotas = json!({ "quotas": [{ "name": "uses", "limit": 9 }] });
+    let token = operator.issue(&account, quotas.clone()).await;
+    let path = format!("{}/quotas/uses/refill?wait=applied", path_of(&token));
+    everywhere(&operator.post(&path, json!({})).await.expect(200));
     // An account takes all its tokens with it.
     let token = operator.issue(&account, json!({})).await;
     let path = format!("/v1/accounts/{account}");
+    operator.patch(&path, quotas).await.expect(200);
     for (method, step, works) in [
+        (Method::POST, "/quotas/uses/refill", true),
         (Method::POST, "/suspend", false),
         (Method::POST, "/resume", true),
         (Method::PATCH, "", true),

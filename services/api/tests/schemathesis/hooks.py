@@ -109,6 +109,7 @@ def fit(body):
         replace(body, name, lambda it: isinstance(it, str), PAST if name == "not_before" else FUTURE)
     for name in ("rate_limits", "rateLimits"):
         replace(body, name, lambda it: isinstance(it, list), sound(body.get(name)))
+    replace(body, "quotas", lambda it: isinstance(it, list), apart(body.get("quotas")))
     # As long as the installation allows.
     replace(body, "expires_in_minutes", lambda it: isinstance(it, (int, float)) and it > 500_000, 500_000)
     for name, value in body.items():
@@ -137,6 +138,11 @@ def sound(limits):
             numbers["cost"] = burst
         fitting.append({"name": f"limit-{index}", **numbers})
     return fitting
+
+
+def apart(quotas):
+    """The quotas with names of their own."""
+    return [{**quota, "name": f"quota-{index}"} for index, quota in enumerate(quotas or [])]
 
 
 def replace(fields, name, applies, value):

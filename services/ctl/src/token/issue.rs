@@ -38,8 +38,12 @@ pub(super) struct Arguments {
     /// How much it may do in how much time, as
     /// `name=requests,limit=600,window_seconds=60[,burst=100][,cost=1]`; may be repeated. If none is
     /// given, as much as it will, or as much as the token that you use
-    #[arg(long = "rate-limit", value_name = "LIMIT", value_parser = rate_limit)]
+    #[arg(long = "rate-limit", value_name = "LIMIT", value_parser = fields)]
     rate_limits: Vec<Value>,
+    /// How many uses it has, as `name=month,limit=100000[,refill=daily|monthly|none]`; may be
+    /// repeated. If none is given, as many as it will, or as many as the token that you use
+    #[arg(long = "quota", value_name = "QUOTA", value_parser = fields)]
+    quotas: Vec<Value>,
     /// What is kept with it: a JSON object
     #[arg(long, value_name = "JSON")]
     metadata: Option<String>,
@@ -91,6 +95,12 @@ pub(super) async fn run(
                 .filter(|it| !it.is_empty())
                 .map(|it| json!(it)),
         ),
+        (
+            "quotas",
+            Some(&arguments.quotas)
+                .filter(|it| !it.is_empty())
+                .map(|it| json!(it)),
+        ),
         ("metadata", metadata.map(Value::Object)),
     ] {
         // What is not given is left to the server.
@@ -102,16 +112,16 @@ pub(super) async fn run(
     secret(output, &issued, arguments.quiet)
 }
 
-/// A limit as the API takes it. What the fields are and may be is the server's to say.
-fn rate_limit(text: &str) -> Result<Value, String> {
+/// A limit or a quota as the API takes it. What the fields are and may be is the server's to say.
+fn fields(text: &str) -> Result<Value, String> {
     let field = |pair: &str| {
         let (field, value) = pair
             .split_once('=')
             .ok_or_else(|| format!("`{pair}` is not a field with its value, such as limit=600"))?;
         let value =
             match field {
-                "name" => json!(value),
-                _ => json!(value.parse::<u32>().map_err(|_| format!(
+                "name" | "refill" => json!(value),
+                _ => json!(value.parse::<u64>().map_err(|_| format!(
                     "`{value}` is not a whole number that `{field}` may be"
                 ))?),
             };

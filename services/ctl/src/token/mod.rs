@@ -9,6 +9,7 @@ mod history;
 mod issue;
 mod list;
 mod output;
+mod refill;
 mod revoke;
 mod rotate;
 mod show;
@@ -58,6 +59,8 @@ enum Command {
     Suspend(suspend::Arguments),
     /// Let a token that rests work again
     Resume(suspend::Arguments),
+    /// Let a quota of a token be full again
+    Refill(refill::Arguments),
     /// End a token for good
     Revoke(revoke::Arguments),
     /// Ask whether a token may pass; it is read from standard input or a file
@@ -90,6 +93,7 @@ async fn carry_out(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Rotate(it) => rotate::run(&api, output, it).await,
         Command::Suspend(it) => suspend::run(&api, output, it, "suspend").await,
         Command::Resume(it) => suspend::run(&api, output, it, "resume").await,
+        Command::Refill(it) => refill::run(&api, output, it).await,
         Command::Revoke(it) => revoke::run(&api, output, it).await,
         Command::Verify(it) => verify::run(&api, output, it).await,
         Command::History(it) => history::run(&api, output, it).await,

@@ -42,6 +42,7 @@ const MEMBERS: &[&str] = &[
     "metadata",
     "allowed_cidrs",
     "rate_limits",
+    "quotas",
     "not_before",
     "expires_at",
     "revocation_reason",

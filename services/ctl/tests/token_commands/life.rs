@@ -219,6 +219,51 @@ async fn a_token_is_limited_from_the_shell() {
 }
 
 #[tokio::test]
+async fn a_token_is_given_quotas_and_refilled_from_the_shell() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let account = api.operator().account("crm-1").await;
+    let shell = Shell::at(&api, OPERATOR_KEY);
+    let json = ["--output", "json"];
+    let issue = ["token", "issue", "a", "--account", &account];
+    let quotas = [
+        "--quota",
+        "name=trial,limit=1000000000000000",
+        "--quota",
+        "name=month,limit=100,refill=monthly",
+    ];
+    let issued = shell.run(&[&issue[..], &quotas, &json].concat()).await;
+    let issued = issued.json();
+    let told = |month: u32| {
+        json!([
+            { "name": "month", "limit": 100, "refill": "monthly", "generation": month },
+            { "name": "trial", "limit": 1_000_000_000_000_000_u64, "refill": "none", "generation": 2 },
+        ])
+    };
+    assert_eq!(issued["quotas"], told(1));
+    let id = issued["id"].as_str().unwrap();
+    let refill = ["token", "refill", id, "month"];
+    let refilled = shell.run(&[&refill[..], &json].concat()).await;
+    assert_eq!(refilled.json()["quotas"], told(3));
+    let shown = shell.run(&["token", "show", id]).await;
+    assert!(shown.expect(0).contains(r#""name":"trial""#), "{shown:?}");
+
+    let none = shell.run(&["token", "refill", id, "day"]).await;
+    none.expect(3);
+    for name in ["../../rotate", "..", ""] {
+        let refused = shell.run(&["token", "refill", id, name]).await;
+        refused.expect(2);
+    }
+    let bad = [&issue[..], &["--quota", "name=a,limit=1,refill=weekly"]].concat();
+    let refused = shell.run(&bad).await;
+    refused.expect(1);
+    assert!(
+        refused.complaint.contains("/quotas/0/refill"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_credential_of_any_kind_will_do_and_its_bounds_are_told() {
     let mut stack = Stack::bare().await;
     let api = stack.api(&[]).await;

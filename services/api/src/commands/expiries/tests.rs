@@ -15,6 +15,7 @@ use tollkeeper_domain::account::{Account, AccountRegistered, Role};
 use tollkeeper_domain::event::Event;
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::NetworkSet;
+use tollkeeper_domain::quota::Quotas;
 use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::secret::{Environment, SecretHash};
 use tollkeeper_domain::token::{
@@ -79,6 +80,7 @@ impl Process {
             role: Role::User,
             token_limit: None,
             rate_limits: RateLimits::default(),
+            quotas: Quotas::default(),
         };
         let profile = Profile::default();
         let id = |account: Account, _: &mut Rows| Ok(account.id);
@@ -104,6 +106,7 @@ impl Process {
                 expires_at: hours.map(|hours| now + TimeDelta::hours(hours)),
                 allowed_cidrs: NetworkSet::default(),
                 rate_limits: RateLimits::default(),
+                quotas: Quotas::default(),
                 issued_by: None,
             },
             longest: None,

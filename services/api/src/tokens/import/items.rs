@@ -51,6 +51,7 @@ impl Item {
                 expires_at: wanted.validity.expires_at,
                 allowed_cidrs: wanted.restrictions.allowed_cidrs.clone(),
                 rate_limits: wanted.restrictions.rate_limits.clone(),
+                quotas: wanted.restrictions.quotas.clone(),
                 issued_by: caller.token_id(),
             },
             longest: app.policy.longest_lifetime,
@@ -102,6 +103,7 @@ fn item(
     let asked = Asked {
         allowed_cidrs: token.allowed_cidrs,
         rate_limits: token.rate_limits,
+        quotas: token.quotas,
     };
     let restrictions = asked.restrictions(caller.authority(), errors);
     let before = errors.len();

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::Network;
+use tollkeeper_domain::quota::NewQuota;
 use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
@@ -96,6 +97,10 @@ pub(crate) struct ImportToken {
     /// much as it will. If nothing is said they are those of the token that you use.
     #[schema(value_type = Option<Vec<NewRateLimit>>, max_items = 8)]
     rate_limits: Option<Vec<RateLimit>>,
+    /// How many uses it has: at most 4 quotas, each with a name of its own. `[]` is as many as it will.
+    /// If nothing is said they are those of the token that you use, each with a balance of its own.
+    #[schema(max_items = 4)]
+    quotas: Option<Vec<NewQuota>>,
     /// First moment at which it works.
     not_before: Option<DateTime<Utc>>,
     /// First moment at which it works no more. This or `expires_in_minutes`, not both.

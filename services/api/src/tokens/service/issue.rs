@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tollkeeper_domain::account::{Account, AccountRegistered, Lifecycle, Role, check_external_id};
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::network::Network;
+use tollkeeper_domain::quota::{NewQuota, Quotas};
 use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::{Environment, TokenSecret};
@@ -80,6 +81,10 @@ pub(crate) struct IssueForUser {
     /// much as it will. If nothing is said they are those of the token that you use.
     #[schema(max_items = 8)]
     rate_limits: Option<Vec<NewUserRateLimit>>,
+    /// How many uses it has: at most 4 quotas, each with a name of its own. `[]` is as many as it will.
+    /// If nothing is said they are those of the token that you use, each with a balance of its own.
+    #[schema(max_items = 4)]
+    quotas: Option<Vec<NewQuota>>,
     /// First moment at which it works no more. This or `expiresInMinutes`, not both.
     expires_at: Option<DateTime<Utc>>,
     /// The same, counted from now.
@@ -191,6 +196,7 @@ fn wanted(
         rate_limits: body
             .rate_limits
             .map(|limits| limits.into_iter().map(RateLimit::from).collect()),
+        quotas: body.quotas,
     };
     let restrictions = asked.restrictions(caller.authority(), &mut errors);
     errors.check()?;
@@ -229,6 +235,7 @@ async fn account(
         role: Role::User,
         token_limit: None,
         rate_limits: RateLimits::default(),
+        quotas: Quotas::default(),
     };
     let commands = &app.commands;
     let id = |account: Account, _: &mut Rows| Ok(account.id);

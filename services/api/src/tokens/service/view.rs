@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::network::Network;
+use tollkeeper_domain::quota::{Quota, Quotas};
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::{RevocationReason, Status};
@@ -27,6 +28,7 @@ use crate::tokens::TokenView;
     "metadata": {},
     "allowedCidrs": [],
     "rateLimits": [],
+    "quotas": [],
     "state": "active",
     "isActive": true,
     "revocationReason": null,
@@ -58,6 +60,9 @@ pub(super) struct ServiceTokenView {
     allowed_cidrs: Vec<String>,
     /// How much it may do in how much time, sorted by name; as much as it will if there is none.
     rate_limits: Vec<UserRateLimit>,
+    /// How many uses it has, sorted by name; as many as it will if there is none.
+    #[schema(value_type = Vec<Quota>)]
+    quotas: Quotas,
     #[schema(value_type = Status)]
     state: String,
     /// Whether `state` is `active`.
@@ -90,6 +95,7 @@ pub(super) struct ServiceTokenView {
     "metadata": {},
     "allowedCidrs": [],
     "rateLimits": [],
+    "quotas": [],
     "state": "active",
     "isActive": true,
     "revocationReason": null,
@@ -122,6 +128,7 @@ impl ServiceTokenView {
             metadata: view.metadata,
             allowed_cidrs: view.allowed_cidrs,
             rate_limits: UserRateLimit::all(&view.rate_limits),
+            quotas: view.quotas,
             state: view.state,
             is_active: view.is_active,
             revocation_reason: view.revocation_reason,

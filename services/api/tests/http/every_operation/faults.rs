@@ -164,16 +164,18 @@ async fn a_fault_of_our_own_says_nothing_of_the_inside() {
 }
 
 /// The operations that take turns at one token or account.
-pub(super) const IN_TURN: [&str; 10] = [
+pub(super) const IN_TURN: [&str; 12] = [
     "PATCH /v1/accounts/{id}",
     "DELETE /v1/accounts/{id}",
     "POST /v1/accounts/{id}/suspend",
     "POST /v1/accounts/{id}/resume",
+    "POST /v1/accounts/{id}/quotas/{name}/refill",
     "PATCH /v1/tokens/{id}",
     "DELETE /v1/tokens/{id}",
     "POST /v1/tokens/{id}/rotate",
     "POST /v1/tokens/{id}/suspend",
     "POST /v1/tokens/{id}/resume",
+    "POST /v1/tokens/{id}/quotas/{name}/refill",
     "DELETE /settings/api-tokens/{id}",
 ];
 

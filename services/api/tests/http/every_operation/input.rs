@@ -7,7 +7,7 @@ use tollkeeper_testkit::Stack;
 use tollkeeper_testkit::stack::Person;
 
 use super::list::SCOPES;
-use super::{NOTHING, OPERATIONS, SETTINGS, Takes, World, empty, request, with_body};
+use super::{NOTHING, OPERATIONS, QUOTA, SETTINGS, Takes, World, empty, request, with_body};
 use crate::support::{problem, system_account, text};
 
 #[tokio::test]
@@ -45,6 +45,7 @@ async fn what_is_another_accounts_is_not_found_either() {
             "DELETE /v1/accounts/{id}"
                 | "POST /v1/accounts/{id}/suspend"
                 | "POST /v1/accounts/{id}/resume"
+                | "POST /v1/accounts/{id}/quotas/{name}/refill"
         );
         // These are nobody's to do within an account, their own one included.
         let (status, code) = if is_for_all {
@@ -149,7 +150,8 @@ async fn methods_that_a_path_does_not_take_are_named() {
             if taken.contains(&method) {
                 continue;
             }
-            let request = operator.request(method.parse().unwrap(), &path.replace("{id}", NOTHING));
+            let path = path.replace("{id}", NOTHING).replace("{name}", QUOTA);
+            let request = operator.request(method.parse().unwrap(), &path);
             let answer = Person::send(request).await;
             assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text);
             problem(&answer, 405, "METHOD_NOT_ALLOWED");

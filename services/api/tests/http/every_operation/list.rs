@@ -121,6 +121,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .asked(""),
     Operation::new("POST", "/v1/accounts/{id}/suspend", ACCOUNTS).asked(""),
     Operation::new("POST", "/v1/accounts/{id}/resume", ACCOUNTS).asked(""),
+    Operation::new("POST", "/v1/accounts/{id}/quotas/{name}/refill", ACCOUNTS)
+        .asked("")
+        .versioned(),
     Operation::new("POST", "/v1/tokens", WRITE)
         .takes(r#"{"name":"a token"}"#)
         .answers(201),
@@ -149,6 +152,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .versioned(),
     Operation::new("POST", "/v1/tokens/{id}/suspend", WRITE).versioned(),
     Operation::new("POST", "/v1/tokens/{id}/resume", WRITE).versioned(),
+    Operation::new("POST", "/v1/tokens/{id}/quotas/{name}/refill", WRITE)
+        .asked("")
+        .versioned(),
     Operation::new("GET", "/v1/tokens/{id}/events", EVENTS).asked(""),
     Operation::new("GET", "/v1/tokens/{id}/diff", READ).asked("from=1"),
     Operation::new("GET", "/v1/events", EVENTS).asked(""),

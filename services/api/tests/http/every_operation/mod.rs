@@ -20,6 +20,9 @@ const SETTINGS: [(&str, &str); 1] = [(
     "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 )];
 
+/// A quota of each thing that can have one.
+const QUOTA: &str = "uses";
+
 /// An id that nothing has.
 const NOTHING: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -34,20 +37,34 @@ struct World {
 impl World {
     /// Things of a new account.
     async fn new(operator: &Person) -> Self {
-        let account = operator.post("/v1/accounts", json!({})).await.expect(201);
-        Self::of(operator, text(&account, "id")).await
+        let account = Self::account(operator).await;
+        Self::with(operator, &account, &account).await
     }
 
+    /// Things of this account, and an account of its own: what is done to accounts is for the most
+    /// part not for their own tokens to do.
     async fn of(operator: &Person, account: &str) -> Self {
+        let other = Self::account(operator).await;
+        Self::with(operator, account, &other).await
+    }
+
+    async fn account(operator: &Person) -> String {
+        let body = json!({ "quotas": [{ "name": QUOTA, "limit": 1_000_000 }] });
+        let account = operator.post("/v1/accounts", body).await.expect(201);
+        text(&account, "id").to_owned()
+    }
+
+    async fn with(operator: &Person, account: &str, changed: &str) -> Self {
         // It ends before any caller's own token, or they could not hand it on.
-        let fields = json!({ "expires_in_minutes": 60 });
+        let quotas = json!([{ "name": QUOTA, "limit": 1_000_000 }]);
+        let fields = json!({ "expires_in_minutes": 60, "quotas": quotas });
         let token = operator.issue(account, fields).await;
         let webhook = json!({ "account_id": account, "url": "https://hooks.example.com/" });
         let webhook = operator.post("/v1/webhooks", webhook).await.expect(201);
         let plan = json!({ "dry_run": true, "filter": { "account_id": account } });
         let plan = operator.post("/v1/tokens/bulk-revoke", plan).await;
         Self {
-            account: account.to_owned(),
+            account: changed.to_owned(),
             token: text(&token, "id").to_owned(),
             webhook: text(&webhook, "id").to_owned(),
             revocation: text(&plan.expect(201), "id").to_owned(),
@@ -81,7 +98,7 @@ fn request(person: &Person, operation: &Operation, id: &str) -> RequestBuilder {
 
 /// A request without a body, and with this at the end of its query.
 fn empty(person: &Person, operation: &Operation, id: &str, query: &str) -> RequestBuilder {
-    let path = operation.path.replace("{id}", id);
+    let path = operation.path.replace("{id}", id).replace("{name}", QUOTA);
     let queries = [operation.query.unwrap_or_default(), query];
     let queries: Vec<&str> = queries.into_iter().filter(|it| !it.is_empty()).collect();
     let path = match queries.as_slice() {
