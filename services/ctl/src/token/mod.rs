@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Issue a token and print it, this once
-    Issue(issue::Arguments),
+    Issue(Box<issue::Arguments>),
     /// List tokens, the newest first
     List(list::Arguments),
     /// Show a token
