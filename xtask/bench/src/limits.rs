@@ -79,6 +79,7 @@ impl TokenSource for OneToken {
                 lifecycle: account::Lifecycle::Active,
                 role: Role::User,
                 rate_limits: None,
+                quotas: None,
             },
         });
         let found = found.collect();
