@@ -43,6 +43,7 @@ pub(crate) fn router(app: App) -> Router {
             post(accounts::suspend::suspend),
         )
         .route("/v1/accounts/{id}/resume", post(accounts::suspend::resume))
+        .route("/v1/accounts/{id}/quotas", get(accounts::quotas::handle))
         .route(
             "/v1/accounts/{id}/quotas/{name}/refill",
             post(accounts::refill::handle),
@@ -65,6 +66,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/tokens/{id}/rotate", post(tokens::rotate::handle))
         .route("/v1/tokens/{id}/suspend", post(tokens::suspend::suspend))
         .route("/v1/tokens/{id}/resume", post(tokens::suspend::resume))
+        .route("/v1/tokens/{id}/quotas", get(tokens::quotas::handle))
         .route(
             "/v1/tokens/{id}/quotas/{name}/refill",
             post(tokens::refill::handle),

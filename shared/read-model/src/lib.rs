@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod erasures;
 pub mod expiry;
 pub mod nodes;
+pub mod quota_balances;
 pub mod rebuild;
 pub mod replay;
 pub mod revocations;

@@ -55,7 +55,7 @@ pub(crate) struct AccountView {
     #[schema(value_type = Vec<RateLimit>)]
     rate_limits: RateLimits,
     /// How many uses all its tokens together have, sorted by name; as many as they will if there is
-    /// none.
+    /// none. What is left of them tells `GET /v1/accounts/{id}/quotas`.
     #[schema(value_type = Vec<Quota>)]
     quotas: Quotas,
     state: Lifecycle,

@@ -74,7 +74,8 @@ pub(crate) struct TokenView {
     /// How much it may do in how much time, sorted by name; as much as it will if there is none.
     #[schema(value_type = Vec<RateLimit>)]
     pub(super) rate_limits: RateLimits,
-    /// How many uses it has, sorted by name; as many as it will if there is none.
+    /// How many uses it has, sorted by name; as many as it will if there is none. What is left of them
+    /// tells `GET /v1/tokens/{id}/quotas`.
     #[schema(value_type = Vec<Quota>)]
     pub(super) quotas: Quotas,
     /// First moment at which it works.

@@ -37,6 +37,7 @@ mod oauth;
 mod past;
 mod proof;
 mod quota_rules;
+mod quota_uses;
 mod races;
 mod rate_limits;
 mod raw;

@@ -9,6 +9,7 @@ mod history;
 mod issue;
 mod list;
 mod output;
+mod quotas;
 mod refill;
 mod revoke;
 mod rotate;
@@ -59,6 +60,8 @@ enum Command {
     Suspend(suspend::Arguments),
     /// Let a token that rests work again
     Resume(suspend::Arguments),
+    /// Show what is left of a token's quotas
+    Quotas(quotas::Arguments),
     /// Let a quota of a token be full again
     Refill(refill::Arguments),
     /// End a token for good
@@ -93,6 +96,7 @@ async fn carry_out(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Rotate(it) => rotate::run(&api, output, it).await,
         Command::Suspend(it) => suspend::run(&api, output, it, "suspend").await,
         Command::Resume(it) => suspend::run(&api, output, it, "resume").await,
+        Command::Quotas(it) => quotas::run(&api, output, it).await,
         Command::Refill(it) => refill::run(&api, output, it).await,
         Command::Revoke(it) => revoke::run(&api, output, it).await,
         Command::Verify(it) => verify::run(&api, output, it).await,

@@ -248,6 +248,15 @@ async fn a_token_is_given_quotas_and_refilled_from_the_shell() {
     let shown = shell.run(&["token", "show", id]).await;
     assert!(shown.expect(0).contains(r#""name":"trial""#), "{shown:?}");
 
+    let left = ["token", "quotas", id];
+    let told = shell.run(&[&left[..], &json].concat()).await.json();
+    assert_eq!(
+        (&told[0]["remaining"], &told[1]["used"]),
+        (&json!(100), &json!(0))
+    );
+    let told = shell.run(&left).await;
+    assert!(told.expect(0).contains("1000000000000000"), "{told:?}");
+
     let none = shell.run(&["token", "refill", id, "day"]).await;
     none.expect(3);
     for name in ["../../rotate", "..", ""] {

@@ -121,6 +121,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .asked(""),
     Operation::new("POST", "/v1/accounts/{id}/suspend", ACCOUNTS).asked(""),
     Operation::new("POST", "/v1/accounts/{id}/resume", ACCOUNTS).asked(""),
+    Operation::new("GET", "/v1/accounts/{id}/quotas", ACCOUNTS),
     Operation::new("POST", "/v1/accounts/{id}/quotas/{name}/refill", ACCOUNTS)
         .asked("")
         .versioned(),
@@ -152,6 +153,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .versioned(),
     Operation::new("POST", "/v1/tokens/{id}/suspend", WRITE).versioned(),
     Operation::new("POST", "/v1/tokens/{id}/resume", WRITE).versioned(),
+    Operation::new("GET", "/v1/tokens/{id}/quotas", READ),
     Operation::new("POST", "/v1/tokens/{id}/quotas/{name}/refill", WRITE)
         .asked("")
         .versioned(),
