@@ -15,7 +15,7 @@ use tollkeeper_api::{
     leaks, listener, readiness, relay, webhooks,
 };
 use tollkeeper_authn::postgres::{Node, PostgresSource};
-use tollkeeper_authn::{Engine, exchange, hints};
+use tollkeeper_authn::{Engine, EngineConfig, exchange, hints};
 use tollkeeper_event_store::Writer;
 use tollkeeper_runtime::database::{self, PoolShape};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
@@ -131,7 +131,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let broker = nats::connect(&settings.broker, "tollkeeper-api", broker_ready).await?;
 
     let preload_tokens = settings.preload_tokens();
-    let config = settings.engine(brand.clone(), legacy);
+    let config = EngineConfig {
+        usage_sources: spool.sources(),
+        ..settings.engine(brand.clone(), legacy)
+    };
     let options = database::connect_options(&settings.database, "tollkeeper-api verification")?;
     let in_flight = u32::try_from(config.fill.in_flight)?;
     let node = Node {

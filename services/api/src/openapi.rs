@@ -127,6 +127,7 @@ use crate::{accounts, history, leaks, nodes, oauth, tokens, verification, webhoo
         nodes::lookup::handle,
         nodes::events::handle,
         nodes::ledger::handle,
+        nodes::balances::handle,
         tokens::service::issue::handle,
         tokens::service::list::handle,
         leaks::report::handle,

@@ -157,6 +157,15 @@ fn tell(status: &EngineStatus) {
     }
     let share = f64::from(status.nodes_heard) / f64::from(status.nodes_sharing.max(1));
     verification::RATE_LIMIT_SHARE.handle().set(share);
+    verification::QUOTA_EXCEEDED
+        .handle()
+        .absolute(counts.quota_exceeded);
+    verification::QUOTA_BALANCES
+        .handle()
+        .set(status.balances as f64);
+    verification::QUOTA_BALANCES_FORGOTTEN
+        .handle()
+        .absolute(counts.balances_forgotten);
     let age = status.proof_age.unwrap_or_default();
     verification::PROOF_AGE.handle().set(age.as_secs_f64());
     let applied = status.applied_position.unwrap_or_default();

@@ -19,12 +19,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{Clock, SystemClock};
 use tollkeeper_authn::{
-    AccountFacts, Attendance, Client, Engine, EngineConfig, Found, LogHead, LoggedEvent, Lookup,
-    Requirement, SourceFuture, TokenFacts, TokenSource,
+    AccountFacts, Attendance, BalanceKey, Client, Engine, EngineConfig, Found, LogHead,
+    LoggedEvent, Lookup, Requirement, SourceFuture, TokenFacts, TokenSource, Used,
 };
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::network::{MAX_NETWORKS, Network};
+use tollkeeper_domain::quota::{MAX_QUOTAS, MAX_USES, Quota, QuotaRefill, Quotas};
 use tollkeeper_domain::rate_limit::{MAX_RATE_LIMITS, MAX_UNITS, RateLimit, RateLimits};
 use tollkeeper_domain::secret::{Brand, Environment, SecretHash, TokenSecret, check_shape};
 use tollkeeper_domain::token;
@@ -72,6 +73,7 @@ const FROM_CLIENT: Requirement<'_> = Requirement {
     fresh: false,
     cost: 1,
     charged: None,
+    counted: true,
 };
 
 /// Few tokens are bound to networks.
@@ -101,6 +103,24 @@ fn limits(number: u32) -> RateLimits {
     limits.try_into().expect("no more than there may be")
 }
 
+/// As few have quotas, on the token and on its account: as many as there may be.
+fn is_counted(digest: &SecretHash) -> bool {
+    digest.0[29] < 3
+}
+
+/// Quotas that are never used up, if there are any.
+fn quotas(digest: &SecretHash) -> Quotas {
+    let number = if is_counted(digest) { MAX_QUOTAS } else { 0 };
+    let quota = |number| Quota {
+        name: format!("quota-{number}").into(),
+        limit: MAX_USES,
+        refill: QuotaRefill::Monthly,
+        generation: number,
+    };
+    let quotas: Vec<_> = (1..=number as u32).map(quota).collect();
+    quotas.try_into().expect("no more than there may be")
+}
+
 /// As many networks as a token may have, of which the last holds the client.
 fn as_many_as_there_may_be() -> token::Restrictions {
     let others = (1..MAX_NETWORKS).map(|number| format!("10.{number}.0.0/16"));
@@ -123,6 +143,7 @@ fn restrictions(digest: &SecretHash) -> Option<Box<token::Restrictions>> {
     };
     let restrictions = token::Restrictions {
         rate_limits: limits(limits_of(digest)),
+        quotas: quotas(digest),
         ..networks
     };
     (!restrictions.is_none()).then(|| Box::new(restrictions))
@@ -159,12 +180,20 @@ impl TokenSource for Endless {
                     role: Role::User,
                     rate_limits: (limits_of(digest) > 0)
                         .then(|| Arc::new(limits(limits_of(digest)))),
-                    quotas: None,
+                    quotas: is_counted(digest).then(|| Arc::new(quotas(digest))),
                 },
             }
         });
         let found = found.collect();
         Box::pin(async { Ok(Lookup { head: HEAD, found }) })
+    }
+
+    fn balances<'a>(
+        &'a self,
+        asked: &'a [BalanceKey],
+        _: &'a [Uuid],
+    ) -> SourceFuture<'a, Vec<Used>> {
+        Box::pin(async { Ok(vec![Used::default(); asked.len()]) })
     }
 
     fn attend(&self, _: Attendance) -> SourceFuture<'_, LogHead> {
@@ -265,12 +294,14 @@ fn main() -> ExitCode {
     };
     let limited = with_limits(1);
     let most_limited = with_limits(MAX_RATE_LIMITS as u32);
+    let is_of_counted = |text: &&String| is_counted(&SecretHash::of(text.as_bytes()));
+    let counted: Vec<&String> = texts.iter().filter(is_of_counted).take(HOT).collect();
     // The engine reads the log's head meanwhile, which allocates: the round in which it does not counts.
     let allocations = (0..ROUNDS)
         .map(|_| {
             let calls = CALLS.load(Ordering::Relaxed);
             (0..CHECKS).for_each(|index| check(&texts[index % HOT]));
-            let others = [&bound, &limited, &most_limited];
+            let others = [&bound, &limited, &most_limited, &counted];
             let others = others.into_iter().flatten();
             others.for_each(|text| check(text));
             (CALLS.load(Ordering::Relaxed) - calls) as f64 / CHECKS as f64
@@ -290,6 +321,10 @@ fn main() -> ExitCode {
     figures.insert(
         "hit_most_limited_ns",
         nanos(|index| check(most_limited[index % most_limited.len()])),
+    );
+    figures.insert(
+        "hit_counted_ns",
+        nanos(|index| check(counted[index % counted.len()])),
     );
     figures.insert("hit_one_token_ns", nanos(|_| check(&texts[0])));
     figures.insert(

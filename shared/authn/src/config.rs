@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tollkeeper_domain::legacy::Shapes;
 use tollkeeper_domain::secret::Brand;
+use uuid::Uuid;
 
 /// Up to this age of the proof a node is live.
 pub(crate) const LIVE_FOR: Duration = Duration::from_secs(2);
@@ -43,6 +44,13 @@ pub struct EngineConfig {
     /// How many rate limits are kept, with what was consumed of them, that no token in memory has any
     /// more. Those of tokens in memory count as bytes of theirs.
     pub spare_buckets: usize,
+    /// How many balances of quotas are kept, with what is not counted of them yet, that no token in
+    /// memory has any more. Those of tokens in memory count as bytes of theirs.
+    pub spare_balances: usize,
+    /// Time between two readings of what other nodes used of quotas.
+    pub balance_interval: Duration,
+    /// Under which sources the usage of this node is counted: what they used is what went through here.
+    pub usage_sources: Vec<Uuid>,
 }
 
 /// Bounds on reading tokens that are not in memory.
@@ -78,6 +86,9 @@ impl EngineConfig {
                 time_limit: Duration::from_secs(2),
             },
             spare_buckets: 131_072,
+            spare_balances: 131_072,
+            balance_interval: Duration::from_secs(1),
+            usage_sources: Vec::new(),
         }
     }
 }

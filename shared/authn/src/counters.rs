@@ -17,6 +17,7 @@ pub(crate) enum Count {
     LimitsTold,
     LimitsHeard,
     LimitsNotHeeded,
+    QuotaExceeded,
     ReadRefused,
     ReadFailed,
     Lookup,

@@ -15,9 +15,8 @@ use crate::entry::TokenEntry;
 use crate::feed::FeedEvent;
 use crate::flights::{Flights, Joined, Outcome, Refused, Wanted};
 use crate::judge::{Belief, Requirement, judge};
-use crate::limits::check::LimitCheck;
+use crate::limits::PresentShare;
 use crate::limits::exchange::Outbox;
-use crate::limits::{PresentShare, Share};
 use crate::proof::{Freshness, Proof, StaleRule};
 use crate::source::TokenSource;
 use crate::standing::Evidence;
@@ -45,7 +44,7 @@ pub struct Engine {
     pub(crate) counters: Counters,
     /// What is to be told to other nodes of limits; none where nobody is told.
     pub(crate) outbox: OnceLock<Outbox>,
-    share: PresentShare,
+    pub(crate) share: PresentShare,
     /// One pass of the proof at a time.
     pub(crate) proving: tokio::sync::Mutex<()>,
     /// Asks for a pass of the proof before its time.
@@ -127,6 +126,7 @@ impl Engine {
                 at_micros: self.clock.wall_micros(),
                 entry: None,
                 limits: None,
+                quotas: None,
             });
         }
         let digest = SecretHash::of(token);
@@ -144,6 +144,7 @@ impl Engine {
             at_micros: now.wall_micros,
             entry,
             limits: None,
+            quotas: None,
         };
 
         if requirement.fresh && proven.is_some() {
@@ -269,6 +270,7 @@ impl Engine {
             at_micros: now.wall_micros,
             entry,
             limits: None,
+            quotas: None,
         };
         self.limited(answer, requirement, now)
     }
@@ -303,43 +305,9 @@ impl Engine {
             at_micros: now.wall_micros,
             entry: doubtful,
             limits: None,
+            quotas: None,
         };
         self.limited(answer, requirement, now)
-    }
-
-    /// Charges what would pass to the limits of the token and its account. To be called last, and once:
-    /// nothing else may refuse a request that was charged.
-    fn limited(
-        &self,
-        mut answer: Verification,
-        requirement: &Requirement<'_>,
-        now: Moment,
-    ) -> Verification {
-        let Some(entry) = answer.entry.as_deref().filter(|entry| entry.is_limited()) else {
-            return answer;
-        };
-        let account = entry.facts.account_id;
-        let told = requirement.charged.is_none_or(|charged| charged == account);
-        if answer.verdict != Verdict::Valid || !told {
-            return answer;
-        }
-        let buckets = &self.store.buckets;
-        let now = buckets.ticks(now.boot_nanos);
-        let later = || buckets.ticks(Moment::now(&*self.clock).boot_nanos);
-        let cost = requirement.cost;
-        let check = LimitCheck::charge(entry, cost, self.share.get(), now, later);
-        if check.refuses() {
-            self.counters.add(Count::RateLimited, 1);
-            answer.verdict = Verdict::RateLimited;
-        } else if cost > 0
-            && let Some(outbox) = self.outbox.get()
-        {
-            for (bucket, units) in check.charged(entry) {
-                outbox.note(bucket, units);
-            }
-        }
-        answer.limits = Some(check);
-        answer
     }
 
     fn unavailable(&self) -> Verdict {
@@ -359,24 +327,6 @@ impl Engine {
     /// what it names is read again, and denied only while the primary cannot be asked.
     pub fn hint(&self, event: &FeedEvent) {
         self.store.hear(event, Evidence::Hearsay);
-    }
-
-    /// This node's share of every rate limit.
-    pub(crate) fn share(&self) -> Share {
-        self.share.get()
-    }
-
-    /// Changes it, and says so.
-    pub(crate) fn set_share(&self, share: Share) {
-        let before = self.share.get();
-        if share != before {
-            self.share.set(share);
-            tracing::info!(
-                heard = share.together,
-                nodes = share.of,
-                "the nodes that share rate limits have changed"
-            );
-        }
     }
 
     /// How far the node's knowledge can be trusted now, and its age.

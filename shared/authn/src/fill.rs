@@ -41,12 +41,17 @@ impl Engine {
         self.counters.add(Count::Digest, digests.len() as u64);
 
         let limit = self.config.fill.time_limit;
-        let answer = tokio::time::timeout(limit, self.source.lookup(&digests))
+        let answer = async {
+            let lookup = self.source.lookup(&digests).await?;
+            let balances = self.balances_of(&lookup.found).await?;
+            Ok((lookup, balances))
+        };
+        let answer = tokio::time::timeout(limit, answer)
             .await
             .unwrap_or(Err(SourceError::TimedOut));
         let found = match answer {
             // The primary lacks what it once had: another history. The proof decides what now.
-            Ok(Lookup { head, .. }) if head.position < mark.applied => {
+            Ok((Lookup { head, .. }, _)) if head.position < mark.applied => {
                 tracing::warn!(
                     head = head.position,
                     applied = mark.applied,
@@ -55,13 +60,14 @@ impl Engine {
                 self.suspicion.notify_one();
                 None
             }
-            Ok(Lookup { found, .. }) => Some(found),
+            Ok((Lookup { found, .. }, balances)) => Some((found, balances)),
             Err(error) => {
                 tracing::debug!(%error, digests = digests.len(), "tokens could not be read");
                 None
             }
         };
-        let Some(found) = found else {
+        // The balances are held until the tokens hold them.
+        let Some((found, _balances)) = found else {
             self.counters.add(Count::ReadFailed, digests.len() as u64);
             for digest in digests {
                 self.flights.land(digest, &Outcome::Failed);

@@ -1,7 +1,6 @@
 //! The checks, in their order.
 //!
-//! Addresses come before scopes, rate limits after all of them, in `engine`, and quotas will come last;
-//! the order is part of the public format, because a caller learns the first reason only.
+//! Addresses come before scopes, rate limits after all of them, in `charge`, and quotas last; the order is part of the public format, because a caller learns the first reason only.
 
 use std::net::IpAddr;
 
@@ -52,11 +51,14 @@ pub struct Requirement<'a> {
     pub scopes: &'a [&'a str],
     /// Answer from a read of the primary that begins after this was asked.
     pub fresh: bool,
-    /// How many times over the request is charged to each rate limit, if it passes. With 0 it is a look:
-    /// charged to none, and refused by none.
+    /// How many times over the request is charged to each rate limit, and how many units it takes of each
+    /// quota, if it passes. With 0 it is a look: charged to none, and refused by none.
     pub cost: u32,
     /// Charge it to tokens of this account alone: whoever asks is told of no others.
     pub charged: Option<AccountId>,
+    /// Whether it is a use that will be counted, by the charges that the answer tells: only such a use
+    /// takes of quotas, and is refused by them.
+    pub counted: bool,
 }
 
 impl Default for Requirement<'_> {
@@ -69,6 +71,7 @@ impl Default for Requirement<'_> {
             fresh: false,
             cost: 1,
             charged: None,
+            counted: true,
         }
     }
 }
@@ -82,7 +85,7 @@ pub(crate) enum Belief {
     Hints,
 }
 
-/// Judges a token at `now_micros`, all that is known of it taken as true. Rate limits are left to
+/// Judges a token at `now_micros`, all that is known of it taken as true. Rate limits and quotas are left to
 /// whoever gives the answer, because only what is answered `VALID` is charged.
 pub(crate) fn judge(
     entry: &TokenEntry,

@@ -19,10 +19,11 @@
 //! for how long it may answer on its own ([`Attendance`]). Without it the proof does not move, so a
 //! node never answers for longer than it has said: whoever revokes can be told where it is done.
 //!
-//! What passes all checks is charged to the rate limits of its token and of its account, from memory
-//! too ([`Verification::rate_limits`]). Quotas are not part of the engine yet; their place is after that.
+//! What passes all checks is charged to the rate limits of its token and of its account, and takes of
+//! their quotas, from memory too ([`Verification::rate_limits`], [`Verification::quotas`]).
 
 mod cache;
+mod charge;
 mod config;
 mod counters;
 mod engine;
@@ -39,6 +40,7 @@ mod limits;
 pub mod postgres;
 mod preload;
 mod proof;
+mod quotas;
 mod recent;
 mod run;
 mod source;
@@ -57,8 +59,11 @@ pub use judge::{Client, Requirement};
 pub use limits::exchange;
 pub use limits::{LimitReading, Limited};
 pub use proof::Freshness;
+pub use quotas::QuotaReading;
 pub use run::TaskDied;
-pub use source::{Attendance, Found, Lookup, SourceError, SourceFuture, TokenSource};
+pub use source::{
+    Attendance, BalanceKey, Found, Lookup, SourceError, SourceFuture, TokenSource, Used,
+};
 pub use status::{EngineCounts, EngineStatus};
 pub use store::MemoryUse;
 pub use verification::{CacheUse, Identity, Miss, Verification};

@@ -8,6 +8,7 @@
 //! The statements are public for the API, which makes them for nodes without a database.
 
 mod attendance;
+mod balances;
 mod connections;
 mod rows;
 
@@ -15,13 +16,15 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgConnectOptions;
 use tollkeeper_domain::secret::SecretHash;
+use uuid::Uuid;
 
 use crate::feed::{LogHead, LoggedEvent};
-use crate::source::{Attendance, Lookup, SourceError, SourceFuture, TokenSource};
+use crate::source::{Attendance, BalanceKey, Lookup, SourceError, SourceFuture, TokenSource, Used};
 use connections::Connections;
 use rows::database;
 
 pub use attendance::{Node, attend, leave};
+pub use balances::balances;
 pub use rows::{events, tokens};
 
 /// Reads the primary. Connects when it is first used, so that a process can start without it.
@@ -78,6 +81,21 @@ impl TokenSource for PostgresSource {
             Self::read(&self.lookups, move |connection| {
                 let digests = Arc::clone(&digests);
                 Box::pin(async move { rows::tokens(connection, &digests).await })
+            })
+            .await
+        })
+    }
+
+    fn balances<'a>(
+        &'a self,
+        asked: &'a [BalanceKey],
+        own: &'a [Uuid],
+    ) -> SourceFuture<'a, Vec<Used>> {
+        Box::pin(async move {
+            let (asked, own): (Arc<[BalanceKey]>, Arc<[Uuid]>) = (asked.into(), own.into());
+            Self::read(&self.lookups, move |connection| {
+                let (asked, own) = (Arc::clone(&asked), Arc::clone(&own));
+                Box::pin(async move { balances::balances(connection, &asked, &own).await })
             })
             .await
         })

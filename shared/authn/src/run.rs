@@ -14,7 +14,7 @@ use crate::engine::Engine;
 pub struct TaskDied(#[source] tokio::task::JoinError);
 
 impl Engine {
-    /// Runs the reading of tokens and the following of the log until `stop` is called. Reads under
+    /// Runs the reading of tokens and balances and the following of the log until `stop` is called. Reads under
     /// way are finished; whoever still waits then is told `UNAVAILABLE`.
     ///
     /// # Errors
@@ -27,6 +27,8 @@ impl Engine {
         }
         let (engine, stopped) = (Arc::clone(&self), stop.clone());
         tasks.spawn(async move { engine.follow(stopped).await });
+        let (engine, stopped) = (Arc::clone(&self), stop.clone());
+        tasks.spawn(async move { engine.renew_balances(stopped).await });
 
         let mut outcome = Ok(());
         while let Some(ended) = tasks.join_next().await {

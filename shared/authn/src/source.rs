@@ -5,7 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use tollkeeper_domain::quota::QuotaPeriod;
 use tollkeeper_domain::secret::SecretHash;
+use uuid::Uuid;
 
 use crate::facts::{AccountFacts, TokenFacts};
 use crate::feed::{LogHead, LoggedEvent};
@@ -43,11 +45,39 @@ pub struct Attendance {
     pub valid_for: Option<Duration>,
 }
 
+/// One period of one generation of a quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BalanceKey {
+    /// The token, or the account for all its tokens together.
+    pub owner: Uuid,
+    /// Which of the owner's balances, of all it ever had.
+    pub generation: u32,
+    /// Which period of it.
+    pub period: QuotaPeriod,
+}
+
+/// What was used of a balance, as far as it is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Through this node, since it runs.
+    pub own: u64,
+    /// Through all others.
+    pub others: u64,
+}
+
 /// Reads the primary. A replica will not do: every answer must contain everything that was
 /// committed before it was asked for, because revocation rests on that.
 pub trait TokenSource: Send + Sync + 'static {
     /// Looks up digests, with the log's head, in one snapshot.
     fn lookup<'a>(&'a self, digests: &'a [SecretHash]) -> SourceFuture<'a, Lookup>;
+
+    /// What was used of these balances, one by one; `own` are the sources under which the usage of
+    /// this node is counted.
+    fn balances<'a>(
+        &'a self,
+        asked: &'a [BalanceKey],
+        own: &'a [Uuid],
+    ) -> SourceFuture<'a, Vec<Used>>;
 
     /// Tells that the node is there, and gives the log's head as of then. Must not wait behind
     /// look-ups. Nothing may be answered by what follows from this head unless it was told.

@@ -25,6 +25,8 @@ pub struct EngineStatus {
     pub nodes_sharing: u32,
     /// Rate limits whose consumption is known, each of one token or account.
     pub buckets: usize,
+    /// Balances of quotas that are known.
+    pub balances: usize,
     /// Callers that wait for a read.
     pub waiting: usize,
     /// What has happened since the start.
@@ -55,6 +57,10 @@ pub struct EngineCounts {
     pub limits_heard: u64,
     /// Messages about limits that cannot be read, or that come from more nodes than there can be.
     pub limits_not_heeded: u64,
+    /// Checks that a quota refused.
+    pub quota_exceeded: u64,
+    /// Balances forgotten, because there were too many, before what went through here was counted.
+    pub balances_forgotten: u64,
     /// Look-ups sent to the primary.
     pub lookups: u64,
     /// Digests in them.
@@ -81,6 +87,7 @@ impl Engine {
             nodes_heard: self.share().together,
             nodes_sharing: self.share().of,
             buckets: self.store.buckets.len(),
+            balances: self.store.balances.len(),
             waiting: self.flights.callers(),
             counts: EngineCounts {
                 hits: count(Count::Hit),
@@ -93,6 +100,8 @@ impl Engine {
                 limits_heard: count(Count::LimitsHeard),
                 limits_not_heeded: count(Count::LimitsNotHeeded),
                 buckets_forgotten: self.store.buckets.forgotten(),
+                quota_exceeded: count(Count::QuotaExceeded),
+                balances_forgotten: self.store.balances.forgotten(),
                 lookups: count(Count::Lookup),
                 digests_read: count(Count::Digest),
                 reads_refused: count(Count::ReadRefused),

@@ -10,10 +10,11 @@ use tollkeeper_domain::secret::SecretHash;
 
 use crate::cache::{self, Known, Unknown};
 use crate::config::EngineConfig;
-use crate::entry::TokenEntry;
+use crate::entry::{Books, TokenEntry};
 use crate::feed::{Change, FeedEvent, LogHead};
 use crate::index::Index;
 use crate::limits::store::Buckets;
+use crate::quotas::store::Balances;
 use crate::recent::{Recent, Subject};
 use crate::source::Found;
 use crate::standing::Evidence;
@@ -79,12 +80,15 @@ pub(crate) struct Store {
     book: Mutex<Book>,
     /// What was let through of limits: neither evicted with tokens nor cleared with them.
     pub(crate) buckets: Buckets,
+    /// What was used of quotas, likewise.
+    pub(crate) balances: Balances,
 }
 
 impl Store {
     pub(crate) fn new(config: &EngineConfig, began: Moment) -> Self {
         Self {
             buckets: Buckets::new(began.boot_nanos, config.spare_buckets),
+            balances: Balances::new(config.spare_balances),
             known: cache::known(config.cache_bytes),
             unknown: cache::unknown(config.negative_entries),
             book: Mutex::new(Book {
@@ -138,14 +142,19 @@ impl Store {
         mut found: impl FnMut(&SecretHash) -> Option<Found>,
     ) -> Vec<Settled> {
         let mut evicted = Vec::new();
-        let now = self.buckets.ticks(now.boot_nanos);
+        let books = Books {
+            buckets: &self.buckets,
+            balances: &self.balances,
+            ticks: self.buckets.ticks(now.boot_nanos),
+            wall_micros: now.wall_micros,
+        };
         let mut book = self.book.lock();
         let settled = asked
             .iter()
             .map(|(digest, reads)| match found(digest) {
                 Some(found) => {
                     let read = (mark, *reads);
-                    self.settle_token(&mut book, read, found, now, &mut evicted)
+                    self.settle_token(&mut book, read, found, books, &mut evicted)
                 }
                 None => self.settle_nothing(&mut book, mark, *reads, digest),
             })
@@ -159,7 +168,7 @@ impl Store {
         book: &mut Book,
         (mark, reads): (ReadMark, u8),
         found: Found,
-        now: u64,
+        books: Books<'_>,
         evicted: &mut Vec<Arc<TokenEntry>>,
     ) -> Settled {
         let subjects = [
@@ -182,9 +191,9 @@ impl Store {
                 sibling.standing.outdate();
             }
         }
-        account.renew(&found.account, &self.buckets, now);
+        account.renew(&found.account, books);
         let (digest, token) = (found.digest, found.token);
-        let entry = Arc::new(TokenEntry::new(digest, token, account, &self.buckets, now));
+        let entry = Arc::new(TokenEntry::new(digest, token, account, books));
         book.index.add(&entry);
         self.unknown.remove(&found.digest);
         let before = evicted.len();

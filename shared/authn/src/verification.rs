@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tollkeeper_domain::account::Role;
 use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::quota::QuotaCharges;
 use tollkeeper_domain::secret::SecretHash;
 use tollkeeper_domain::verdict::Verdict;
 
@@ -13,6 +14,8 @@ use crate::facts::TokenFacts;
 use crate::flights::Wanted;
 use crate::limits::LimitReading;
 use crate::limits::check::LimitCheck;
+use crate::quotas::QuotaReading;
+use crate::quotas::check::QuotaCheck;
 
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub struct Verification {
     pub(crate) entry: Option<Arc<TokenEntry>>,
     /// Of a token that has limits, once all else let it pass.
     pub(crate) limits: Option<LimitCheck>,
+    /// Of a token that has quotas, likewise.
+    pub(crate) quotas: Option<QuotaCheck>,
 }
 
 impl Verification {
@@ -70,6 +75,33 @@ impl Verification {
         let both = self.limits.as_ref().zip(self.entry.as_deref());
         both.into_iter()
             .flat_map(|(limits, entry)| limits.readings(entry))
+    }
+
+    /// The quotas of the token's account, then those of the token, as they are after the request; none
+    /// where something else refused it before they were looked at.
+    pub fn quotas(&self) -> impl Iterator<Item = QuotaReading<'_>> {
+        let both = self.quotas.as_ref().zip(self.entry.as_deref());
+        both.into_iter()
+            .flat_map(|(quotas, entry)| quotas.readings(entry))
+    }
+
+    /// How many units the request took, and of which quotas, for the usage by which it is counted: 1 of
+    /// none where it took nothing.
+    #[must_use]
+    pub fn charges(&self) -> (u32, QuotaCharges) {
+        let both = self.quotas.as_ref().zip(self.entry.as_deref());
+        both.map_or((1, QuotaCharges::default()), |(quotas, entry)| {
+            quotas.charges(entry)
+        })
+    }
+
+    /// Gives back what the request took of quotas: for whoever refuses it after all, because it cannot
+    /// be counted. To be called once at most, and never for a use that is counted with its
+    /// [charges](Self::charges).
+    pub fn give_back_quotas(&self) {
+        if let (Some(quotas), Some(entry)) = (&self.quotas, self.entry.as_deref()) {
+            quotas.give_back(entry);
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! No digest of a secret goes out in any of them: a look-up is answered by the place of the digest
 //! among those asked for, and an event says no more than that there are new secrets.
 
+mod balances;
+
 use serde::{Deserialize, Serialize};
 use tollkeeper_domain::secret::SecretHash;
 use uuid::Uuid;
@@ -11,6 +13,8 @@ use uuid::Uuid;
 use crate::facts::{AccountFacts, TokenFacts};
 use crate::feed::{Change, FeedEvent, LogHash, LogHead, LoggedEvent};
 use crate::source::{Found, Lookup, SourceError};
+
+pub use balances::{Balance, BalanceUsed, Balances, BalancesUsed, MOST_BALANCES, MOST_OWN_SOURCES};
 
 /// The most digests in one look-up.
 pub const MOST_DIGESTS: usize = 128;

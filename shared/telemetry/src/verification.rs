@@ -89,6 +89,31 @@ pub const RATE_LIMIT_SHARE: Gauge = Gauge {
     label: NO_LABEL,
 };
 
+/// Checks that a quota refused.
+pub const QUOTA_EXCEEDED: Counter = Counter {
+    name: "tollkeeper_verification_quota_exceeded_total",
+    unit: Unit::Count,
+    description: "Checks answered QUOTA_EXCEEDED",
+    label: NO_LABEL,
+};
+
+/// Balances of quotas that are known.
+pub const QUOTA_BALANCES: Gauge = Gauge {
+    name: "tollkeeper_quota_balances",
+    unit: Unit::Count,
+    description: "Quotas of tokens and accounts of which this node knows what was used",
+    label: NO_LABEL,
+};
+
+/// Balances forgotten before all was counted.
+pub const QUOTA_BALANCES_FORGOTTEN: Counter = Counter {
+    name: "tollkeeper_quota_balances_forgotten_total",
+    unit: Unit::Count,
+    description: "Balances of quotas forgotten, because there were too many, before what this node let \
+                  through was counted",
+    label: NO_LABEL,
+};
+
 /// How long ago everything in memory was last proven.
 pub const PROOF_AGE: Gauge = Gauge {
     name: "tollkeeper_verification_proof_age_seconds",

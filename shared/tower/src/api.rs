@@ -10,9 +10,14 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use tollkeeper_authn::postgres::Node;
-use tollkeeper_authn::wire::{Digests, Events, FoundTokens, Head, Report};
-use tollkeeper_authn::{Attendance, LogHead, LoggedEvent, Lookup, SourceFuture, TokenSource};
+use tollkeeper_authn::wire::{
+    Balance, Balances, BalancesUsed, Digests, Events, FoundTokens, Head, Report,
+};
+use tollkeeper_authn::{
+    Attendance, BalanceKey, LogHead, LoggedEvent, Lookup, SourceFuture, TokenSource, Used,
+};
 use tollkeeper_domain::secret::SecretHash;
+use uuid::Uuid;
 
 pub(crate) use client::Client;
 pub use client::ClientError;
@@ -45,6 +50,22 @@ impl TokenSource for ApiSource {
             let question = self.client.request(Method::POST, "/v1/nodes/lookup");
             let found: FoundTokens = self.client.ask(question.json(&body)).await?;
             found.read(digests)
+        })
+    }
+
+    fn balances<'a>(
+        &'a self,
+        asked: &'a [BalanceKey],
+        own: &'a [Uuid],
+    ) -> SourceFuture<'a, Vec<Used>> {
+        Box::pin(async move {
+            let body = Balances {
+                own: own.to_vec(),
+                balances: asked.iter().copied().map(Balance::from).collect(),
+            };
+            let question = self.client.request(Method::POST, "/v1/nodes/balances");
+            let answer: BalancesUsed = self.client.ask(question.json(&body)).await?;
+            Ok(answer.used.into_iter().map(Used::from).collect())
         })
     }
 

@@ -30,6 +30,9 @@ pub(crate) struct Call {
     method: Method,
     user_agent: Option<HeaderValue>,
     ip: Option<IpAddr>,
+    /// What it took of quotas.
+    cost: u32,
+    charges: QuotaCharges,
     is_counted: bool,
 }
 
@@ -46,6 +49,7 @@ impl Call {
         // A nested router takes the front off the path.
         let whole = request.extensions.get::<OriginalUri>();
         let uri = whole.map_or(&request.uri, |OriginalUri(uri)| uri);
+        let (cost, charges) = verification.charges();
         Self {
             gate: Arc::clone(gate),
             verification: verification.clone(),
@@ -54,8 +58,19 @@ impl Call {
             method: request.method.clone(),
             user_agent: request.headers.get(header::USER_AGENT).cloned(),
             ip: farthest.and_then(|ip| kept(ip, gate.usage_ip)),
+            cost,
+            charges,
             is_counted: false,
         }
+    }
+
+    /// Counts it as one that is answered `UNAVAILABLE` because the spool is full, as far as the spool can.
+    /// It uses up nothing.
+    pub(crate) fn refuse(mut self) {
+        self.verification.give_back_quotas();
+        (self.cost, self.charges) = (1, QuotaCharges::default());
+        let verdict = Verdict::Unavailable;
+        let _full = self.append(verdict.status(), verdict);
     }
 
     /// Counts it, answered with this status.
@@ -87,8 +102,8 @@ impl Call {
                 .unwrap_or_default(),
             response_time_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
             at_micros: self.verification.at_micros,
-            cost: 1,
-            charges: QuotaCharges::default(),
+            cost: self.cost,
+            charges: self.charges,
         })
     }
 }

@@ -65,7 +65,8 @@ pub struct GateConfig {
     /// be away, also at the start; it is not optional, because usage that never leaves fills the
     /// spool.
     pub nats: BrokerSettings,
-    /// The engine: brand, imported shapes, memory, what to do when the proof is old.
+    /// The engine: brand, imported shapes, memory, what to do when the proof is old. Its usage sources are
+    /// those of the spool, whatever they say.
     pub engine: EngineConfig,
     /// The spool: its folder, which no other process may use, its size, and what to do when it is
     /// full. Its scrubber is made of the engine's shapes.

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_authn::postgres::{Node, PostgresSource};
-use tollkeeper_authn::{Engine, EngineStatus, TokenSource, hints};
+use tollkeeper_authn::{Engine, EngineConfig, EngineStatus, TokenSource, hints};
 use tollkeeper_runtime::database::{self, PoolShape};
 use tollkeeper_runtime::health::{Health, Need};
 use tollkeeper_runtime::nats::{self, NatsError};
@@ -122,7 +122,11 @@ impl Gate {
             ..config.spool
         };
         let spool = Spool::open(spool, clock.clone(), entropy.clone())?;
-        let engine = Arc::new(Engine::new(config.engine, tokens, clock.clone()));
+        let engine = EngineConfig {
+            usage_sources: spool.sources(),
+            ..config.engine
+        };
+        let engine = Arc::new(Engine::new(engine, tokens, clock.clone()));
 
         let publishing = CancellationToken::new();
         let ended = CancellationToken::new();

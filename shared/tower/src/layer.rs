@@ -72,6 +72,9 @@ impl GateLayer {
     /// How many times over a request is charged to each rate limit of the token: once if nothing is
     /// said, or not at all within another layer of the same gate, which has charged it. With 0 it is
     /// charged to none, and refused by none.
+    ///
+    /// It takes as many uses of each quota. Within another layer it takes none, whatever is said here: a
+    /// use is counted once, at the cost of the outermost layer.
     #[must_use]
     pub fn cost(mut self, cost: u32) -> Self {
         Arc::make_mut(&mut self.demand).cost = Some(cost);
@@ -221,6 +224,7 @@ async fn check(
         client: way.and_then(Way::client).into(),
         scopes: &scopes,
         cost,
+        counted: !is_counted,
         ..Requirement::default()
     };
     let verification = match gate.engine.try_verify(token, &requirement) {
@@ -238,7 +242,7 @@ async fn check(
     match call {
         // Now and not when it is done.
         Some(call) if gate.spool.refuses() => {
-            let _full = call.count(Verdict::Unavailable.status(), Verdict::Unavailable);
+            call.refuse();
             Err(uncountable())
         }
         call => {

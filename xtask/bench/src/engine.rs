@@ -44,6 +44,12 @@ pub(crate) fn measure(report: &mut Report) -> Result<(), Failure> {
         format!("without limits {:.2} µs", figure("hit_ns")? / 1e3),
     );
     report.row(
+        "in-process verification, four quotas of the token and four of its account",
+        "—",
+        format!("{:.2} µs", figure("hit_counted_ns")? / 1e3),
+        format!("without quotas {:.2} µs", figure("hit_ns")? / 1e3),
+    );
+    report.row(
         "in-process verification, tokens spread over memory",
         "—",
         format!("{:.2} µs", figure("hit_spread_ns")? / 1e3),

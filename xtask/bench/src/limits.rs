@@ -10,8 +10,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{Clock, SystemClock};
 use tollkeeper_authn::{
-    AccountFacts, Attendance, Engine, EngineConfig, Found, LogHead, LoggedEvent, Lookup,
-    Requirement, SourceFuture, TokenFacts, TokenSource, exchange,
+    AccountFacts, Attendance, BalanceKey, Engine, EngineConfig, Found, LogHead, LoggedEvent,
+    Lookup, Requirement, SourceFuture, TokenFacts, TokenSource, Used, exchange,
 };
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
@@ -84,6 +84,11 @@ impl TokenSource for OneToken {
         });
         let found = found.collect();
         Box::pin(async { Ok(Lookup { head: HEAD, found }) })
+    }
+
+    /// It has no quotas.
+    fn balances<'a>(&'a self, _: &'a [BalanceKey], _: &'a [Uuid]) -> SourceFuture<'a, Vec<Used>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn attend(&self, _: Attendance) -> SourceFuture<'_, LogHead> {

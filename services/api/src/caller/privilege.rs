@@ -184,6 +184,8 @@ async fn by_token(
     let requirement = Requirement {
         client: client.0.into(),
         scopes: needed,
+        // Calls of this API are not counted as usage, and so use up nothing.
+        counted: false,
         ..Requirement::default()
     };
     let verification = app.engine.verify(token, &requirement).await;

@@ -1,6 +1,7 @@
 //! The nodes that answer from memory: who they are, where a change has arrived, and what those read
 //! that have no database.
 
+pub(crate) mod balances;
 pub(crate) mod events;
 pub(crate) mod forget;
 pub(crate) mod ledger;

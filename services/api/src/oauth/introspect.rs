@@ -75,6 +75,7 @@ const ASKED_BY_A_SERVER: Requirement<'_> = Requirement {
     fresh: false,
     cost: 0,
     charged: None,
+    counted: false,
 };
 
 /// The members of RFC 7662, section 2.2, and four of our own.

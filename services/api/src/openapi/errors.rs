@@ -292,12 +292,13 @@ errors! {
         WRONG_ENVIRONMENT: "the token is not accepted",
     } ["WWW-Authenticate": "The challenge of RFC 6750."]
 
-    /// A rate limit of the token, or of its account, is used up. `X-Tollkeeper-Code` repeats the code.
+    /// A limit or a quota of the token, or of its account, is used up. `X-Tollkeeper-Code` repeats the code.
     CheckLimited = 429 "Too many requests" {
         RATE_LIMITED: "used up for now: `requests`",
+        QUOTA_EXCEEDED: "used up for now: `calls`",
     } [
-        "Retry-After": "Seconds to wait before you try again; not given where the request costs more than may be taken at once.",
-        "RateLimit-Policy": "The rate limits of the token and its account.",
+        "Retry-After": "Seconds to wait before you try again; not given where waiting is of no use.",
+        "RateLimit-Policy": "The rate limits and quotas of the token and its account.",
         "RateLimit": "Those that refuse."
     ]
 

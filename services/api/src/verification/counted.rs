@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tollkeeper_authn::Verification;
 use tollkeeper_check::kept;
-use tollkeeper_domain::quota::QuotaCharges;
 use tollkeeper_domain::usage::UsageEvent;
 
 use crate::app::App;
@@ -33,6 +32,7 @@ pub(crate) fn count(
         return Ok(());
     };
     let took = app.clock.boot_time().saturating_sub(began).as_micros();
+    let (cost, charges) = verification.charges();
     let event = UsageEvent {
         token_id: identity.token_id(),
         account_id: identity.account_id(),
@@ -45,8 +45,11 @@ pub(crate) fn count(
         user_agent: "",
         response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
         at_micros: verification.at_micros,
-        cost: 1,
-        charges: QuotaCharges::default(),
+        cost,
+        charges,
     };
-    app.spool.append(&event).map_err(Problem::unavailable)
+    app.spool.append(&event).map_err(|full| {
+        verification.give_back_quotas();
+        Problem::unavailable(full)
+    })
 }

@@ -14,7 +14,6 @@ use futures::FutureExt;
 use tollkeeper_authn::{Identity, Requirement, Verification};
 use tollkeeper_check::{Credential, LimitHeaders, Refusal, kept, preferred};
 use tollkeeper_domain::ids::{AccountId, TokenId};
-use tollkeeper_domain::quota::QuotaCharges;
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 
@@ -68,7 +67,7 @@ pub(crate) fn is_for(path: &str) -> bool {
                 ("X-Tollkeeper-Token-Id" = TokenId, description = "The token"),
                 ("X-Tollkeeper-Account-Id" = AccountId, description = "Its owner"),
                 ("X-Tollkeeper-Scopes" = String, description = "Its scopes, with spaces between"),
-                ("RateLimit-Policy" = String, description = "Its rate limits, where it has some"),
+                ("RateLimit-Policy" = String, description = "Its rate limits and quotas, where it has some"),
                 ("RateLimit" = String, description = "What is left of them"),
             ),
         ),
@@ -153,6 +152,7 @@ pub(crate) async fn judge<T>(
     };
     if let Some(identity) = verification.identity() {
         let took = app.clock.boot_time().saturating_sub(began).as_micros();
+        let (cost, charges) = verification.charges();
         let event = UsageEvent {
             token_id: identity.token_id(),
             account_id: identity.account_id(),
@@ -165,12 +165,13 @@ pub(crate) async fn judge<T>(
             user_agent: origin.user_agent,
             response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
             at_micros: verification.at_micros,
-            cost: 1,
-            charges: QuotaCharges::default(),
+            cost,
+            charges,
         };
-        app.spool
-            .append(&event)
-            .map_err(|_full| Refusal::unavailable().told(Verdict::Unavailable))?;
+        app.spool.append(&event).map_err(|_full| {
+            verification.give_back_quotas();
+            Refusal::unavailable().told(Verdict::Unavailable)
+        })?;
         if verdict == Verdict::Valid {
             return Ok(allowed(&verification, identity));
         }

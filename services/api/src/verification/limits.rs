@@ -1,8 +1,9 @@
-//! Rate limits as programs are told of them in the body of an answer; `tollkeeper_check` puts them into
-//! headers.
+//! Rate limits and quotas as programs are told of them in the body of an answer; `tollkeeper_check` puts
+//! them into headers.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tollkeeper_authn::{LimitReading, Limited};
+use tollkeeper_authn::{LimitReading, Limited, QuotaReading};
 use tollkeeper_check::{seconds, wait};
 use utoipa::ToSchema;
 
@@ -30,7 +31,7 @@ pub(crate) struct State {
     retry_after_seconds: Option<u64>,
 }
 
-/// Whom a rate limit holds for.
+/// Whom a rate limit or a quota holds for.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[schema(as = RateLimitOf)]
 #[serde(rename_all = "snake_case")]
@@ -41,14 +42,47 @@ enum Of {
     Token,
 }
 
+/// A quota after the request, as far as this node knows.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = QuotaState)]
+pub(crate) struct Uses {
+    name: String,
+    of: Of,
+    /// How many uses there are in each period.
+    limit: u64,
+    /// How many of them are left.
+    remaining: u64,
+    /// When it is full again: null if it never is by itself.
+    #[schema(required)]
+    resets_at: Option<DateTime<Utc>>,
+}
+
+impl From<QuotaReading<'_>> for Uses {
+    fn from(reading: QuotaReading<'_>) -> Self {
+        Self {
+            name: reading.name.to_owned(),
+            of: reading.limited.into(),
+            limit: reading.limit,
+            remaining: reading.remaining,
+            resets_at: reading.resets_at,
+        }
+    }
+}
+
+impl From<Limited> for Of {
+    fn from(limited: Limited) -> Self {
+        match limited {
+            Limited::Account => Self::Account,
+            Limited::Token => Self::Token,
+        }
+    }
+}
+
 impl From<LimitReading<'_>> for State {
     fn from(reading: LimitReading<'_>) -> Self {
         Self {
             name: reading.name.to_owned(),
-            of: match reading.limited {
-                Limited::Account => Of::Account,
-                Limited::Token => Of::Token,
-            },
+            of: reading.limited.into(),
             limit: reading.limit,
             window_seconds: reading.window_seconds,
             burst: reading.burst,

@@ -2,7 +2,7 @@
 //! once) and as the answer to a reverse proxy (`forward_auth`, and `crate::ext_authz` for Envoy's own
 //! protocol). Nothing here touches the database on a hit.
 //!
-//! What rate limits have to say is put into answers by `limits`; quotas will stand beside it.
+//! What rate limits and quotas have to say is put into answers by `limits`.
 
 pub(crate) mod batch;
 pub(crate) mod counted;

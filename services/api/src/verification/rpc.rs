@@ -20,7 +20,7 @@ use tollkeeper_read_model::Reach;
 use zeroize::Zeroizing;
 
 use super::counted::{Asked, count};
-use super::limits::{MAX_COST, State as LimitState};
+use super::limits::{MAX_COST, State as LimitState, Uses};
 use crate::app::App;
 use crate::caller::{Allowed, Verify};
 use crate::http::body::Body;
@@ -58,8 +58,8 @@ pub(crate) struct Question {
     /// The method of the request, for the usage.
     #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     method: Option<String>,
-    /// How many times over the request is charged to each rate limit: 1 if nothing is said. With 0 it is
-    /// a look, which is charged to none and refused by none.
+    /// How many times over the request is charged to each rate limit, and how many uses it takes of each
+    /// quota: 1 if nothing is said. With 0 it is a look, which is charged to none and refused by none.
     #[schema(maximum = 1_000_000)]
     cost: Option<u32>,
 }
@@ -86,6 +86,13 @@ pub(crate) struct Question {
         "remaining": 99,
         "reset_seconds": 1,
         "retry_after_seconds": 0,
+    }],
+    "quotas": [{
+        "name": "calls",
+        "of": "account",
+        "limit": 100_000,
+        "remaining": 91_204,
+        "resets_at": "2026-12-01T00:00:00Z",
     }],
 }))]
 pub(crate) struct Answer {
@@ -116,6 +123,8 @@ pub(crate) struct Answer {
     /// The rate limits of its account, then its own, as they are after the request; none where
     /// something else refused it.
     rate_limits: Vec<LimitState>,
+    /// The quotas of its account, then its own, likewise.
+    quotas: Vec<Uses>,
 }
 
 /// 200 whatever the verdict; errors only for a bad question. `Cache-Control: no-cache` has the
@@ -204,6 +213,7 @@ impl Question {
                 Reach::All => None,
                 Reach::Account(account) => Some(account),
             },
+            counted: true,
         }
     }
 
@@ -282,6 +292,7 @@ impl Answer {
             expires_at: facts.expires_at.and_then(DateTime::from_timestamp_micros),
             version: Some(identity.version()),
             rate_limits: verification.rate_limits().map(LimitState::from).collect(),
+            quotas: verification.quotas().map(Uses::from).collect(),
             ..unknown
         }
     }
@@ -300,6 +311,7 @@ impl Answer {
             age_ms: verification.age.map(|age| age.as_millis()),
             cache: verification.cache.as_str(),
             rate_limits: Vec::new(),
+            quotas: Vec::new(),
         }
     }
 }

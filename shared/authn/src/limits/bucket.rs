@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::gcra::Rate;
 
 /// Whose limit it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Owner {
     Token(Uuid),

@@ -78,6 +78,23 @@ impl LimitCheck {
         }
     }
 
+    /// Says what the limits would say to a request that something else refuses.
+    pub(crate) fn look(entry: &TokenEntry, cost: u32, share: Share, now: u64) -> Self {
+        let account = entry.account.limits();
+        let both = Both {
+            account: account.as_deref(),
+            token: entry.limits.as_deref(),
+        };
+        let refusing = both.refusing(cost, share, now);
+        Self {
+            account,
+            share,
+            cost,
+            now,
+            refusing,
+        }
+    }
+
     pub(crate) fn refuses(&self) -> bool {
         self.refusing != 0
     }

@@ -76,6 +76,17 @@ impl<'a> Both<'a> {
         sets.flat_map(LimitSet::iter)
     }
 
+    /// The limits that refuse a request of this cost now, as bits in the order of [`Both::iter`].
+    pub(crate) fn refusing(self, cost: u32, share: Share, now: u64) -> u16 {
+        let mut refusing = 0;
+        for (index, limit) in self.iter().enumerate() {
+            let charge = limit.charge(cost, share);
+            let passes = charge.is_some_and(|charge| limit.bucket.wait(charge, now) == 0);
+            refusing |= u16::from(!passes) << index;
+        }
+        refusing
+    }
+
     /// Charges a request of this cost to all limits, or to none. Gives those that refuse, as bits in
     /// the order of [`Both::iter`]: none if it was charged.
     ///
@@ -92,15 +103,11 @@ impl<'a> Both<'a> {
         if cost == 0 {
             return 0;
         }
-        let charge = |limit: &Limit| limit.charge(cost, share);
-        let mut refusing = 0;
-        for (index, limit) in self.iter().enumerate() {
-            let passes = charge(limit).is_some_and(|charge| limit.bucket.wait(charge, now) == 0);
-            refusing |= u16::from(!passes) << index;
-        }
+        let refusing = self.refusing(cost, share, now);
         if refusing != 0 {
             return refusing;
         }
+        let charge = |limit: &Limit| limit.charge(cost, share);
         let mut taken: [Option<Taken>; MOST] = [None; MOST];
         for (index, limit) in self.iter().enumerate() {
             taken[index] = charge(limit).and_then(|charge| limit.bucket.take(charge, now));

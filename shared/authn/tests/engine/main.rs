@@ -15,5 +15,6 @@ mod node;
 mod preload;
 mod primary;
 mod proof;
+mod quotas;
 mod races;
 mod world;

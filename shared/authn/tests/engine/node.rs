@@ -66,10 +66,12 @@ impl Drop for Node {
     }
 }
 
-/// Defaults, except that the proof moves only when a test says so.
+/// Defaults, except that the proof moves only when a test says so, and balances are read with their
+/// tokens alone.
 pub fn config() -> EngineConfig {
     EngineConfig {
         proof_interval: Duration::from_secs(365 * 86_400),
+        balance_interval: Duration::from_secs(365 * 86_400),
         ..EngineConfig::new("tk".parse().unwrap())
     }
 }

@@ -2,13 +2,15 @@
 //! their snapshot, and which can be cut off or put back to an earlier state.
 
 mod answers;
+mod quotas;
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
-use tollkeeper_authn::{AccountFacts, Attendance, FeedEvent, SourceError, TokenFacts};
+use tollkeeper_authn::{AccountFacts, Attendance, BalanceKey, FeedEvent, SourceError, TokenFacts};
 use tollkeeper_domain::account::{self, Role};
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
@@ -55,6 +57,10 @@ pub struct Primary {
     next: AtomicU64,
     /// What the node has told of itself; `None` where it has left.
     attended: Mutex<Vec<Option<Attendance>>>,
+    /// What is counted of quotas, by source.
+    counted: Mutex<HashMap<(BalanceKey, Uuid), u64>>,
+    /// How often balances of each owner were asked for.
+    balances_read: Mutex<HashMap<Uuid, usize>>,
     /// Digests of the tokens that were used, the last one at the end.
     used: Mutex<Vec<SecretHash>>,
 }
@@ -70,6 +76,8 @@ impl Default for Primary {
             is_broken: AtomicBool::new(false),
             next: AtomicU64::new(1),
             attended: Mutex::default(),
+            counted: Mutex::default(),
+            balances_read: Mutex::default(),
             used: Mutex::default(),
         }
     }

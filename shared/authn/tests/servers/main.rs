@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod attendance;
+mod balances;
 mod cold;
 mod hints;
 mod history;

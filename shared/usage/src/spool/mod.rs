@@ -157,6 +157,13 @@ impl Spool {
         self.full_policy == FullPolicy::Refuse && self.workshop.is_exhausted()
     }
 
+    /// The sources under which this run's events are counted, one for each lane.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Uuid> {
+        let lanes = self.lanes.iter();
+        lanes.map(|lane| lane.0.shared.source).collect()
+    }
+
     /// What the spool holds and has done, for metrics and health.
     #[must_use]
     pub fn stats(&self) -> SpoolStats {

@@ -1,10 +1,16 @@
 //! What the engine is answered.
 
-use tollkeeper_authn::wire::{Event, Events, FoundTokens};
-use tollkeeper_authn::{Attendance, LogHead, LoggedEvent, Lookup, SourceFuture, TokenSource};
+use tollkeeper_authn::wire::{
+    Balance, BalanceUsed, Balances, BalancesUsed, Event, Events, FoundTokens,
+};
+use tollkeeper_authn::{
+    Attendance, BalanceKey, LogHead, LoggedEvent, Lookup, SourceFuture, TokenSource, Used,
+};
 use tollkeeper_domain::secret::SecretHash;
 
 use std::sync::atomic::Ordering;
+
+use uuid::Uuid;
 
 use super::Primary;
 
@@ -39,6 +45,34 @@ impl TokenSource for Primary {
                 return found.read(digests);
             }
             Ok(snapshot)
+        })
+    }
+
+    fn balances<'a>(
+        &'a self,
+        asked: &'a [BalanceKey],
+        own: &'a [Uuid],
+    ) -> SourceFuture<'a, Vec<Used>> {
+        Box::pin(async move {
+            self.reachable()?;
+            self.note_reads(asked);
+            let used = |key: &BalanceKey| self.used_of(*key, own);
+            if !self.is_remote {
+                return Ok(asked.iter().map(used).collect());
+            }
+            let body = Balances {
+                own: own.to_vec(),
+                balances: asked.iter().copied().map(Balance::from).collect(),
+            };
+            let text = serde_json::to_string(&body).unwrap();
+            let Balances { balances, .. } = serde_json::from_str(&text).unwrap();
+            let used = balances.iter().map(|balance| used(&balance.key().unwrap()));
+            let answer = BalancesUsed {
+                used: used.map(BalanceUsed::from).collect(),
+            };
+            let text = serde_json::to_string(&answer).unwrap();
+            let answer: BalancesUsed = serde_json::from_str(&text).unwrap();
+            Ok(answer.used.into_iter().map(Used::from).collect())
         })
     }
 
