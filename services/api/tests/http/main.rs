@@ -38,6 +38,7 @@ mod past;
 mod proof;
 mod quota_rules;
 mod quota_uses;
+mod quotas;
 mod races;
 mod rate_limits;
 mod raw;

@@ -167,6 +167,9 @@ async fn only_those_who_act_across_accounts_run_nodes() {
             person
                 .request(Method::POST, "/v1/nodes/ledger")
                 .json(&json!({ "sources": [] })),
+            person
+                .request(Method::POST, "/v1/nodes/balances")
+                .json(&json!({ "own": [], "balances": [] })),
         ]
     };
     for (person, status, code) in [
@@ -332,6 +335,7 @@ async fn what_no_node_would_say_is_refused() {
         (Method::PUT, path.as_str()),
         (Method::POST, "/v1/nodes/lookup"),
         (Method::POST, "/v1/nodes/ledger"),
+        (Method::POST, "/v1/nodes/balances"),
     ] {
         let ask = || gateway.request(method.clone(), path);
         problem(
@@ -368,6 +372,9 @@ async fn without_the_primary_a_node_is_told_nothing() {
             operator
                 .request(Method::POST, "/v1/nodes/ledger")
                 .json(&json!({ "sources": [Uuid::nil()] })),
+            operator
+                .request(Method::POST, "/v1/nodes/balances")
+                .json(&json!({ "own": [], "balances": [] })),
         ]
     };
     for request in asked() {

@@ -291,7 +291,7 @@ async fn whoever_is_used_up_learns_nothing_of_nodes() {
     let report = caller.request(Method::PUT, &node).json(&json!({}));
     problem(&Person::send(report).await, 429, "RATE_LIMITED");
     problem(&caller.get("/v1/nodes/events").await, 429, "RATE_LIMITED");
-    for path in ["/v1/nodes/lookup", "/v1/nodes/ledger"] {
+    for path in ["/v1/nodes/lookup", "/v1/nodes/ledger", "/v1/nodes/balances"] {
         problem(&caller.post(path, json!({})).await, 429, "RATE_LIMITED");
     }
 }

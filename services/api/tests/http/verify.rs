@@ -172,7 +172,7 @@ async fn somebody_elses_token_is_none() {
             json!({
                 "valid": false, "code": "NOT_FOUND", "token_id": null, "account_id": null,
                 "environment": null, "scopes": [], "expires_at": null, "version": null,
-                "cache": cache, "rate_limits": [],
+                "cache": cache, "rate_limits": [], "quotas": [],
             })
         );
         assert_eq!(

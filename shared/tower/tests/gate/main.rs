@@ -6,6 +6,7 @@ mod counting;
 mod full;
 mod limits;
 mod outages;
+mod quotas;
 mod receipts;
 mod refusals;
 mod support;

@@ -19,13 +19,14 @@ const PAGES: [&str; 4] = [
 ];
 
 /// They ask in other forms, or other callers, and are tried by themselves.
-const BY_THEMSELVES: [&str; 10] = [
+const BY_THEMSELVES: [&str; 11] = [
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
     "PUT /v1/nodes/{id}",
     "POST /v1/nodes/lookup",
     "GET /v1/nodes/events",
     "POST /v1/nodes/ledger",
+    "POST /v1/nodes/balances",
     "GET /v1/forward-auth",
     "POST /oauth/introspect",
     "POST /oauth/revoke",
@@ -33,13 +34,14 @@ const BY_THEMSELVES: [&str; 10] = [
 ];
 
 /// Of these only a panic could be a 500.
-const READ_NOTHING: [&str; 12] = [
+const READ_NOTHING: [&str; 13] = [
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
     "PUT /v1/nodes/{id}",
     "POST /v1/nodes/lookup",
     "GET /v1/nodes/events",
     "POST /v1/nodes/ledger",
+    "POST /v1/nodes/balances",
     "GET /v1/tokens/bulk-revoke/{id}",
     "POST /v1/webhooks",
     "POST /v1/verify",
