@@ -5,6 +5,7 @@
 //! of its CPU time and give it nothing, because one prefix names it.
 
 use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use futures::future::Either;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use tower::ServiceExt;
@@ -65,26 +67,42 @@ impl Front {
     }
 }
 
+type Answered = Result<Response, Infallible>;
+
 impl Service<hyper::Request<Incoming>> for Front {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = Either<Ready<Answered>, Pin<Box<dyn Future<Output = Answered> + Send>>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
-        let connection = self.0.clone();
-        Box::pin(async move {
-            connection.pulse.begin();
+        let connection = &self.0;
+        connection.pulse.begin();
+        if let Some(response) = connection.answer_at_once(&request) {
+            connection.pulse.end();
+            return Either::Left(ready(Ok(response)));
+        }
+        let connection = connection.clone();
+        Either::Right(Box::pin(async move {
             let response = connection.answer(request.map(Body::new)).await;
             connection.pulse.end();
             Ok(response)
-        })
+        }))
     }
 }
 
 impl Connection {
+    /// Most requests are proxies' about tokens in memory: nothing is allocated to wait for those.
+    fn answer_at_once(&self, request: &hyper::Request<Incoming>) -> Option<Response> {
+        if forward_auth::is_for(request.uri().path()) {
+            forward_auth::at_once(&self.app, self.peer, request)
+        } else {
+            None
+        }
+    }
+
     async fn answer(&self, mut request: Request) -> Response {
         if forward_auth::is_for(request.uri().path()) {
-            return forward_auth::handle(&self.app, self.peer, request).await;
+            return forward_auth::handle(&self.app, self.peer, &request.map(drop)).await;
         }
         request.extensions_mut().insert(Peer(self.peer));
         match self.router.clone().oneshot(request).await {

@@ -3,14 +3,14 @@
 //! This is the hot path. On a hit nothing is awaited and nothing is looked up outside memory.
 
 use std::net::{IpAddr, SocketAddr};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use axum::response::Response;
 use futures::FutureExt;
+use smallvec::SmallVec;
 use tollkeeper_authn::{Identity, Requirement, Verification};
 use tollkeeper_check::{Credential, LimitHeaders, Refusal, kept, preferred};
 use tollkeeper_domain::ids::{AccountId, TokenId};
@@ -74,34 +74,49 @@ pub(crate) fn is_for(path: &str) -> bool {
         BadRequest, CheckRefused, CheckForbidden, CheckLimited, Internal, Unavailable,
     ),
 )]
-pub(crate) async fn handle(app: &App, peer: SocketAddr, request: Request) -> Response {
-    let (request, _body) = request.into_parts();
+pub(crate) async fn handle(app: &App, peer: SocketAddr, request: &Request<()>) -> Response {
     // No layer catches a panic here, and a connection that ends without an answer tells nobody why.
-    let checked = AssertUnwindSafe(check(app, peer, &request))
-        .catch_unwind()
-        .await;
-    let problem = match checked {
-        Ok(Ok(response)) => return response,
-        Ok(Err(problem)) => problem,
-        Err(panic) => Problem::panicked(panic),
-    };
-    let id = RequestId::of(&request.headers, app);
-    let mut response = problem.answer(&id.0, &app.policy.scrubber);
-    id.mark(&mut response);
-    response
+    let checked = AssertUnwindSafe(async {
+        let options = Options::read(request.uri().query().unwrap_or_default())?;
+        let original = Original::of(request, &options, peer);
+        judge(app, &original, &options, allowed).await
+    });
+    let checked = checked.catch_unwind().await;
+    answer(app, request, checked.unwrap_or_else(panicked))
 }
 
-async fn check(app: &App, peer: SocketAddr, request: &Parts) -> Result<Response, Problem> {
-    let options = Options::read(request.uri.query().unwrap_or_default())?;
-    let path = request.uri.path();
-    let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
-    let original = Original {
-        headers: &request.headers,
-        path: path.filter(|path| !path.is_empty()).unwrap_or("/"),
-        method: request.method.as_str(),
-        peer: peer.ip(),
-    };
-    judge(app, &original, &options, allowed).await
+/// The same answer, where memory alone gives it; else nothing was done.
+pub(crate) fn at_once<B>(app: &App, peer: SocketAddr, request: &Request<B>) -> Option<Response> {
+    let checked = catch_unwind(AssertUnwindSafe(|| {
+        let options = Options::read(request.uri().query().unwrap_or_default())?;
+        let original = Original::of(request, &options, peer);
+        let question = Question::of(app, &original, &options)?;
+        match app
+            .engine
+            .try_verify(question.token, &question.requirement())
+        {
+            Ok(verification) => question.settle(verification, allowed).map(Some),
+            Err(_miss) => Ok(None),
+        }
+    }));
+    let checked = checked.unwrap_or_else(panicked).transpose()?;
+    Some(answer(app, request, checked))
+}
+
+fn panicked<T>(panic: Box<dyn std::any::Any + Send>) -> Result<T, Problem> {
+    Err(Problem::panicked(panic))
+}
+
+fn answer<B>(app: &App, request: &Request<B>, checked: Result<Response, Problem>) -> Response {
+    match checked {
+        Ok(response) => response,
+        Err(problem) => {
+            let id = RequestId::of(request.headers(), app);
+            let mut response = problem.answer(&id.0, &app.policy.scrubber);
+            id.mark(&mut response);
+            response
+        }
+    }
 }
 
 /// The request that a proxy asks about, as it tells of it.
@@ -111,6 +126,19 @@ pub(crate) struct Original<'a> {
     pub(crate) method: &'a str,
     /// Where it was sent from.
     pub(crate) peer: IpAddr,
+}
+
+impl<'a> Original<'a> {
+    fn of<B>(request: &'a Request<B>, options: &Options<'a>, peer: SocketAddr) -> Self {
+        let path = request.uri().path();
+        let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
+        Self {
+            headers: request.headers(),
+            path: path.filter(|path| !path.is_empty()).unwrap_or("/"),
+            method: request.method().as_str(),
+            peer: peer.ip(),
+        }
+    }
 }
 
 /// Judges a request and counts it; `allowed` makes the answer if the token may pass.
@@ -123,61 +151,107 @@ pub(crate) async fn judge<T>(
     options: &Options<'_>,
     allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
 ) -> Result<T, Problem> {
-    let began = app.clock.boot_time();
-    let headers = original.headers;
-    let token = match preferred(headers) {
-        Some(Credential::Key(token) | Credential::Bearer(token)) => token,
-        Some(Credential::Jwt(_)) => return Err(Refusal::jwt().into()),
-        None => return Err(Problem::unauthenticated()),
-    };
-    let scopes: Vec<&str> = options.scopes.iter().map(AsRef::as_ref).collect();
-    let own = (original.path, original.method);
-    let trusted = &app.policy.trusted_proxies;
-    let origin = Origin::of(headers, own, options.source, original.peer, trusted);
-    let requirement = Requirement {
-        environment: options.environment,
-        client: origin.way.client().into(),
-        scopes: &scopes,
-        cost: options.cost.unwrap_or(1),
-        ..Requirement::default()
-    };
-    let verification = match app.engine.try_verify(token, &requirement) {
+    let question = Question::of(app, original, options)?;
+    let requirement = question.requirement();
+    let verification = match app.engine.try_verify(question.token, &requirement) {
         Ok(verification) => verification,
         Err(miss) => app.engine.resolve(miss, &requirement).await,
     };
-    let verdict = verification.verdict;
-    let status = match verdict.status() {
-        429 if options.limits_as_403 => 403,
-        status => status,
-    };
-    if let Some(identity) = verification.identity() {
-        let took = app.clock.boot_time().saturating_sub(began).as_micros();
-        let (cost, charges) = verification.charges();
-        let event = UsageEvent {
-            token_id: identity.token_id(),
-            account_id: identity.account_id(),
-            token_version: identity.version(),
-            endpoint: origin.endpoint,
-            method: origin.method,
-            status,
-            verdict,
-            ip: kept(origin.way.farthest, app.policy.usage_ip),
-            user_agent: origin.user_agent,
-            response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
-            at_micros: verification.at_micros,
-            cost,
-            charges,
+    question.settle(verification, allowed)
+}
+
+/// A request with what is demanded of it.
+struct Question<'a> {
+    app: &'a App,
+    options: &'a Options<'a>,
+    began: Duration,
+    token: &'a [u8],
+    scopes: SmallVec<[&'a str; 4]>,
+    origin: Origin<'a>,
+}
+
+impl<'a> Question<'a> {
+    fn of(
+        app: &'a App,
+        original: &Original<'a>,
+        options: &'a Options<'a>,
+    ) -> Result<Self, Problem> {
+        let began = app.clock.boot_time();
+        let headers = original.headers;
+        let token = match preferred(headers) {
+            Some(Credential::Key(token) | Credential::Bearer(token)) => token,
+            Some(Credential::Jwt(_)) => return Err(Refusal::jwt().into()),
+            None => return Err(Problem::unauthenticated()),
         };
-        app.spool.append(&event).map_err(|_full| {
-            verification.give_back_quotas();
-            Refusal::unavailable().told(Verdict::Unavailable)
-        })?;
-        if verdict == Verdict::Valid {
-            return Ok(allowed(&verification, identity));
+        let own = (original.path, original.method);
+        let trusted = &app.policy.trusted_proxies;
+        Ok(Self {
+            app,
+            options,
+            began,
+            token,
+            scopes: options.scopes.iter().map(AsRef::as_ref).collect(),
+            origin: Origin::of(headers, own, options.source, original.peer, trusted),
+        })
+    }
+
+    fn requirement(&self) -> Requirement<'_> {
+        Requirement {
+            environment: self.options.environment,
+            client: self.origin.way.client().into(),
+            scopes: &self.scopes,
+            cost: self.options.cost.unwrap_or(1),
+            ..Requirement::default()
         }
     }
-    let refusal = Refusal::of(verdict, status, &options.scopes.join(" "));
-    Err(refusal.by_limits(&verification).into())
+
+    /// Counts the request as it was judged; `allowed` makes the answer if the token may pass.
+    fn settle<T>(
+        &self,
+        verification: Verification,
+        allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
+    ) -> Result<T, Problem> {
+        let Self {
+            app,
+            options,
+            began,
+            origin,
+            ..
+        } = self;
+        let verdict = verification.verdict;
+        let status = match verdict.status() {
+            429 if options.limits_as_403 => 403,
+            status => status,
+        };
+        if let Some(identity) = verification.identity() {
+            let took = app.clock.boot_time().saturating_sub(*began).as_micros();
+            let (cost, charges) = verification.charges();
+            let event = UsageEvent {
+                token_id: identity.token_id(),
+                account_id: identity.account_id(),
+                token_version: identity.version(),
+                endpoint: origin.endpoint,
+                method: origin.method,
+                status,
+                verdict,
+                ip: kept(origin.way.farthest, app.policy.usage_ip),
+                user_agent: origin.user_agent,
+                response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
+                at_micros: verification.at_micros,
+                cost,
+                charges,
+            };
+            app.spool.append(&event).map_err(|_full| {
+                verification.give_back_quotas();
+                Refusal::unavailable().told(Verdict::Unavailable)
+            })?;
+            if verdict == Verdict::Valid {
+                return Ok(allowed(&verification, identity));
+            }
+        }
+        let refusal = Refusal::of(verdict, status, &options.scopes.join(" "));
+        Err(refusal.by_limits(&verification).into())
+    }
 }
 
 fn allowed(verification: &Verification, identity: Identity<'_>) -> Response {
