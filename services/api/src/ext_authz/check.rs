@@ -14,7 +14,7 @@ use super::messages::{CheckRequest, CheckResponse, Entry};
 use super::question::{demands, headers, sender, text};
 use crate::app::App;
 use crate::http::problem::Problem;
-use crate::verification::forward_auth::{Original, judge};
+use crate::verification::judge::{Original, judge};
 
 /// Answers the calls of one connection.
 pub(super) struct Check {

@@ -1,24 +1,19 @@
 //! `/v1/forward-auth`: answers a reverse proxy by status, and counts the request.
-//!
-//! This is the hot path. On a hit nothing is awaited and nothing is looked up outside memory.
 
-use std::net::{IpAddr, SocketAddr};
+use std::any::Any;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
+use axum::http::{HeaderName, HeaderValue, Request};
 use axum::response::Response;
 use futures::FutureExt;
-use smallvec::SmallVec;
-use tollkeeper_authn::{Identity, Requirement, Verification};
-use tollkeeper_check::{Credential, LimitHeaders, Refusal, kept, preferred};
+use tollkeeper_authn::{Identity, Verification};
+use tollkeeper_check::LimitHeaders;
 use tollkeeper_domain::ids::{AccountId, TokenId};
-use tollkeeper_domain::usage::UsageEvent;
-use tollkeeper_domain::verdict::Verdict;
 
+use super::judge::{Original, judge, judge_at_once};
 use super::options::Options;
-use super::origin::Origin;
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
@@ -78,8 +73,7 @@ pub(crate) async fn handle(app: &App, peer: SocketAddr, request: &Request<()>) -
     // No layer catches a panic here, and a connection that ends without an answer tells nobody why.
     let checked = AssertUnwindSafe(async {
         let options = Options::read(request.uri().query().unwrap_or_default())?;
-        let original = Original::of(request, &options, peer);
-        judge(app, &original, &options, allowed).await
+        judge(app, &original(request, &options, peer), &options, allowed).await
     });
     let checked = checked.catch_unwind().await;
     answer(app, request, checked.unwrap_or_else(panicked))
@@ -89,21 +83,13 @@ pub(crate) async fn handle(app: &App, peer: SocketAddr, request: &Request<()>) -
 pub(crate) fn at_once<B>(app: &App, peer: SocketAddr, request: &Request<B>) -> Option<Response> {
     let checked = catch_unwind(AssertUnwindSafe(|| {
         let options = Options::read(request.uri().query().unwrap_or_default())?;
-        let original = Original::of(request, &options, peer);
-        let question = Question::of(app, &original, &options)?;
-        match app
-            .engine
-            .try_verify(question.token, &question.requirement())
-        {
-            Ok(verification) => question.settle(verification, allowed).map(Some),
-            Err(_miss) => Ok(None),
-        }
+        judge_at_once(app, &original(request, &options, peer), &options, allowed)
     }));
     let checked = checked.unwrap_or_else(panicked).transpose()?;
     Some(answer(app, request, checked))
 }
 
-fn panicked<T>(panic: Box<dyn std::any::Any + Send>) -> Result<T, Problem> {
+fn panicked<T>(panic: Box<dyn Any + Send>) -> Result<T, Problem> {
     Err(Problem::panicked(panic))
 }
 
@@ -119,138 +105,19 @@ fn answer<B>(app: &App, request: &Request<B>, checked: Result<Response, Problem>
     }
 }
 
-/// The request that a proxy asks about, as it tells of it.
-pub(crate) struct Original<'a> {
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) path: &'a str,
-    pub(crate) method: &'a str,
-    /// Where it was sent from.
-    pub(crate) peer: IpAddr,
-}
-
-impl<'a> Original<'a> {
-    fn of<B>(request: &'a Request<B>, options: &Options<'a>, peer: SocketAddr) -> Self {
-        let path = request.uri().path();
-        let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
-        Self {
-            headers: request.headers(),
-            path: path.filter(|path| !path.is_empty()).unwrap_or("/"),
-            method: request.method().as_str(),
-            peer: peer.ip(),
-        }
-    }
-}
-
-/// Judges a request and counts it; `allowed` makes the answer if the token may pass.
-///
-/// # Errors
-/// What the client is answered instead.
-pub(crate) async fn judge<T>(
-    app: &App,
-    original: &Original<'_>,
-    options: &Options<'_>,
-    allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
-) -> Result<T, Problem> {
-    let question = Question::of(app, original, options)?;
-    let requirement = question.requirement();
-    let verification = match app.engine.try_verify(question.token, &requirement) {
-        Ok(verification) => verification,
-        Err(miss) => app.engine.resolve(miss, &requirement).await,
-    };
-    question.settle(verification, allowed)
-}
-
-/// A request with what is demanded of it.
-struct Question<'a> {
-    app: &'a App,
-    options: &'a Options<'a>,
-    began: Duration,
-    token: &'a [u8],
-    scopes: SmallVec<[&'a str; 4]>,
-    origin: Origin<'a>,
-}
-
-impl<'a> Question<'a> {
-    fn of(
-        app: &'a App,
-        original: &Original<'a>,
-        options: &'a Options<'a>,
-    ) -> Result<Self, Problem> {
-        let began = app.clock.boot_time();
-        let headers = original.headers;
-        let token = match preferred(headers) {
-            Some(Credential::Key(token) | Credential::Bearer(token)) => token,
-            Some(Credential::Jwt(_)) => return Err(Refusal::jwt().into()),
-            None => return Err(Problem::unauthenticated()),
-        };
-        let own = (original.path, original.method);
-        let trusted = &app.policy.trusted_proxies;
-        Ok(Self {
-            app,
-            options,
-            began,
-            token,
-            scopes: options.scopes.iter().map(AsRef::as_ref).collect(),
-            origin: Origin::of(headers, own, options.source, original.peer, trusted),
-        })
-    }
-
-    fn requirement(&self) -> Requirement<'_> {
-        Requirement {
-            environment: self.options.environment,
-            client: self.origin.way.client().into(),
-            scopes: &self.scopes,
-            cost: self.options.cost.unwrap_or(1),
-            ..Requirement::default()
-        }
-    }
-
-    /// Counts the request as it was judged; `allowed` makes the answer if the token may pass.
-    fn settle<T>(
-        &self,
-        verification: Verification,
-        allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
-    ) -> Result<T, Problem> {
-        let Self {
-            app,
-            options,
-            began,
-            origin,
-            ..
-        } = self;
-        let verdict = verification.verdict;
-        let status = match verdict.status() {
-            429 if options.limits_as_403 => 403,
-            status => status,
-        };
-        if let Some(identity) = verification.identity() {
-            let took = app.clock.boot_time().saturating_sub(*began).as_micros();
-            let (cost, charges) = verification.charges();
-            let event = UsageEvent {
-                token_id: identity.token_id(),
-                account_id: identity.account_id(),
-                token_version: identity.version(),
-                endpoint: origin.endpoint,
-                method: origin.method,
-                status,
-                verdict,
-                ip: kept(origin.way.farthest, app.policy.usage_ip),
-                user_agent: origin.user_agent,
-                response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
-                at_micros: verification.at_micros,
-                cost,
-                charges,
-            };
-            app.spool.append(&event).map_err(|_full| {
-                verification.give_back_quotas();
-                Refusal::unavailable().told(Verdict::Unavailable)
-            })?;
-            if verdict == Verdict::Valid {
-                return Ok(allowed(&verification, identity));
-            }
-        }
-        let refusal = Refusal::of(verdict, status, &options.scopes.join(" "));
-        Err(refusal.by_limits(&verification).into())
+/// The request that the proxy asks about.
+fn original<'a, B>(
+    request: &'a Request<B>,
+    options: &Options<'a>,
+    peer: SocketAddr,
+) -> Original<'a> {
+    let path = request.uri().path();
+    let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
+    Original {
+        headers: request.headers(),
+        path: path.filter(|path| !path.is_empty()).unwrap_or("/"),
+        method: request.method().as_str(),
+        peer: peer.ip(),
     }
 }
 

@@ -1,0 +1,158 @@
+//! A proxy's question about a request, over HTTP or gRPC: judged, and counted once.
+//!
+//! This is the hot path. On a hit nothing is awaited and nothing is looked up outside memory.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use smallvec::SmallVec;
+use tollkeeper_authn::{Identity, Requirement, Verification};
+use tollkeeper_check::{Credential, Refusal, kept, preferred};
+use tollkeeper_domain::usage::UsageEvent;
+use tollkeeper_domain::verdict::Verdict;
+
+use super::options::Options;
+use super::origin::Origin;
+use crate::app::App;
+use crate::http::problem::Problem;
+
+/// The request that a proxy asks about, as it tells of it.
+pub(crate) struct Original<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) path: &'a str,
+    pub(crate) method: &'a str,
+    /// Where it was sent from.
+    pub(crate) peer: IpAddr,
+}
+
+/// Judges a request and counts it; `allowed` makes the answer if the token may pass.
+///
+/// # Errors
+/// What the client is answered instead.
+pub(crate) async fn judge<T>(
+    app: &App,
+    original: &Original<'_>,
+    options: &Options<'_>,
+    allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
+) -> Result<T, Problem> {
+    let question = Question::of(app, original, options)?;
+    let requirement = question.requirement();
+    let verification = match app.engine.try_verify(question.token, &requirement) {
+        Ok(verification) => verification,
+        Err(miss) => app.engine.resolve(miss, &requirement).await,
+    };
+    question.settle(verification, allowed)
+}
+
+/// As [`judge`], where memory alone says enough; else none, and nothing was done.
+///
+/// # Errors
+/// What the client is answered instead.
+pub(crate) fn judge_at_once<T>(
+    app: &App,
+    original: &Original<'_>,
+    options: &Options<'_>,
+    allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
+) -> Result<Option<T>, Problem> {
+    let question = Question::of(app, original, options)?;
+    let requirement = question.requirement();
+    match app.engine.try_verify(question.token, &requirement) {
+        Ok(verification) => question.settle(verification, allowed).map(Some),
+        Err(_miss) => Ok(None),
+    }
+}
+
+/// A request with what is demanded of it.
+struct Question<'a> {
+    app: &'a App,
+    options: &'a Options<'a>,
+    began: Duration,
+    token: &'a [u8],
+    scopes: SmallVec<[&'a str; 4]>,
+    origin: Origin<'a>,
+}
+
+impl<'a> Question<'a> {
+    fn of(
+        app: &'a App,
+        original: &Original<'a>,
+        options: &'a Options<'a>,
+    ) -> Result<Self, Problem> {
+        let began = app.clock.boot_time();
+        let headers = original.headers;
+        let token = match preferred(headers) {
+            Some(Credential::Key(token) | Credential::Bearer(token)) => token,
+            Some(Credential::Jwt(_)) => return Err(Refusal::jwt().into()),
+            None => return Err(Problem::unauthenticated()),
+        };
+        let own = (original.path, original.method);
+        let trusted = &app.policy.trusted_proxies;
+        Ok(Self {
+            app,
+            options,
+            began,
+            token,
+            scopes: options.scopes.iter().map(AsRef::as_ref).collect(),
+            origin: Origin::of(headers, own, options.source, original.peer, trusted),
+        })
+    }
+
+    fn requirement(&self) -> Requirement<'_> {
+        Requirement {
+            environment: self.options.environment,
+            client: self.origin.way.client().into(),
+            scopes: &self.scopes,
+            cost: self.options.cost.unwrap_or(1),
+            ..Requirement::default()
+        }
+    }
+
+    /// Counts the request as it was judged; `allowed` makes the answer if the token may pass.
+    fn settle<T>(
+        &self,
+        verification: Verification,
+        allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
+    ) -> Result<T, Problem> {
+        let Self {
+            app,
+            options,
+            began,
+            origin,
+            ..
+        } = self;
+        let verdict = verification.verdict;
+        let status = match verdict.status() {
+            429 if options.limits_as_403 => 403,
+            status => status,
+        };
+        if let Some(identity) = verification.identity() {
+            let took = app.clock.boot_time().saturating_sub(*began).as_micros();
+            let (cost, charges) = verification.charges();
+            let event = UsageEvent {
+                token_id: identity.token_id(),
+                account_id: identity.account_id(),
+                token_version: identity.version(),
+                endpoint: origin.endpoint,
+                method: origin.method,
+                status,
+                verdict,
+                ip: kept(origin.way.farthest, app.policy.usage_ip),
+                user_agent: origin.user_agent,
+                response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
+                at_micros: verification.at_micros,
+                cost,
+                charges,
+            };
+            app.spool.append(&event).map_err(|_full| {
+                verification.give_back_quotas();
+                Refusal::unavailable().told(Verdict::Unavailable)
+            })?;
+            if verdict == Verdict::Valid {
+                return Ok(allowed(&verification, identity));
+            }
+        }
+        let refusal = Refusal::of(verdict, status, &options.scopes.join(" "));
+        Err(refusal.by_limits(&verification).into())
+    }
+}
