@@ -61,10 +61,13 @@ pub(crate) fn cpu_seconds(pid: u32) -> Result<f64, Failure> {
     Ok(ticks / 100.0)
 }
 
-/// Memory of a process that is in RAM now.
-pub(crate) fn resident_bytes(pid: u32) -> Result<f64, Failure> {
+/// Memory of its own that a process has in RAM now. Pages of files are not in it: those of the spool are
+/// the kernel's to write out and to take back.
+pub(crate) fn own_bytes(pid: u32) -> Result<f64, Failure> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().next());
-    Ok(kibibytes.ok_or("no VmRSS")?.parse::<f64>()? * 1024.0)
+    Ok(kibibytes.ok_or("no RssAnon")?.parse::<f64>()? * 1024.0)
 }

@@ -10,7 +10,7 @@ use tollkeeper_testkit::stack::{Node, Person};
 
 use crate::attack::flood;
 use crate::forward_auth::{PATH, drained};
-use crate::process::{cpu_seconds, resident_bytes};
+use crate::process::{cpu_seconds, own_bytes};
 use crate::report::{Report, median, spread};
 use crate::traffic::Traffic;
 use crate::{Arguments, Failure, open_loop};
@@ -63,9 +63,9 @@ pub(crate) async fn measure(
     drop(api);
 
     let small = stack.api(&settings(LITTLE_ROOM)).await;
-    let before = resident_bytes(small.pid())?;
+    let before = own_bytes(small.pid())?;
     ask_all(&small, &tokens).await?;
-    let after = resident_bytes(small.pid())?;
+    let after = own_bytes(small.pid())?;
     report.row(
         &format!("memory after {} tokens were asked for once", tokens.len()),
         &format!("bound of the cache {LITTLE_ROOM}"),
@@ -114,7 +114,7 @@ async fn warm(
     arguments: &Arguments,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let start = resident_bytes(api.pid())?;
+    let start = own_bytes(api.pid())?;
     let mut sizes = Vec::new();
     let mut asked = 0;
     for number in SIZES.into_iter().chain([tokens.len()]) {
@@ -122,7 +122,7 @@ async fn warm(
         ask_all(api, &tokens[asked..number]).await?;
         asked = number;
         drained(api).await;
-        let now = resident_bytes(api.pid())?;
+        let now = own_bytes(api.pid())?;
         report.row(
             &format!("memory with {number} tokens in use"),
             &format!("bound of the cache {ROOM}"),
