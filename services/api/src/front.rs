@@ -77,13 +77,24 @@ impl Service<hyper::Request<Incoming>> for Front {
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let connection = &self.0;
         connection.pulse.begin();
-        if let Some(response) = connection.answer_at_once(&request) {
-            connection.pulse.end();
-            return Either::Left(ready(Ok(response)));
-        }
+        // Most requests are proxies' about tokens in memory: nothing is allocated to wait for those.
+        let asked = forward_auth::is_for(request.uri().path())
+            .then(|| forward_auth::at_once(&connection.app, connection.peer, &request));
+        let miss = match asked {
+            Some(Ok(response)) => {
+                connection.pulse.end();
+                return Either::Left(ready(Ok(response)));
+            }
+            Some(Err(miss)) => Some(miss),
+            None => None,
+        };
         let connection = connection.clone();
         Either::Right(Box::pin(async move {
-            let response = connection.answer(request.map(Body::new)).await;
+            let Connection { app, peer, .. } = &*connection;
+            let response = match miss {
+                Some(miss) => forward_auth::handle(app, *peer, &request.map(drop), miss).await,
+                None => connection.route(request.map(Body::new)).await,
+            };
             connection.pulse.end();
             Ok(response)
         }))
@@ -91,19 +102,7 @@ impl Service<hyper::Request<Incoming>> for Front {
 }
 
 impl Connection {
-    /// Most requests are proxies' about tokens in memory: nothing is allocated to wait for those.
-    fn answer_at_once(&self, request: &hyper::Request<Incoming>) -> Option<Response> {
-        if forward_auth::is_for(request.uri().path()) {
-            forward_auth::at_once(&self.app, self.peer, request)
-        } else {
-            None
-        }
-    }
-
-    async fn answer(&self, mut request: Request) -> Response {
-        if forward_auth::is_for(request.uri().path()) {
-            return forward_auth::handle(&self.app, self.peer, &request.map(drop)).await;
-        }
+    async fn route(&self, mut request: Request) -> Response {
         request.extensions_mut().insert(Peer(self.peer));
         match self.router.clone().oneshot(request).await {
             Ok(response) => response,

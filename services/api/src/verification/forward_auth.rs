@@ -8,11 +8,11 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Request};
 use axum::response::Response;
 use futures::FutureExt;
-use tollkeeper_authn::{Identity, Verification};
+use tollkeeper_authn::{Identity, Miss, Verification};
 use tollkeeper_check::LimitHeaders;
 use tollkeeper_domain::ids::{AccountId, TokenId};
 
-use super::judge::{Original, judge, judge_at_once};
+use super::judge::{Original, judge_at_once, judge_by_reading};
 use super::options::Options;
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -69,24 +69,37 @@ pub(crate) fn is_for(path: &str) -> bool {
         BadRequest, CheckRefused, CheckForbidden, CheckLimited, Internal, Unavailable,
     ),
 )]
-pub(crate) async fn handle(app: &App, peer: SocketAddr, request: &Request<()>) -> Response {
+pub(crate) async fn handle(
+    app: &App,
+    peer: SocketAddr,
+    request: &Request<()>,
+    miss: Miss,
+) -> Response {
     // No layer catches a panic here, and a connection that ends without an answer tells nobody why.
     let checked = AssertUnwindSafe(async {
         let options = Options::read(request.uri().query().unwrap_or_default())?;
-        judge(app, &original(request, &options, peer), &options, allowed).await
+        let original = original(request, &options, peer);
+        judge_by_reading(app, &original, &options, miss, allowed).await
     });
     let checked = checked.catch_unwind().await;
     answer(app, request, checked.unwrap_or_else(panicked))
 }
 
-/// The same answer, where memory alone gives it; else nothing was done.
-pub(crate) fn at_once<B>(app: &App, peer: SocketAddr, request: &Request<B>) -> Option<Response> {
+/// The same answer, where memory alone gives it; else what [`handle`] goes on with.
+pub(crate) fn at_once<B>(
+    app: &App,
+    peer: SocketAddr,
+    request: &Request<B>,
+) -> Result<Response, Miss> {
     let checked = catch_unwind(AssertUnwindSafe(|| {
         let options = Options::read(request.uri().query().unwrap_or_default())?;
         judge_at_once(app, &original(request, &options, peer), &options, allowed)
     }));
-    let checked = checked.unwrap_or_else(panicked).transpose()?;
-    Some(answer(app, request, checked))
+    let checked = match checked.unwrap_or_else(panicked) {
+        Ok(checked) => Ok(checked?),
+        Err(problem) => Err(problem),
+    };
+    Ok(answer(app, request, checked))
 }
 
 fn panicked<T>(panic: Box<dyn Any + Send>) -> Result<T, Problem> {

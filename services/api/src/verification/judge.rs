@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use smallvec::SmallVec;
-use tollkeeper_authn::{Identity, Requirement, Verification};
+use tollkeeper_authn::{Identity, Miss, Requirement, Verification};
 use tollkeeper_check::{Credential, Refusal, kept, preferred};
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
@@ -45,7 +45,7 @@ pub(crate) async fn judge<T>(
     question.settle(verification, allowed)
 }
 
-/// As [`judge`], where memory alone says enough; else none, and nothing was done.
+/// As [`judge`], where memory alone says enough; else what [`judge_by_reading`] goes on with.
 ///
 /// # Errors
 /// What the client is answered instead.
@@ -54,13 +54,29 @@ pub(crate) fn judge_at_once<T>(
     original: &Original<'_>,
     options: &Options<'_>,
     allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
-) -> Result<Option<T>, Problem> {
+) -> Result<Result<T, Miss>, Problem> {
     let question = Question::of(app, original, options)?;
     let requirement = question.requirement();
     match app.engine.try_verify(question.token, &requirement) {
-        Ok(verification) => question.settle(verification, allowed).map(Some),
-        Err(_miss) => Ok(None),
+        Ok(verification) => question.settle(verification, allowed).map(Ok),
+        Err(miss) => Ok(Err(miss)),
     }
+}
+
+/// Goes on with what memory did not say of the same request.
+///
+/// # Errors
+/// What the client is answered instead.
+pub(crate) async fn judge_by_reading<T>(
+    app: &App,
+    original: &Original<'_>,
+    options: &Options<'_>,
+    miss: Miss,
+    allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
+) -> Result<T, Problem> {
+    let question = Question::of(app, original, options)?;
+    let verification = app.engine.resolve(miss, &question.requirement()).await;
+    question.settle(verification, allowed)
 }
 
 /// A request with what is demanded of it.

@@ -10,6 +10,33 @@ use crate::support::{
     challenged, forward_auth, in_seconds, path_of, text, unissued, unsigned_problem, with_header,
 };
 
+/// How many checks the node tells of, by where their answer came from.
+async fn checks(api: &Node, source: &str) -> f64 {
+    let name = format!("tollkeeper_verification_checks_total{{source=\"{source}\"}} ");
+    let metrics = api.about_itself("/metrics").await.text;
+    let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
+    value.map_or(0.0, |value| value.trim().parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_check_is_told_of_once_whether_memory_has_the_token_or_not() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let token = operator.issue(&account, json!({})).await;
+    for _ in 0..3 {
+        let answer = forward_auth(&api, text(&token, "token"), "").await;
+        answer.expect(200);
+    }
+    wait_for("the checks to be told", async || {
+        checks(&api, "hit").await >= 2.0 && checks(&api, "miss").await >= 1.0
+    })
+    .await;
+    let told = (checks(&api, "hit").await, checks(&api, "miss").await);
+    assert_eq!(told, (2.0, 1.0));
+}
+
 #[tokio::test]
 async fn who_may_pass_is_named_in_headers() {
     let mut stack = Stack::bare().await;
