@@ -1,8 +1,9 @@
 //! Usage from the broker into Postgres.
 //!
 //! The ingestor takes batches from the `USAGE` stream and settles many of them in one transaction:
-//! ledger, raw rows, hourly rollups, totals and balances of quotas. It acknowledges after the commit, so a message may
-//! arrive again and is then recognised by the ledger: at least once delivered, counted once.
+//! ledger, raw rows, hourly rollups, totals and balances of quotas. It acknowledges after the commit, so
+//! a message may arrive again and is then recognised by the ledger: at least once delivered, counted
+//! once.
 //!
 //! It never skips a message silently and never retries one for ever that cannot be counted: that one
 //! goes to the dead letters, raw. It never creates streams or migrates the database.

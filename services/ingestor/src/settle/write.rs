@@ -1,4 +1,5 @@
-//! Writing events: raw rows, rollups, totals and balances of quotas, with the refused ones found by halving.
+//! Writing events: raw rows, rollups, totals and balances of quotas, with the refused ones found by
+//! halving.
 
 use std::collections::HashSet;
 use std::mem;
