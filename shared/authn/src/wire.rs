@@ -203,6 +203,7 @@ pub struct Sources {
     schema(as = UsageLedger, example = json!({ "settled": [{
         "source": "019aa5d0-4b1c-7f3e-a1d2-6c7b8a9d0e1f",
         "ranges": [[1, 500]],
+        "final_sequence": 500,
     }] }))
 )]
 pub struct Settled {
@@ -219,6 +220,9 @@ pub struct SettledSource {
     /// The first and the last number of each range.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<u64>>))]
     pub ranges: Vec<(u64, u64)>,
+    /// Its last number, once the source has told that none will follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_sequence: Option<u64>,
 }
 
 impl From<LogHead> for Head {

@@ -42,6 +42,7 @@ pub const ALL: &[Metric] = &[
     Metric::Counter(&usage::SPOOL_REFUSED),
     Metric::Counter(&usage::PUBLISHED_EVENTS),
     Metric::Counter(&usage::PUBLISH_RETRIES),
+    Metric::Counter(&usage::RESENT_BATCHES),
     Metric::Counter(&usage::LEDGER_READ_FAILURES),
     Metric::Counter(&usage::INGESTED_BATCHES),
     Metric::Counter(&usage::INGESTED_EVENTS),

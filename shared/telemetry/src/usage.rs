@@ -68,6 +68,17 @@ pub const PUBLISH_RETRIES: Counter = Counter {
     label: NO_LABEL,
 };
 
+/// Batches that were sent again.
+pub const RESENT_BATCHES: Counter = Counter {
+    name: "tollkeeper_usage_resent_batches_total",
+    unit: Unit::Count,
+    description: "Batches sent again because the broker has lost them, by what showed that",
+    label: Label {
+        name: "reason",
+        values: &["stream_changed", "stream_went_back", "passed_over"],
+    },
+};
+
 /// Failed reads of the ledger.
 pub const LEDGER_READ_FAILURES: Counter = Counter {
     name: "tollkeeper_usage_ledger_read_failures_total",

@@ -1,7 +1,7 @@
 //! A NATS server of one test's own, with JetStream in a temporary folder.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tollkeeper_embedded::nats::{Nats, NatsConfig};
@@ -95,6 +95,12 @@ impl TestNats {
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://{}", self.address())
+    }
+
+    /// The folder that holds its streams.
+    #[must_use]
+    pub fn store(&self) -> &Path {
+        &self.config.store
     }
 
     /// The settings that point here.

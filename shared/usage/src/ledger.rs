@@ -10,8 +10,17 @@ use uuid::Uuid;
 
 use crate::ranges::RangeSet;
 
-/// The settled ranges of some sources. A source that is not in it has none.
-pub type Coverage = HashMap<Uuid, RangeSet>;
+/// What is settled of some sources. Of a source that is not in it nothing is.
+pub type Coverage = HashMap<Uuid, Covered>;
+
+/// What is settled of one source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Covered {
+    /// Its settled ranges, whatever their outcome.
+    pub ranges: RangeSet,
+    /// Its final number, if it has told it and was heard.
+    pub final_number: Option<u64>,
+}
 
 /// The ledger could not be read. It says nothing about what is in it.
 #[derive(Debug, Error)]
@@ -20,7 +29,7 @@ pub struct LedgerError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 /// Where a publisher learns what has been settled: the database, or, on nodes without one, the API.
 pub trait LedgerReader: Send + Sync + 'static {
-    /// Every settled range of these sources, whatever its outcome.
+    /// Every settled range of these sources, and their final numbers.
     fn covered(&self, sources: Vec<Uuid>) -> BoxFuture<'_, Result<Coverage, LedgerError>>;
 }
 
@@ -48,7 +57,11 @@ impl LedgerReader for PostgresLedger {
             let failed = |error: sqlx::Error| LedgerError(error.into());
             let mut connection = self.pool.acquire().await.map_err(failed)?;
             let query = sqlx::query!(
-                "select source, first, last from usage_ledger where source = any($1)",
+                r#"select source.source as "source!", source.final_sequence,
+                          range.first as "first?", range.last as "last?"
+                   from usage_sources as source
+                   left join usage_ledger as range on range.source = source.source
+                   where source.source = any($1)"#,
                 &sources,
             )
             .fetch_all(&mut *connection);
@@ -62,9 +75,13 @@ impl LedgerReader for PostgresLedger {
             };
             let mut coverage = Coverage::new();
             for row in rows {
-                // The table's constraints keep the numbers positive.
-                let ranges = coverage.entry(row.source).or_default();
-                ranges.insert(row.first.unsigned_abs(), row.last.unsigned_abs());
+                // The tables' constraints keep the numbers positive.
+                let covered = coverage.entry(row.source).or_default();
+                covered.final_number = row.final_sequence.map(i64::unsigned_abs);
+                if let (Some(first), Some(last)) = (row.first, row.last) {
+                    let ranges = &mut covered.ranges;
+                    ranges.insert(first.unsigned_abs(), last.unsigned_abs());
+                }
             }
             Ok(coverage)
         })

@@ -42,7 +42,7 @@ pub fn source_of(subject: &str) -> Option<Uuid> {
 pub(crate) fn headers(batch: &BatchHeader, checksum: u32, attempt: u32) -> HeaderMap {
     let (source, first, last) = (batch.source, batch.first, batch.last);
     let id = if batch.is_empty() {
-        format!("{source}:close:{last}")
+        format!("{source}:close:{last}:{attempt}")
     } else {
         format!("{source}:{first}:{attempt}")
     };

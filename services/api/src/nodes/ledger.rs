@@ -41,9 +41,10 @@ pub(crate) async fn handle(
     let ledger = PostgresLedger::new(app.node_pool.clone());
     let coverage = ledger.covered(asked.sources).await;
     let coverage = coverage.map_err(Problem::unavailable)?;
-    let settled = coverage.into_iter().map(|(source, ranges)| SettledSource {
+    let settled = coverage.into_iter().map(|(source, covered)| SettledSource {
         source,
-        ranges: ranges.iter().map(|range| range.into_inner()).collect(),
+        ranges: covered.ranges.iter().map(|it| it.into_inner()).collect(),
+        final_sequence: covered.final_number,
     });
     Ok(Json(Settled {
         settled: settled.collect(),

@@ -265,13 +265,14 @@ async fn a_node_reads_tokens_the_log_and_the_ledger_and_no_digest_goes_out() {
     for row in [
         "insert into usage_sources (source) values ($1)",
         "insert into usage_ledger (source, first, last, outcome) values ($1, 1, 7, 'counted')",
+        "update usage_sources set final_sequence = 9 where source = $1",
     ] {
         let row = sqlx::query(row).bind(Uuid::nil());
         row.execute(&stack.database.pool).await.unwrap();
     }
     let body = json!({ "sources": [Uuid::nil()] });
     let settled = gateway.post("/v1/nodes/ledger", body).await.expect(200);
-    let expected = json!([{ "source": Uuid::nil(), "ranges": [[1, 7]] }]);
+    let expected = json!([{ "source": Uuid::nil(), "ranges": [[1, 7]], "final_sequence": 9 }]);
     assert_eq!(settled["settled"], expected);
 }
 

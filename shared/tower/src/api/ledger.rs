@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use reqwest::Method;
 use tollkeeper_authn::wire::{MOST_SOURCES, Settled, Sources};
-use tollkeeper_usage::ledger::Coverage;
+use tollkeeper_usage::ledger::{Coverage, Covered};
 use tollkeeper_usage::{LedgerError, LedgerReader};
 use uuid::Uuid;
 
@@ -30,10 +30,11 @@ impl LedgerReader for ApiLedger {
                     .await
                     .map_err(|error| LedgerError(error.into()))?;
                 for settled in settled.settled {
-                    let ranges = coverage.entry(settled.source).or_default();
-                    for (first, last) in settled.ranges {
-                        ranges.insert(first, last);
-                    }
+                    let covered = Covered {
+                        ranges: settled.ranges.into_iter().collect(),
+                        final_number: settled.final_sequence,
+                    };
+                    coverage.insert(settled.source, covered);
                 }
             }
             Ok(coverage)

@@ -7,55 +7,18 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::lane::{Lane, Outgoing};
+use super::outstanding::Reason;
+use super::seen::{Look, Receipt};
 use crate::ledger::Coverage;
-use crate::ranges::RangeSet;
 use crate::spool::Spool;
-use crate::spool::tail::{BATCH_EVENTS, Sealed, Tail};
+use crate::spool::tail::Tail;
 
 /// The lanes, each with how far the publisher is with it.
 pub(super) struct Lanes {
     lanes: Vec<Lane>,
     /// Where the next cutting begins, so that a busy lane does not starve the others.
     turn: usize,
-}
-
-struct Lane {
-    tail: Tail,
-    /// Since when it has records that fill no batch.
-    waiting_since: Option<Duration>,
-    /// What the ledger holds of it. A lane of an earlier run is not sent before this is known; one
-    /// of this run starts with nothing.
-    ledger: Option<RangeSet>,
-    close: Close,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Close {
-    Open,
-    Sent,
-    Done,
-}
-
-impl Lane {
-    fn new(tail: Tail) -> Self {
-        Self {
-            ledger: tail.is_live().then(RangeSet::default),
-            tail,
-            waiting_since: None,
-            close: Close::Open,
-        }
-    }
-
-    fn is_ready(&mut self, now: Duration, linger: Duration) -> bool {
-        let uncut = self.tail.uncut();
-        if uncut == 0 {
-            self.waiting_since = None;
-            return false;
-        }
-        let since = *self.waiting_since.get_or_insert(now);
-        let full = uncut >= BATCH_EVENTS as u64 || !self.tail.is_live();
-        self.ledger.is_some() && (full || now.saturating_sub(since) >= linger)
-    }
 }
 
 impl Lanes {
@@ -73,13 +36,17 @@ impl Lanes {
     }
 
     pub(super) fn has_full_batch(&self) -> bool {
-        let full = |lane: &Lane| lane.ledger.is_some() && lane.tail.uncut() >= BATCH_EVENTS as u64;
-        self.lanes.iter().any(full)
+        self.lanes.iter().any(Lane::has_full_batch)
     }
 
-    /// Whether any record is not cut yet.
-    pub(super) fn has_uncut(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.tail.uncut() > 0)
+    /// Whether anything is to be sent.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.lanes.iter().any(Lane::has_unsent)
+    }
+
+    /// Whether the broker holds something of which the ledger has not told, as far as is known.
+    pub(super) fn wait_for_evidence(&self) -> bool {
+        self.lanes.iter().any(Lane::waits_for_evidence)
     }
 
     /// Cuts up to `room` batches from the lanes that are ready, in turn. Reads mapped files and
@@ -89,19 +56,19 @@ impl Lanes {
         room: usize,
         now: Duration,
         linger: Duration,
-    ) -> Vec<Sealed> {
+    ) -> Vec<Outgoing> {
         let mut this = Self {
             lanes: std::mem::take(&mut self.lanes),
             turn: self.turn,
         };
         let work = tokio::task::spawn_blocking(move || {
-            let sealed = this.cut_here(room, now, linger);
-            (this, sealed)
+            let outgoing = this.cut_here(room, now, linger);
+            (this, outgoing)
         });
         match work.await {
-            Ok((this, sealed)) => {
+            Ok((this, outgoing)) => {
                 *self = this;
-                sealed
+                outgoing
             }
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             // The runtime is shutting down and runs nothing more.
@@ -109,22 +76,20 @@ impl Lanes {
         }
     }
 
-    fn cut_here(&mut self, room: usize, now: Duration, linger: Duration) -> Vec<Sealed> {
-        let mut sealed = Vec::new();
+    fn cut_here(&mut self, room: usize, now: Duration, linger: Duration) -> Vec<Outgoing> {
+        let mut outgoing = Vec::new();
         let count = self.lanes.len();
         let mut idle = 0;
-        while sealed.len() < room && idle < count {
+        while outgoing.len() < room && idle < count {
             let lane = &mut self.lanes[self.turn % count];
             self.turn = (self.turn + 1) % count;
             idle += 1;
             if !lane.is_ready(now, linger) {
                 continue;
             }
-            let none = RangeSet::default();
-            match lane.tail.cut(lane.ledger.as_ref().unwrap_or(&none)) {
+            match lane.next(now) {
                 Ok(Some(batch)) => {
-                    sealed.push(batch);
-                    lane.waiting_since = Some(now);
+                    outgoing.push(batch);
                     idle = 0;
                 }
                 Ok(None) => {}
@@ -133,64 +98,80 @@ impl Lanes {
                 }
             }
         }
-        sealed
+        outgoing
     }
 
-    /// The lanes of earlier runs whose final number is known and not told yet. They count as told.
-    pub(super) fn take_closable(&mut self) -> Vec<(Uuid, u64)> {
+    /// The lanes of earlier runs whose final number is to be told, with it and the attempt. They
+    /// count as told.
+    pub(super) fn take_closable(&mut self) -> Vec<(Uuid, u64, u32)> {
         let mut close = Vec::new();
         for lane in &mut self.lanes {
-            if lane.close == Close::Open
-                && lane.ledger.is_some()
-                && let Some(last) = lane.tail.final_number()
-            {
-                // A lane that was never used is known to nobody.
-                lane.close = if last == 0 { Close::Done } else { Close::Sent };
-                if last > 0 {
-                    close.push((lane.tail.source(), last));
-                }
+            if let Some((last, attempt)) = lane.take_close() {
+                close.push((lane.tail.source(), last, attempt));
             }
         }
         close
     }
 
-    /// The broker knows the final number of `source`.
-    pub(super) fn closed(&mut self, source: Uuid) {
-        for lane in &mut self.lanes {
-            if lane.tail.source() == source {
-                lane.close = Close::Done;
-            }
+    /// The broker has this batch.
+    pub(super) fn acknowledged(&mut self, outgoing: &Outgoing, receipt: Receipt, looks: u64) {
+        if let Some(lane) = self.lane(outgoing.sealed.source) {
+            lane.acknowledged(outgoing, receipt, looks);
         }
+        self.heed(receipt);
+    }
+
+    /// The broker has the message with the final number of `source`.
+    pub(super) fn closed(&mut self, source: Uuid, receipt: Receipt, looks: u64) {
+        if let Some(lane) = self.lane(source) {
+            lane.closed(receipt, looks);
+        }
+        self.heed(receipt);
+    }
+
+    fn lane(&mut self, source: Uuid) -> Option<&mut Lane> {
+        self.lanes
+            .iter_mut()
+            .find(|lane| lane.tail.source() == source)
+    }
+
+    fn heed(&mut self, receipt: Receipt) {
+        if let Some(lost) = receipt.lost {
+            self.lanes.iter_mut().for_each(|lane| lane.went_back(lost));
+        }
+    }
+
+    /// Takes in what was seen of the stream.
+    pub(super) fn looked_at(&mut self, look: &Look) {
+        self.lanes.iter_mut().for_each(|lane| lane.looked_at(look));
     }
 
     /// The sources about which the ledger has something to tell.
     pub(super) fn to_ask(&self) -> Vec<Uuid> {
-        let wanted = self.lanes.iter().filter(|lane| {
-            lane.ledger.is_none() || lane.close == Close::Done || lane.tail.waits_for_ledger()
-        });
+        let wanted = self.lanes.iter().filter(|lane| lane.asks_ledger());
         wanted.map(|lane| lane.tail.source()).collect()
     }
 
-    /// Takes in what the ledger said and deletes what it covers.
+    /// Takes in what the ledger said after `look`, and deletes what it covers. Returns why something
+    /// is to be sent again.
     pub(super) async fn settle(
         &mut self,
         spool: &Arc<Spool>,
         asked: &[Uuid],
         mut coverage: Coverage,
-    ) {
+        look: Option<&Look>,
+        looks: u64,
+    ) -> Vec<Reason> {
         let mut doomed = Vec::new();
+        let mut reasons = Vec::new();
         for lane in &mut self.lanes {
             let source = lane.tail.source();
             if !asked.contains(&source) {
                 continue;
             }
             let covered = coverage.remove(&source).unwrap_or_default();
-            let settled = lane.tail.settle(&covered, lane.close == Close::Done);
-            if lane.tail.is_live() {
-                lane.ledger = Some(RangeSet::default());
-            } else {
-                lane.ledger = Some(covered);
-            }
+            let (settled, again) = lane.settle(covered, look, looks);
+            reasons.extend(again);
             doomed.push((source, settled));
         }
         let done: HashSet<Uuid> = doomed
@@ -212,5 +193,6 @@ impl Lanes {
         {
             std::panic::resume_unwind(error.into_panic());
         }
+        reasons
     }
 }

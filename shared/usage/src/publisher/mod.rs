@@ -3,10 +3,15 @@
 //! Batches leave in the order they were cut, at most [`PublisherSettings::max_in_flight`] at once,
 //! and are acknowledged in any order. Nothing is cut while none may leave, so a broker that is away
 //! costs disk and no memory. A segment is deleted on the ledger's word only, never on the broker's.
+//! What the broker has acknowledged and lost is sent again as soon as something shows that it did
+//! (`outstanding`), with another message id, as the broker would swallow the old one.
 //!
 //! The task returns when it is told to stop; it never gives up by itself.
 
+mod lane;
 mod lanes;
+mod outstanding;
+mod seen;
 mod send;
 mod settings;
 
@@ -17,17 +22,19 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tollkeeper_telemetry::usage::{LEDGER_READ_FAILURES, PUBLISHED_EVENTS};
+use tollkeeper_telemetry::usage::{LEDGER_READ_FAILURES, PUBLISHED_EVENTS, RESENT_BATCHES};
 use uuid::Uuid;
 
 pub use self::settings::PublisherSettings;
 
+use self::lane::Outgoing;
 use self::lanes::Lanes;
+use self::outstanding::Reason;
+use self::seen::{Look, Observer, Receipt, Seen};
 use self::send::Sender;
 use crate::ledger::{Coverage, LedgerError, LedgerReader};
 use crate::message;
 use crate::spool::Spool;
-use crate::spool::tail::Sealed;
 use crate::wire::{BatchBuilder, BatchHeader, BatchKind};
 
 /// What a publisher left behind when it stopped.
@@ -42,6 +49,9 @@ pub struct Drained {
 pub struct Publisher {
     spool: Arc<Spool>,
     sender: Sender,
+    observer: Observer,
+    /// How many looks at the stream have begun.
+    looks: u64,
     ledger: Arc<dyn LedgerReader>,
     settings: PublisherSettings,
     lanes: Lanes,
@@ -54,10 +64,18 @@ pub struct Publisher {
 
 /// Something that went on beside the main loop and is over.
 enum Event {
-    Acknowledged(Sealed),
-    Closed(Uuid),
-    /// The ledger's answer about these sources.
-    Ledger(Vec<Uuid>, Result<Coverage, LedgerError>),
+    Acknowledged(Outgoing, Receipt),
+    Closed(Uuid, Receipt),
+    Ledger(Answer),
+}
+
+/// What the ledger says about some sources.
+struct Answer {
+    sources: Vec<Uuid>,
+    /// The stream, as it was before the ledger was read. Only in this order does a message that has
+    /// left the stream have to be in the ledger.
+    look: Option<Look>,
+    coverage: Result<Coverage, LedgerError>,
 }
 
 impl Publisher {
@@ -69,11 +87,15 @@ impl Publisher {
         ledger: Arc<dyn LedgerReader>,
         settings: PublisherSettings,
     ) -> Self {
-        let sender = Sender::new(client, &settings);
+        let seen = Seen::default();
+        let observer = Observer::new(client.clone(), seen.clone());
+        let sender = Sender::new(client, seen, &settings);
         let lanes = Lanes::new(spool.take_tails());
         Self {
             spool,
             sender,
+            observer,
+            looks: 0,
             ledger,
             settings,
             lanes,
@@ -136,7 +158,7 @@ impl Publisher {
         let everything = async {
             loop {
                 self.send_ready(true).await;
-                if self.in_flight == 0 && !self.lanes.has_uncut() {
+                if self.in_flight == 0 && !self.lanes.has_unsent() {
                     return;
                 }
                 match self.events.join_next().await {
@@ -170,96 +192,143 @@ impl Publisher {
             self.settings.linger
         };
         if self.lanes.has_ready(now, linger) {
-            for sealed in self.lanes.cut(room, now, linger).await {
-                self.put_on_its_way(sealed);
+            for outgoing in self.lanes.cut(room, now, linger).await {
+                self.put_on_its_way(outgoing);
             }
         }
-        for (source, last) in self.lanes.take_closable() {
-            self.close(source, last);
+        for (source, last, attempt) in self.lanes.take_closable() {
+            self.close(source, last, attempt);
         }
         self.note_oldest();
     }
 
-    fn put_on_its_way(&mut self, sealed: Sealed) {
+    fn put_on_its_way(&mut self, outgoing: Outgoing) {
+        let sealed = &outgoing.sealed;
         self.in_flight += 1;
         self.waiting
             .insert((sealed.oldest_micros, sealed.source, sealed.first));
+        if let Some(reason) = outgoing.reason {
+            RESENT_BATCHES.with(reason.as_str()).increment(1);
+        }
         let header = BatchHeader {
             kind: BatchKind::Events,
             source: sealed.source,
             first: sealed.first,
             last: sealed.last,
         };
-        // The first attempt is the only one so far: a higher number needs evidence that the broker
-        // has lost the message (another stream, or an acknowledgement floor past it while the
-        // ledger, read later, does not hold the range), and this is where it would come in.
-        let headers = message::headers(&header, sealed.checksum, 1);
+        let headers = message::headers(&header, sealed.checksum, outgoing.attempt);
         let sender = self.sender.clone();
         self.events.spawn(async move {
-            let subject = message::subject(sealed.source);
-            sender.send(subject, headers, sealed.message.clone()).await;
-            Event::Acknowledged(sealed)
+            let subject = message::subject(outgoing.sealed.source);
+            let message = outgoing.sealed.message.clone();
+            let receipt = sender.send(subject, headers, message).await;
+            Event::Acknowledged(outgoing, receipt)
         });
     }
 
     /// Tells the other side the final number of an earlier run's lane.
-    fn close(&mut self, source: Uuid, last: u64) {
+    fn close(&mut self, source: Uuid, last: u64, attempt: u32) {
         self.in_flight += 1;
         let (header, message) = BatchBuilder::close(source, last);
-        let headers = message::headers(&header, crc32fast::hash(&[]), 1);
+        let headers = message::headers(&header, crc32fast::hash(&[]), attempt);
         let sender = self.sender.clone();
         self.events.spawn(async move {
-            sender
+            let receipt = sender
                 .send(message::subject(source), headers, message)
                 .await;
-            Event::Closed(source)
+            Event::Closed(source, receipt)
         });
     }
 
+    /// Looks at the stream, if the broker is to hold something, and then into the ledger.
     fn ask_ledger(&mut self) {
         let sources = self.lanes.to_ask();
         if self.asking_ledger || sources.is_empty() {
             return;
         }
         self.asking_ledger = true;
+        let observer = self
+            .lanes
+            .wait_for_evidence()
+            .then(|| self.observer.clone());
+        self.looks += u64::from(observer.is_some());
         let ledger = Arc::clone(&self.ledger);
         self.events.spawn(async move {
-            let answer = ledger.covered(sources.clone()).await;
-            Event::Ledger(sources, answer)
+            let look = match observer {
+                Some(observer) => observer.look().await,
+                None => None,
+            };
+            let coverage = ledger.covered(sources.clone()).await;
+            Event::Ledger(Answer {
+                sources,
+                look,
+                coverage,
+            })
         });
     }
 
     async fn handle(&mut self, event: Result<Event, tokio::task::JoinError>) {
         match event {
-            Ok(Event::Acknowledged(sealed)) => {
+            Ok(Event::Acknowledged(outgoing, receipt)) => {
                 self.in_flight -= 1;
+                let sealed = &outgoing.sealed;
                 self.waiting
                     .remove(&(sealed.oldest_micros, sealed.source, sealed.first));
-                let events = sealed.last + 1 - sealed.first;
-                self.spool.counters().count_published(events);
-                PUBLISHED_EVENTS.handle().increment(events);
+                if outgoing.attempt == 1 {
+                    let events = sealed.last + 1 - sealed.first;
+                    self.spool.counters().count_published(events);
+                    PUBLISHED_EVENTS.handle().increment(events);
+                }
+                self.lanes.acknowledged(&outgoing, receipt, self.looks);
                 self.note_oldest();
             }
-            Ok(Event::Closed(source)) => {
+            Ok(Event::Closed(source, receipt)) => {
                 self.in_flight -= 1;
-                self.lanes.closed(source);
+                self.lanes.closed(source, receipt, self.looks);
             }
-            Ok(Event::Ledger(asked, answer)) => {
+            Ok(Event::Ledger(answer)) => {
                 self.asking_ledger = false;
-                match answer {
-                    Ok(coverage) => self.lanes.settle(&self.spool, &asked, coverage).await,
-                    Err(error) => {
-                        LEDGER_READ_FAILURES.handle().increment(1);
-                        tracing::debug!(
-                            error = &error as &dyn std::error::Error,
-                            "segments are kept until the ledger answers"
-                        );
-                    }
-                }
+                self.take_in(answer).await;
             }
             // A panic in a sender is a fault of ours: end the task, and with it the process.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => {}
+        }
+    }
+
+    async fn take_in(&mut self, answer: Answer) {
+        let look = answer.look.as_ref();
+        if let Some(look) = look {
+            self.lanes.looked_at(look);
+        }
+        let coverage = match answer.coverage {
+            Ok(coverage) => coverage,
+            Err(error) => {
+                LEDGER_READ_FAILURES.handle().increment(1);
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "segments are kept until the ledger answers"
+                );
+                return;
+            }
+        };
+        let reasons = self
+            .lanes
+            .settle(&self.spool, &answer.sources, coverage, look, self.looks)
+            .await;
+        for reason in [
+            Reason::StreamChanged,
+            Reason::StreamWentBack,
+            Reason::PassedOver,
+        ] {
+            let ranges = reasons.iter().filter(|it| **it == reason).count();
+            if ranges > 0 {
+                tracing::warn!(
+                    reason = reason.as_str(),
+                    ranges,
+                    "the broker has lost usage that it had acknowledged; it is sent again"
+                );
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use thiserror::Error;
 use tollkeeper_telemetry::usage::PUBLISH_RETRIES;
 
+use super::seen::{Receipt, Seen};
 use super::settings::PublisherSettings;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
@@ -22,6 +23,7 @@ pub(super) struct Sender {
     jetstream: jetstream::Context,
     ack_timeout: Duration,
     max_backoff: Duration,
+    seen: Seen,
     /// Whether the last try of any message failed, so that an outage is logged once.
     troubled: Arc<AtomicBool>,
 }
@@ -35,7 +37,11 @@ enum SendError {
 }
 
 impl Sender {
-    pub(super) fn new(client: async_nats::Client, settings: &PublisherSettings) -> Self {
+    pub(super) fn new(
+        client: async_nats::Client,
+        seen: Seen,
+        settings: &PublisherSettings,
+    ) -> Self {
         let mut jetstream = jetstream::new(client.clone());
         jetstream.set_timeout(settings.ack_timeout);
         Self {
@@ -43,22 +49,28 @@ impl Sender {
             client,
             ack_timeout: settings.ack_timeout,
             max_backoff: settings.max_backoff,
+            seen,
             troubled: Arc::default(),
         }
     }
 
     /// Publishes until the broker has acknowledged. Every try carries the same message id: within
     /// its duplicate window the broker keeps one copy, and beyond it the ledger does.
-    pub(super) async fn send(&self, subject: String, headers: HeaderMap, message: Bytes) {
+    pub(super) async fn send(
+        &self,
+        subject: String,
+        headers: HeaderMap,
+        message: Bytes,
+    ) -> Receipt {
         let mut backoff = FIRST_BACKOFF;
         loop {
             self.connected().await;
             match self.attempt(&subject, &headers, &message).await {
-                Ok(()) => {
+                Ok(receipt) => {
                     if self.troubled.swap(false, Ordering::Relaxed) {
                         tracing::info!("usage reaches the broker again");
                     }
-                    return;
+                    return receipt;
                 }
                 Err(error) => {
                     PUBLISH_RETRIES.handle().increment(1);
@@ -81,7 +93,8 @@ impl Sender {
         subject: &str,
         headers: &HeaderMap,
         message: &Bytes,
-    ) -> Result<(), SendError> {
+    ) -> Result<Receipt, SendError> {
+        let before = self.seen.now();
         let publish = async {
             let ack = self
                 .jetstream
@@ -90,8 +103,8 @@ impl Sender {
             ack.await
         };
         // The client bounds the wait for the acknowledgement but not the wait for a free place.
-        tokio::time::timeout(self.ack_timeout, publish).await??;
-        Ok(())
+        let ack = tokio::time::timeout(self.ack_timeout, publish).await??;
+        Ok(self.seen.acknowledged(before, &ack))
     }
 
     /// Waits until there is a connection: the client would otherwise queue each try in memory.

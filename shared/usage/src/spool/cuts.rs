@@ -70,6 +70,11 @@ impl CutFile {
 }
 
 impl Cut {
+    /// How many records the batch has.
+    pub(super) fn len(&self) -> usize {
+        (self.last + 1 - self.first) as usize
+    }
+
     fn to_bytes(self) -> [u8; CUT_BYTES as usize] {
         let mut entry = [0; CUT_BYTES as usize];
         entry[0..8].copy_from_slice(&self.first.to_le_bytes());

@@ -15,6 +15,7 @@
 
 mod budget;
 mod cuts;
+mod cutting;
 mod folder;
 mod lane;
 mod map;

@@ -10,12 +10,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::cuts::{Cut, CutFile};
+use super::cutting::OpenSegment;
 use super::lane::LaneShared;
-use super::map::{Reader, Slot};
 use super::segment::Segment;
 use crate::ranges::RangeSet;
-use crate::wire::{BatchBuilder, MAX_RECORD_BYTES, at_micros};
 
 /// The most events in a batch.
 pub(crate) const BATCH_EVENTS: usize = 500;
@@ -49,36 +47,6 @@ pub(crate) struct Tail {
     segments: VecDeque<OpenSegment>,
     /// The number of the next record to be cut.
     next: u64,
-}
-
-#[derive(Debug)]
-struct OpenSegment {
-    segment: Arc<Segment>,
-    reader: Reader,
-    cut_file: CutFile,
-    /// Cuts of an earlier run that are to be repeated.
-    planned: VecDeque<Cut>,
-    first: u64,
-    next: u64,
-    /// Whether every record has been cut and none will follow.
-    finished: bool,
-}
-
-impl OpenSegment {
-    fn open(segment: Arc<Segment>) -> io::Result<Self> {
-        let mut cut_file = segment.cut_file()?;
-        let planned = cut_file.load()?.into();
-        let first = segment.region.first_sequence();
-        Ok(Self {
-            reader: segment.region.reader(),
-            segment,
-            cut_file,
-            planned,
-            first,
-            next: first,
-            finished: false,
-        })
-    }
 }
 
 impl Tail {
@@ -156,7 +124,7 @@ impl Tail {
             };
             let grows = self.live.is_some();
             let sealed = segment.cut(self.source, settled, grows)?;
-            self.next = segment.next;
+            self.next = segment.next();
             if let Some(sealed) = sealed {
                 return Ok(Some(sealed));
             }
@@ -164,6 +132,23 @@ impl Tail {
                 return Ok(None);
             }
         }
+    }
+
+    /// The first batch that was cut before and holds a number from `first` to `last`, exactly as it
+    /// was cut then. `None` if no segment holds one any more.
+    ///
+    /// # Errors
+    /// If the cuts cannot be read. Nothing has changed.
+    pub(crate) fn again(&mut self, first: u64, last: u64) -> io::Result<Option<Sealed>> {
+        for segment in &mut self.segments {
+            if segment.first <= last
+                && first < segment.next()
+                && let Some(sealed) = segment.again(self.source, first, last)?
+            {
+                return Ok(Some(sealed));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes the finished segments out that the ledger covers. The last one of an earlier run stays
@@ -176,8 +161,8 @@ impl Tail {
         while self.segments.len() > kept
             && let Some(oldest) = self.segments.front()
         {
-            let empty = oldest.next == oldest.first;
-            if !oldest.finished || !(empty || ledger.covers(oldest.first, oldest.next - 1)) {
+            let empty = oldest.next() == oldest.first;
+            if !oldest.finished || !(empty || ledger.covers(oldest.first, oldest.next() - 1)) {
                 break;
             }
             settled
@@ -194,109 +179,5 @@ impl Tail {
         };
         self.segments.push_back(OpenSegment::open(segment)?);
         Ok(true)
-    }
-}
-
-impl OpenSegment {
-    /// The next batch of this segment. `None`, with `finished` set or not, if there is none now.
-    fn cut(&mut self, source: Uuid, settled: &RangeSet, grows: bool) -> io::Result<Option<Sealed>> {
-        while let Some(plan) = self.planned.pop_front() {
-            if let Some(sealed) = self.repeat(plan, source, grows)
-                && !settled.covers(sealed.first, sealed.last)
-            {
-                return Ok(Some(sealed));
-            }
-        }
-        self.skip_settled(settled, grows);
-        let gaps = settled.gaps(self.next, self.next + BATCH_EVENTS as u64 - 1);
-        let limit = match gaps.first() {
-            Some(&(first, last)) if first == self.next => (last + 1 - first) as usize,
-            _ => return Ok(None),
-        };
-        let start = self.reader.clone();
-        let Some(sealed) = self.read(source, limit, grows) else {
-            return Ok(None);
-        };
-        let cut = Cut {
-            first: sealed.first,
-            last: sealed.last,
-            checksum: sealed.checksum,
-        };
-        if let Err(error) = self.cut_file.append(cut) {
-            (self.reader, self.next, self.finished) = (start, sealed.first, false);
-            return Err(error);
-        }
-        Ok(Some(sealed))
-    }
-
-    /// Cuts a batch as an earlier run did.
-    fn repeat(&mut self, plan: Cut, source: Uuid, grows: bool) -> Option<Sealed> {
-        if plan.first != self.next {
-            return None;
-        }
-        let sealed = self.read(source, (plan.last + 1 - plan.first) as usize, grows)?;
-        if (sealed.last, sealed.checksum) != (plan.last, plan.checksum) {
-            // Only a power loss can do this. What is left of the batch is sent; should the broker
-            // have the whole batch after all, the ledger keeps the two from counting twice.
-            tracing::error!(
-                %source, first = plan.first, last = plan.last, found = sealed.last,
-                "a batch that was cut earlier did not survive whole"
-            );
-        }
-        Some(sealed)
-    }
-
-    /// Steps over records that are in the ledger although no cut says so.
-    fn skip_settled(&mut self, settled: &RangeSet, grows: bool) {
-        while !self.finished && settled.covers(self.next, self.next) {
-            if self.read(Uuid::nil(), 1, grows).is_none() {
-                return;
-            }
-        }
-    }
-
-    /// Reads up to `limit` records. Sets `finished` if the end was met.
-    fn read(&mut self, source: Uuid, limit: usize, grows: bool) -> Option<Sealed> {
-        let mut batch = BatchBuilder::new(source, self.next);
-        let mut oldest_micros = i64::MAX;
-        while batch.len() < limit {
-            match self.reader.next(MAX_RECORD_BYTES) {
-                Slot::Record(record) => {
-                    if batch.is_empty() {
-                        oldest_micros = at_micros(record).unwrap_or(i64::MAX);
-                    }
-                    batch.push(record);
-                }
-                Slot::Empty => {
-                    self.finished = !grows;
-                    break;
-                }
-                Slot::Sealed => {
-                    self.finished = true;
-                    break;
-                }
-                Slot::Torn => {
-                    tracing::error!(
-                        %source, segment = self.segment.index, next = self.next + batch.len() as u64,
-                        "the rest of a spool segment is not readable and is cut off"
-                    );
-                    self.finished = true;
-                    break;
-                }
-            }
-        }
-        if batch.is_empty() {
-            return None;
-        }
-        let (header, checksum, message) = batch.finish();
-        self.next = header.last + 1;
-        Some(Sealed {
-            source,
-            first: header.first,
-            last: header.last,
-            checksum,
-            oldest_micros,
-            message,
-        })
     }
 }

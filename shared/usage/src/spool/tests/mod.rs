@@ -1,5 +1,6 @@
 //! The spool against a plain list, against full disks, and against `kill -9`.
 
+mod again;
 mod full;
 mod kill;
 mod model;
