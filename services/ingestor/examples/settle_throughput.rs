@@ -52,6 +52,13 @@ const SQL_ALONE: &str = "
     on conflict (token_id, bucket, endpoint, method, status_class) do update
     set requests = hourly.requests + excluded.requests, errors = hourly.errors + excluded.errors,
         latency = usage_histogram_add(hourly.latency, excluded.latency);
+    insert into api_token_usage_daily as daily
+    select token_id, bucket, endpoint, method, status_class, requests, errors, latency
+    from bench_daily where grp = $1
+    order by token_id, bucket, endpoint, method, status_class
+    on conflict (token_id, bucket, endpoint, method, status_class) do update
+    set requests = daily.requests + excluded.requests, errors = daily.errors + excluded.errors,
+        latency = usage_histogram_add(daily.latency, excluded.latency);
     insert into api_token_usage_totals as totals
     select token_id, usage_count, last_used_at from bench_totals where grp = $1 order by token_id
     on conflict (token_id) do update
@@ -61,7 +68,7 @@ const SQL_ALONE: &str = "
     insert into usage_ledger select source, 1, last, 'counted' from bench_ledger where grp = $1";
 
 const PREPARE: &str = "
-    drop table if exists bench_raw, bench_hourly, bench_totals, bench_ledger;
+    drop table if exists bench_raw, bench_hourly, bench_daily, bench_totals, bench_ledger;
     create table bench_raw as
     select (row_number() over (order by tableoid, ctid) - 1) / 20000 as grp, * from api_token_usage;
     create index on bench_raw (grp);
@@ -71,6 +78,12 @@ const PREPARE: &str = "
            count(*) filter (where status >= 400) as errors, array_fill(1::bigint, array[24]) as latency
     from bench_raw group by 1, 2, 3, 4, 5, 6;
     create index on bench_hourly (grp);
+    create table bench_daily as
+    select grp, token_id, date_trunc('day', \"timestamp\", 'UTC') as bucket, endpoint, method,
+           (status / 100)::smallint as status_class, count(*) as requests,
+           count(*) filter (where status >= 400) as errors, array_fill(1::bigint, array[24]) as latency
+    from bench_raw group by 1, 2, 3, 4, 5, 6;
+    create index on bench_daily (grp);
     create table bench_totals as
     select grp, token_id, count(*) as usage_count, max(\"timestamp\") as last_used_at
     from bench_raw group by 1, 2;
@@ -78,11 +91,11 @@ const PREPARE: &str = "
     create table bench_ledger as
     select grp, source, (grp + 1) * (500 * 40 / 4) as last
     from (select distinct grp from bench_raw) groups, usage_sources;
-    analyze bench_raw; analyze bench_hourly; analyze bench_totals; analyze bench_ledger;";
+    analyze bench_raw; analyze bench_hourly; analyze bench_daily; analyze bench_totals; analyze bench_ledger;";
 
 const EMPTY: &str = "
     truncate usage_ledger, usage_sources, api_token_usage, api_token_usage_hourly,
-             api_token_usage_totals, usage_dead_letters";
+             api_token_usage_daily, api_token_usage_totals, usage_dead_letters";
 
 #[tokio::main]
 async fn main() {

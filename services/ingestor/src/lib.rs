@@ -1,7 +1,7 @@
 //! Usage from the broker into Postgres.
 //!
 //! The ingestor takes batches from the `USAGE` stream and settles many of them in one transaction:
-//! ledger, raw rows, hourly rollups, totals and balances of quotas. It acknowledges after the commit, so
+//! ledger, raw rows, hourly and daily rollups, totals and balances of quotas. It acknowledges after the commit, so
 //! a message may arrive again and is then recognised by the ledger: at least once delivered, counted
 //! once.
 //!
@@ -28,4 +28,7 @@ pub use fold::fold;
 pub use partitions::Partitions;
 pub use settings::IngestorSettings;
 pub use settle::{Settler, Summary};
-pub use upkeep::{UpkeepError, keep_balances, keep_partitions, remove_old_balances, upkeep_once};
+pub use upkeep::{
+    UpkeepError, keep_balances, keep_partitions, keep_rollups, remove_old_balances,
+    remove_old_rollups, upkeep_once,
+};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tollkeeper_ambient::{SharedClock, SystemClock};
 use tollkeeper_ingestor::{
-    Consumer, IngestorSettings, Partitions, Settler, keep_balances, keep_partitions,
+    Consumer, IngestorSettings, Partitions, Settler, keep_balances, keep_partitions, keep_rollups,
 };
 use tollkeeper_runtime::database::{PoolShape, connect_patiently, pool};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
@@ -53,6 +53,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
     lifecycle.spawn_support("metrics upkeep", |stop| metrics::upkeep(recorder, stop));
     let spawner = lifecycle.spawner();
     let retention_days = settings.retention_days;
+    let rollup_retention_days = settings.rollup_retention_days;
     lifecycle.spawn("usage", move |stop| async move {
         if let Err(reason) = connect_patiently(&pool, &postgres, &stop).await {
             // Asked to stop while waiting is an orderly end, anything else is not.
@@ -68,6 +69,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
         spawner.work("partition upkeep", {
             let clock = Arc::clone(&clock);
             move |stop| keep_partitions(upkeep, clock, retention_days, stop)
+        });
+        spawner.work("rollup upkeep", {
+            let (pool, clock) = (pool.clone(), Arc::clone(&clock));
+            move |stop| keep_rollups(pool, clock, rollup_retention_days, stop)
         });
         spawner.work("balance upkeep", {
             let (pool, clock) = (pool.clone(), Arc::clone(&clock));

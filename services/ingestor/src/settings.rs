@@ -18,18 +18,22 @@ pub struct IngestorSettings {
     pub log: LogSettings,
     /// Days of raw usage that are kept.
     pub retention_days: u32,
+    /// Days of rollups that are kept.
+    pub rollup_retention_days: u32,
 }
 
 impl IngestorSettings {
     /// # Errors
     /// When a setting is missing or out of form; the error names it.
     pub fn read(source: &Source) -> Result<Self, SettingsError> {
+        let usage = UsageSettings::read(source)?;
         Ok(Self {
             database: DatabaseSettings::read(source)?,
             broker: BrokerSettings::read(source)?,
             internal: InternalListenSettings::read(source)?,
             log: LogSettings::read(source)?,
-            retention_days: UsageSettings::read(source)?.retention_days,
+            retention_days: usage.retention_days,
+            rollup_retention_days: usage.rollup_retention_days,
         })
     }
 }

@@ -14,6 +14,7 @@ use tollkeeper_usage::histogram::{BUCKETS, bucket};
 use uuid::Uuid;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
+const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 
 /// An event ready to be counted: its time is within bounds, its numbers fit the tables.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ pub(crate) struct Countable<'a> {
 impl Countable<'_> {
     /// The start of its hour.
     pub(crate) fn hour(&self) -> i64 {
-        self.at_micros - self.at_micros.rem_euclid(HOUR_MICROS)
+        floor(self.at_micros, HOUR_MICROS)
     }
 
     /// What it used of which balances. Its own time says in which period, however late it comes.
@@ -59,9 +60,10 @@ impl Countable<'_> {
 
 /// One row of the rollups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct HourKey<'a> {
+pub(crate) struct RollupKey<'a> {
     pub(crate) token_id: Uuid,
-    pub(crate) hour: i64,
+    /// The start of its hour or its UTC day, in microseconds.
+    pub(crate) bucket: i64,
     pub(crate) endpoint: &'a str,
     pub(crate) method: &'a str,
     pub(crate) status_class: i16,
@@ -69,10 +71,20 @@ pub(crate) struct HourKey<'a> {
 
 /// What is added to a row of the rollups.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct HourSum {
+pub(crate) struct RollupSum {
     pub(crate) requests: i64,
     pub(crate) errors: i64,
     pub(crate) latency: [i64; BUCKETS],
+}
+
+impl RollupSum {
+    fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.errors += other.errors;
+        for (count, more) in self.latency.iter_mut().zip(other.latency) {
+            *count += more;
+        }
+    }
 }
 
 /// What is added to a token's totals.
@@ -93,11 +105,16 @@ pub(crate) struct BalanceKey {
     pub(crate) source: Uuid,
 }
 
+/// What is added to the rollups of one width, sorted by key.
+pub(crate) type Rollup<'a> = Vec<(RollupKey<'a>, RollupSum)>;
+
 /// The sums of a set of events.
 #[derive(Debug, Default)]
 pub(crate) struct Tally<'a> {
     /// Sorted by key.
-    pub(crate) hours: Vec<(HourKey<'a>, HourSum)>,
+    pub(crate) hours: Rollup<'a>,
+    /// The same by UTC day.
+    pub(crate) days: Rollup<'a>,
     pub(crate) totals: BTreeMap<Uuid, TotalSum>,
     /// What was used of quotas.
     pub(crate) balances: BTreeMap<BalanceKey, i64>,
@@ -105,15 +122,15 @@ pub(crate) struct Tally<'a> {
 
 impl<'a> Tally<'a> {
     pub(crate) fn of(events: &'a [Countable<'a>]) -> Self {
-        let mut hours: HashMap<HourKey<'a>, HourSum> = HashMap::new();
+        let mut hours: HashMap<RollupKey<'a>, RollupSum> = HashMap::new();
         let mut totals: HashMap<Uuid, TotalSum> = HashMap::new();
         let mut balances: HashMap<BalanceKey, i64> = HashMap::new();
         for countable in events {
             let event = &countable.event;
             let allowed = event.verdict == Verdict::Valid;
-            let key = HourKey {
+            let key = RollupKey {
                 token_id: event.token_id.0,
-                hour: countable.hour(),
+                bucket: countable.hour(),
                 endpoint: &countable.endpoint,
                 method: event.method,
                 status_class: status_class(event.status),
@@ -136,11 +153,30 @@ impl<'a> Tally<'a> {
         let mut hours: Vec<_> = hours.into_iter().collect();
         hours.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Self {
+            days: days(&hours),
             hours,
             totals: totals.into_iter().collect(),
             balances: balances.into_iter().collect(),
         }
     }
+}
+
+/// The sums of these hours by day. Endpoints are the ones that the hours admitted.
+fn days<'a>(hours: &Rollup<'a>) -> Rollup<'a> {
+    let mut days: BTreeMap<RollupKey<'a>, RollupSum> = BTreeMap::new();
+    for (key, sum) in hours {
+        let day = RollupKey {
+            bucket: floor(key.bucket, DAY_MICROS),
+            ..*key
+        };
+        days.entry(day).or_default().add(sum);
+    }
+    days.into_iter().collect()
+}
+
+/// The start of the bucket of this width.
+fn floor(at_micros: i64, width: i64) -> i64 {
+    at_micros - at_micros.rem_euclid(width)
 }
 
 /// The first digit of a status, 0 where it has none of 1 to 5.
@@ -238,6 +274,29 @@ mod tests {
             HOUR_MICROS
         );
         assert_eq!(countable(1, -1, Verdict::Valid, 200).hour(), -HOUR_MICROS);
+    }
+
+    #[test]
+    fn a_day_is_the_sum_of_its_hours() {
+        let day = |at| countable(1, at, Verdict::Valid, 200);
+        let events = [
+            day(DAY_MICROS - 1),
+            day(DAY_MICROS),
+            day(2 * DAY_MICROS - 1),
+            countable(2, DAY_MICROS, Verdict::Revoked, 401),
+        ];
+        let tally = Tally::of(&events);
+        assert_eq!(tally.hours.len(), 4);
+        let days: Vec<_> = tally
+            .days
+            .iter()
+            .map(|(key, sum)| (key.token_id.as_u128(), key.bucket, sum.requests, sum.errors))
+            .collect();
+        assert_eq!(
+            days,
+            [(1, 0, 1, 0), (1, DAY_MICROS, 2, 0), (2, DAY_MICROS, 1, 1)]
+        );
+        assert_eq!(tally.days[1].1.latency[1], 2);
     }
 
     #[test]

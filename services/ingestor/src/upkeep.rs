@@ -1,11 +1,11 @@
-//! Tables kept in shape: days of raw usage are made ahead of time and dropped after retention, and
-//! balances of quotas go when their periods are long over.
+//! Tables kept in shape: days of raw usage are made ahead of time and dropped after retention, rollups
+//! are removed after theirs, and balances of quotas go when their periods are long over.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use sqlx::PgPool;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +13,7 @@ use tollkeeper_ambient::SharedClock;
 
 use crate::partitions::Partitions;
 use crate::patience::in_time;
-use crate::store::balances;
+use crate::store::{balances, daily, hourly, rollups};
 
 const DAYS_AHEAD: u64 = 7;
 const EVERY: Duration = Duration::from_secs(600);
@@ -61,6 +61,35 @@ pub async fn remove_old_balances(pool: &PgPool, now: DateTime<Utc>) -> Result<()
     }
 }
 
+/// Removes the rollups of days that are more than `retention_days` ago.
+///
+/// # Errors
+/// When the database is away or busy. What was removed so far stays removed.
+pub async fn remove_old_rollups(
+    pool: &PgPool,
+    now: DateTime<Utc>,
+    retention_days: u32,
+) -> Result<(), UpkeepError> {
+    let first_kept = now
+        .date_naive()
+        .checked_sub_days(Days::new(retention_days.into()));
+    let Some(first_kept) = first_kept else {
+        return Ok(());
+    };
+    let first_kept = first_kept.and_time(NaiveTime::MIN).and_utc();
+    loop {
+        let mut connection = pool.acquire().await?;
+        let removed: Result<u64, sqlx::Error> = in_time!(connection, async {
+            let hours = hourly::remove_old(&mut connection, first_kept).await?;
+            let days = daily::remove_old(&mut connection, first_kept).await?;
+            Ok(hours.max(days))
+        });
+        if removed? < rollups::MOST_REMOVED {
+            return Ok(());
+        }
+    }
+}
+
 /// Upkeep of partitions at start and every ten minutes, until `stop`.
 pub async fn keep_partitions(
     partitions: Arc<Partitions>,
@@ -69,6 +98,17 @@ pub async fn keep_partitions(
     stop: CancellationToken,
 ) {
     let once = || upkeep_once(&partitions, clock.now(), retention_days);
+    keep_up(once, stop).await;
+}
+
+/// Upkeep of rollups at start and every ten minutes, until `stop`.
+pub async fn keep_rollups(
+    pool: PgPool,
+    clock: SharedClock,
+    retention_days: u32,
+    stop: CancellationToken,
+) {
+    let once = || remove_old_rollups(&pool, clock.now(), retention_days);
     keep_up(once, stop).await;
 }
 

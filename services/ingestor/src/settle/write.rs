@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use super::gather::Gathering;
 use crate::endpoints::Endpoints;
 use crate::fault::Fault;
-use crate::store::{balances, hourly, raw, totals};
+use crate::store::{balances, daily, hourly, raw, totals};
 use crate::tally::{Countable, Tally};
 
 /// A sick ingestor must not hold the source rows for long.
@@ -72,6 +72,7 @@ async fn insert(connection: &mut PgConnection, events: &[Countable<'_>]) -> Resu
     let tally = Tally::of(events);
     raw::insert(connection, events).await?;
     hourly::add(connection, &tally.hours).await?;
+    daily::add(connection, &tally.days).await?;
     totals::add(connection, &tally.totals).await?;
     balances::add(connection, &tally.balances).await?;
     Ok(())

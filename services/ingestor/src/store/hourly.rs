@@ -1,28 +1,21 @@
-//! `api_token_usage_hourly`: the rollups.
+//! `api_token_usage_hourly`: usage by hour.
 
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::rollups::{Columns, MOST_REMOVED};
 use super::time;
 use crate::endpoints::TokenHour;
-use crate::tally::{HourKey, HourSum};
+use crate::tally::Rollup;
 
-/// Adds to the rows of these keys, which are sorted and distinct. The histograms travel as one flat
-/// array, 24 counts for each row.
+/// Adds to the rows of these keys, which are sorted and distinct.
 pub(crate) async fn add(
     connection: &mut PgConnection,
-    hours: &[(HourKey<'_>, HourSum)],
+    hours: &Rollup<'_>,
 ) -> Result<(), sqlx::Error> {
-    let token_ids: Vec<Uuid> = hours.iter().map(|(key, _)| key.token_id).collect();
-    let buckets: Vec<DateTime<Utc>> = hours.iter().map(|(key, _)| time(key.hour)).collect();
-    let endpoints: Vec<&str> = hours.iter().map(|(key, _)| key.endpoint).collect();
-    let methods: Vec<&str> = hours.iter().map(|(key, _)| key.method).collect();
-    let classes: Vec<i16> = hours.iter().map(|(key, _)| key.status_class).collect();
-    let requests: Vec<i64> = hours.iter().map(|(_, sum)| sum.requests).collect();
-    let errors: Vec<i64> = hours.iter().map(|(_, sum)| sum.errors).collect();
-    let latencies: Vec<i64> = hours.iter().flat_map(|(_, sum)| sum.latency).collect();
+    let rows = Columns::of(hours);
     sqlx::query!(
         "insert into api_token_usage_hourly as hourly
            (token_id, bucket, endpoint, method, status_class, requests, errors, latency)
@@ -35,14 +28,14 @@ pub(crate) async fn add(
          set requests = hourly.requests + excluded.requests,
              errors = hourly.errors + excluded.errors,
              latency = usage_histogram_add(hourly.latency, excluded.latency)",
-        &token_ids,
-        &buckets,
-        &endpoints as _,
-        &methods as _,
-        &classes,
-        &requests,
-        &errors,
-        &latencies,
+        &rows.token_ids,
+        &rows.buckets,
+        &rows.endpoints as _,
+        &rows.methods as _,
+        &rows.classes,
+        &rows.requests,
+        &rows.errors,
+        &rows.latencies,
     )
     .execute(connection)
     .await?;
@@ -73,4 +66,25 @@ pub(crate) async fn endpoints(
         visit((row.token_id, row.bucket.timestamp_micros()), &row.endpoint);
     }
     Ok(())
+}
+
+/// Removes hours before `first_kept`, some of them at a time. Returns how many rows went.
+pub(crate) async fn remove_old(
+    connection: &mut PgConnection,
+    first_kept: DateTime<Utc>,
+) -> Result<u64, sqlx::Error> {
+    // Rows that somebody counts on at this moment are for the next time.
+    let removed = sqlx::query!(
+        "delete from api_token_usage_hourly
+         where ctid = any (array(
+            select ctid from api_token_usage_hourly where bucket < $1
+            limit $2
+            for update skip locked
+         ))",
+        first_kept,
+        MOST_REMOVED as i64,
+    )
+    .execute(connection)
+    .await?;
+    Ok(removed.rows_affected())
 }

@@ -2,11 +2,13 @@
 //! and every list it takes is sorted by key.
 
 pub(crate) mod balances;
+pub(crate) mod daily;
 pub(crate) mod dead_letters;
 pub(crate) mod hourly;
 pub(crate) mod ledger;
 pub(crate) mod partitions;
 pub(crate) mod raw;
+pub(crate) mod rollups;
 pub(crate) mod sources;
 pub(crate) mod totals;
 

@@ -263,6 +263,23 @@ pub async fn assert_counted(pool: &PgPool, expected: &Expected) {
     .fetch_all(pool)
     .await
     .unwrap();
+    // Day by day what the hours say, histograms included.
+    let apart: i64 = sqlx::query_scalar(
+        "select count(*) from (
+            select token_id, date_bin('1 day', bucket, '1970-01-01Z') as day, endpoint, method,
+                   status_class, sum(requests) as requests, sum(errors) as errors,
+                   usage_histogram_sum(latency) as latency
+            from api_token_usage_hourly group by 1, 2, 3, 4, 5
+         ) as hours
+         full join api_token_usage_daily as days
+           on (days.token_id, days.bucket, days.endpoint, days.method, days.status_class)
+            = (hours.token_id, hours.day, hours.endpoint, hours.method, hours.status_class)
+         where (days.requests, days.errors, days.latency)
+            is distinct from (hours.requests, hours.errors, hours.latency)",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
     let totals: Vec<(Uuid, i64, Option<i64>)> = sqlx::query_as(
         "select token_id, usage_count, (extract(epoch from last_used_at) * 1000000)::bigint
          from api_token_usage_totals order by 1",
@@ -292,6 +309,7 @@ pub async fn assert_counted(pool: &PgPool, expected: &Expected) {
     assert_eq!(raw, counts, "raw rows");
     assert_eq!(hourly, counts, "rollups");
     assert_eq!(latencies, counts, "histograms");
+    assert_eq!(apart, 0, "days that are not the sum of their hours");
     assert_eq!(totals, all, "totals");
     assert_eq!(used, should, "balances");
 }

@@ -1,5 +1,8 @@
 //! Times out of bounds, and the partitions that hold the days.
 
+use chrono::{DateTime, Utc};
+use tollkeeper_ingestor::remove_old_rollups;
+
 use super::*;
 
 #[tokio::test]
@@ -62,4 +65,63 @@ async fn upkeep_makes_days_ahead_and_drops_old_ones_and_a_dropped_day_comes_back
     assert!(matches!(missing, Err(Fault::NoPartition)), "{missing:?}");
     settler.settle(&group).await.unwrap();
     assert_counted(&pool, &expected(&all)).await;
+}
+
+#[tokio::test]
+async fn days_are_made_of_the_hours_that_were_there_before() {
+    let pool = TestDatabase::create().await.pool;
+    let settler = settler(&pool);
+    let day = 86_400_000_000_i64;
+    let mut all = events(200);
+    for (number, event) in all.iter_mut().enumerate() {
+        event.at_micros -= day * (number as i64 % 3);
+    }
+    settler.settle(&[batch(SOURCE, 1, &all)]).await.unwrap();
+    let backfill =
+        include_str!("../../../../migrations/20261121000651_usage_daily_backfill.up.sql");
+    let before = "delete from api_token_usage_daily";
+    let before = sqlx::query(before).execute(&pool).await.unwrap();
+    let made = sqlx::query(backfill).execute(&pool).await.unwrap();
+    assert_eq!(made.rows_affected(), before.rows_affected());
+    assert_counted(&pool, &expected(&all)).await;
+}
+
+#[tokio::test]
+async fn rollups_go_when_they_are_older_than_they_are_kept_and_not_before() {
+    let pool = TestDatabase::create().await.pool;
+    let now = "2026-11-21T10:00:00Z".parse::<DateTime<Utc>>().unwrap();
+    for (rollup, buckets) in [
+        ("hourly", ["2026-10-11T23:00:00Z", "2026-10-12T00:00:00Z"]),
+        ("daily", ["2026-10-11T00:00:00Z", "2026-10-12T00:00:00Z"]),
+    ] {
+        for bucket in buckets {
+            let insert = format!(
+                "insert into api_token_usage_{rollup} values (gen_random_uuid(), '{bucket}', '/',
+                 'GET', 2, 1, 0, array_fill(0::bigint, array[24]))"
+            );
+            sqlx::query(sqlx::AssertSqlSafe(insert))
+                .execute(&pool)
+                .await
+                .unwrap();
+        }
+    }
+    // More than one statement removes.
+    sqlx::query(
+        "insert into api_token_usage_hourly
+         select gen_random_uuid(), '2026-01-01T00:00:00Z', '/', 'GET', 2, 1, 0,
+                array_fill(0::bigint, array[24])
+         from generate_series(1, 10001)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    remove_old_rollups(&pool, now, 40).await.unwrap();
+    let left: Vec<DateTime<Utc>> = sqlx::query_scalar(
+        "select bucket from api_token_usage_hourly union all select bucket from api_token_usage_daily",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    let first_kept = "2026-10-12T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
+    assert_eq!(left, [first_kept, first_kept]);
 }

@@ -36,6 +36,7 @@ pub const ALL: &[&Setting] = &[
     &spool::SPOOL_BYTES,
     &spool::SPOOL_FULL,
     &usage::USAGE_RETENTION_DAYS,
+    &usage::ROLLUP_RETENTION_DAYS,
     &usage::USAGE_IP,
     &webhooks::WEBHOOK_ALLOWED_NETWORKS,
     &log::LOG,

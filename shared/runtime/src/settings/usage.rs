@@ -14,6 +14,15 @@ pub(super) const USAGE_RETENTION_DAYS: Setting = Setting {
     example: "",
 };
 
+pub(super) const ROLLUP_RETENTION_DAYS: Setting = Setting {
+    name: "ROLLUP_RETENTION_DAYS",
+    default: DefaultValue::Same("400"),
+    meaning: "Days of usage by hour and by day that are kept; at least 1.",
+    secret: false,
+    read_by: &[Binary::Ingestor],
+    example: "",
+};
+
 pub(super) const USAGE_IP: Setting = Setting {
     name: "USAGE_IP",
     default: DefaultValue::Same("full"),
@@ -48,6 +57,7 @@ impl FromStr for UsageIp {
 #[derive(Debug, Clone)]
 pub struct UsageSettings {
     pub retention_days: u32,
+    pub rollup_retention_days: u32,
     pub ip: UsageIp,
 }
 
@@ -55,13 +65,17 @@ impl UsageSettings {
     /// # Errors
     /// When a value is out of form.
     pub fn read(source: &Source) -> Result<Self, SettingsError> {
-        let retention_days = source.required(&USAGE_RETENTION_DAYS)?;
-        if retention_days == 0 {
-            return Err(source.invalid(&USAGE_RETENTION_DAYS, "expected at least 1"));
-        }
         Ok(Self {
-            retention_days,
+            retention_days: days(source, &USAGE_RETENTION_DAYS)?,
+            rollup_retention_days: days(source, &ROLLUP_RETENTION_DAYS)?,
             ip: source.required(&USAGE_IP)?,
         })
+    }
+}
+
+fn days(source: &Source, setting: &'static Setting) -> Result<u32, SettingsError> {
+    match source.required(setting)? {
+        0 => Err(source.invalid(setting, "expected at least 1")),
+        days => Ok(days),
     }
 }

@@ -1,0 +1,1 @@
+drop table api_token_usage_daily;

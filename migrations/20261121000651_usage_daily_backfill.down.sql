@@ -1,0 +1,1 @@
+delete from api_token_usage_daily;

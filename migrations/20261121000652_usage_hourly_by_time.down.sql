@@ -1,0 +1,1 @@
+drop index api_token_usage_hourly_bucket;
