@@ -32,6 +32,8 @@ pub struct Parts {
     pub pool: PgPool,
     /// Reads the primary for nodes without a database. Nothing else waits for its connections.
     pub node_pool: PgPool,
+    /// Reads usage. Questions about it may take long, and nothing else waits for its connections.
+    pub usage_pool: PgPool,
     /// Knows the nodes.
     pub roll: Roll,
     /// Checks tokens.

@@ -27,6 +27,7 @@ mod router;
 pub mod seal;
 pub mod settings;
 mod tokens;
+mod usage;
 mod verification;
 pub mod webhooks;
 mod whoami;

@@ -39,6 +39,9 @@ const MANAGEMENT_CONNECTIONS: u32 = 8;
 /// Connections for what nodes without a database ask.
 const NODE_CONNECTIONS: u32 = 4;
 
+/// Connections for questions about usage, each of which may keep one for seconds.
+const USAGE_CONNECTIONS: u32 = 4;
+
 /// Connections for the deliveries of webhooks.
 const DELIVERY_CONNECTIONS: u32 = 2;
 
@@ -155,6 +158,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let delivery_pool = database::pool(&settings.database, &delivering)?;
     let serving_nodes = PoolShape::new("tollkeeper-api nodes", NODE_CONNECTIONS);
     let node_pool = database::pool(&settings.database, &serving_nodes)?;
+    let answering = PoolShape::new("tollkeeper-api usage", USAGE_CONNECTIONS);
+    let usage_pool = database::pool(&settings.database, &answering)?;
     let news = News::new(lifecycle.stopping());
     let commands = Commands::new(
         pool.clone(),
@@ -180,6 +185,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         news: news.clone(),
         roll,
         node_pool,
+        usage_pool,
         pool: pool.clone(),
         engine: engine.clone(),
         spool,

@@ -42,7 +42,9 @@ use utoipa::openapi::{Components, ObjectBuilder, OpenApi, Ref, RefOr, Schema, Ty
 use utoipa::{Modify, OpenApi as _};
 
 use crate::http::problem;
-use crate::{accounts, history, leaks, nodes, oauth, tokens, verification, webhooks, whoami};
+use crate::{
+    accounts, history, leaks, nodes, oauth, tokens, usage, verification, webhooks, whoami,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -65,6 +67,7 @@ use crate::{accounts, history, leaks, nodes, oauth, tokens, verification, webhoo
         (name = "Accounts", description = "The owners of tokens."),
         (name = "Tokens", description = "From issue to revocation."),
         (name = "History", description = "What happened, and how things were."),
+        (name = "Usage", description = "What tokens were used for, how often and how fast."),
         (
             name = "Self-service",
             description = "For account holders and programs with a token, each for their own \
@@ -120,6 +123,11 @@ use crate::{accounts, history, leaks, nodes, oauth, tokens, verification, webhoo
         history::of_token::handle,
         history::diff::handle,
         history::feed::handle,
+        usage::of_token::handle,
+        usage::requests::handle,
+        usage::exposure::handle,
+        usage::all::handle,
+        usage::top::handle,
         whoami::handle,
         nodes::list::handle,
         nodes::forget::handle,

@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 use crate::http::{deadline, request_id};
 use crate::openapi::page::{self, Description};
 use crate::verification::{batch, rpc};
-use crate::{accounts, history, leaks, nodes, oauth, tokens, webhooks, whoami};
+use crate::{accounts, history, leaks, nodes, oauth, tokens, usage, webhooks, whoami};
 
 /// Everything but forward-auth.
 pub(crate) fn router(app: App) -> Router {
@@ -93,6 +93,14 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/tokens/{id}/events", get(history::of_token::handle))
         .route("/v1/tokens/{id}/diff", get(history::diff::handle))
         .route("/v1/events", get(history::feed::handle))
+        .route("/v1/tokens/{id}/usage", get(usage::of_token::handle))
+        .route(
+            "/v1/tokens/{id}/usage/requests",
+            get(usage::requests::handle),
+        )
+        .route("/v1/tokens/{id}/exposure", get(usage::exposure::handle))
+        .route("/v1/usage", get(usage::all::handle))
+        .route("/v1/usage/tokens", get(usage::top::handle))
         .route("/v1/whoami", get(whoami::handle));
 
     // Whoever runs the installation.

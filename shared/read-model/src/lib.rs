@@ -1,7 +1,8 @@
 //! What can be asked about tokens and accounts: one file a table, with what is projected into it
 //! and the queries that read it side by side.
 //!
-//! Rows are written only in the transaction that appends the events they come from. Queries that
+//! Rows are written only in the transaction that appends the events they come from, but for those of
+//! usage, which the ingestor writes. Queries that
 //! touch an account's data take a [`Reach`], so that none can forget whose data it may see.
 
 pub mod accounts;
@@ -13,6 +14,7 @@ pub mod rebuild;
 pub mod replay;
 pub mod revocations;
 pub mod tokens;
+pub mod usage;
 
 use tollkeeper_domain::ids::AccountId;
 use uuid::Uuid;

@@ -9,7 +9,7 @@ mod privilege;
 pub(crate) use own_account::OwnAccount;
 pub(crate) use privilege::{
     AccountsRead, AccountsWrite, Allowed, EventsRead, NodesRead, Privilege, TokensRead,
-    TokensWrite, Verify, WebhooksFeed, WebhooksWrite, identify,
+    TokensWrite, UsageRead, Verify, WebhooksFeed, WebhooksWrite, identify,
 };
 
 use tollkeeper_domain::account::{Identity, Role};

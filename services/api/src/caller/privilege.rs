@@ -58,6 +58,10 @@ privilege! {
     EventsRead, "tollkeeper:events.read", true
 }
 privilege! {
+    /// See what tokens were used for.
+    UsageRead, "tollkeeper:usage.read", true
+}
+privilege! {
     /// See the nodes.
     NodesRead, "tollkeeper:events.read", false
 }

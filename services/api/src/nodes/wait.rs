@@ -138,6 +138,15 @@ impl Receipt {
         }
     }
 
+    /// Where the event at this position is applied by now.
+    ///
+    /// # Errors
+    /// If the nodes cannot be read.
+    pub(crate) async fn at(app: &App, position: i64) -> Result<Self, sqlx::Error> {
+        let nodes = app.roll.since(app.roll.moment()).await?;
+        Ok(Self::of(&nodes, position))
+    }
+
     /// Nothing is known but that this node is there.
     fn unknown(own: Uuid) -> Self {
         let own = Pending {
@@ -150,7 +159,8 @@ impl Receipt {
         }
     }
 
-    fn is_complete(&self) -> bool {
+    /// Whether no node is pending.
+    pub(crate) fn is_complete(&self) -> bool {
         self.pending.as_ref().is_none_or(Vec::is_empty)
     }
 }

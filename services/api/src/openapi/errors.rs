@@ -55,6 +55,14 @@ errors! {
         BODY_UNREADABLE: "the body did not arrive whole",
     }
 
+    /// The request cannot be understood, or asks for more than is read at once.
+    RangeTooLarge = 400 "The request cannot be understood" {
+        INVALID_QUERY: "`limit` is 1 to 50",
+        RANGE_TOO_LARGE: "the range has 8760 buckets, and 1000 are told at most: ask for `bucket=day`, or a shorter range",
+        TWO_CREDENTIALS: "`X-API-Key` and `Authorization` hold two differing credentials",
+        INVALID_HEADER: "`Authorization` must be of the form `Bearer <credential>`",
+    }
+
     /// There is no credential, or it does not work.
     Unauthenticated = 401 "The credential does not work" {
         UNAUTHENTICATED: "give an API token or a JWT as `Authorization: Bearer`, or a key as `X-API-Key`",

@@ -54,6 +54,7 @@ mod tokens_issue;
 mod tokens_limit;
 mod tokens_list;
 mod tokens_rotate;
+mod usage;
 mod verify;
 mod verify_batch;
 mod warm_start;

@@ -19,6 +19,7 @@ ACCOUNT = os.environ["ACCOUNT_ID"]
 URL = "http://127.0.0.1:9/webhook"
 EARLIER = "2000-01-02T03:04:05Z"
 PAST = "2001-02-03T04:05:06Z"
+NOW = datetime.now(timezone.utc)
 FUTURE = (datetime.now(timezone.utc) + timedelta(days=30)).isoformat()
 
 
@@ -43,11 +44,13 @@ def before_call(context, case, kwargs):
         return
     for fields in (query, inner(body)):
         for name in list(fields):
-            if name in ("as_of", "from", "to"):
+            if name in ("as_of", "from", "to", "since"):
                 replace(fields, name, out_of_range, PAST)
             # A period ends after it begins.
             if name.endswith(("_after", "_before")):
                 replace(fields, name, moment, EARLIER if name.endswith("_after") else PAST)
+    if "/usage" in case.path:
+        settle_range(query)
     # Only a list itself knows its cursors.
     if not case.path.endswith("/events"):
         query.pop("cursor", None)
@@ -95,6 +98,15 @@ def unavailable_for_a_while_at_most(ctx, response, case):
             again = session.send(response.request, timeout=60)
             status = again.status_code
     assert status != 503, "it is unavailable, however often it is asked"
+
+
+def settle_range(query):
+    """A time that has been, and no more of it than is told at once."""
+    if "from" in query or "to" in query or query.get("bucket") == "minute":
+        replace(query, "to", moment, NOW.isoformat())
+        if "from" not in query or moment(query["from"]):
+            query["from"] = (NOW - timedelta(hours=2)).isoformat()
+    replace(query, "ip", lambda _: True, "192.0.2.7")
 
 
 def inner(body):

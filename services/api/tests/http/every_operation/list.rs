@@ -98,11 +98,12 @@ const ACCOUNTS: &str = "tollkeeper:accounts.write";
 const READ: &str = "tollkeeper:tokens.read";
 const WRITE: &str = "tollkeeper:tokens.write";
 const EVENTS: &str = "tollkeeper:events.read";
+const USAGE: &str = "tollkeeper:usage.read";
 const WEBHOOKS: &str = "tollkeeper:webhooks.write";
 const VERIFY: &str = "tollkeeper:verify";
 
 /// The scopes of management.
-pub(super) const SCOPES: [&str; 6] = [ACCOUNTS, READ, WRITE, EVENTS, WEBHOOKS, VERIFY];
+pub(super) const SCOPES: [&str; 7] = [ACCOUNTS, READ, WRITE, EVENTS, USAGE, WEBHOOKS, VERIFY];
 
 /// Those that speak JSON and ask callers who they are. What proxies, OAuth clients and partners ask
 /// for is tried by itself.
@@ -160,6 +161,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("GET", "/v1/tokens/{id}/events", EVENTS).asked(""),
     Operation::new("GET", "/v1/tokens/{id}/diff", READ).asked("from=1"),
     Operation::new("GET", "/v1/events", EVENTS).asked(""),
+    Operation::new("GET", "/v1/tokens/{id}/usage", USAGE).asked(""),
+    Operation::new("GET", "/v1/tokens/{id}/usage/requests", USAGE).asked(""),
+    Operation::new("GET", "/v1/tokens/{id}/exposure", USAGE).asked(""),
+    Operation::new("GET", "/v1/usage", USAGE).asked(""),
+    Operation::new("GET", "/v1/usage/tokens", USAGE).asked(""),
     Operation::new("POST", "/v1/webhooks", WEBHOOKS)
         .and(EVENTS)
         .takes(r#"{"url":"https://hooks.example.com/"}"#)

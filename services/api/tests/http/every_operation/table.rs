@@ -34,7 +34,7 @@ const BY_THEMSELVES: [&str; 11] = [
 ];
 
 /// Of these only a panic could be a 500.
-const READ_NOTHING: [&str; 13] = [
+const READ_NOTHING: [&str; 15] = [
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
     "PUT /v1/nodes/{id}",
@@ -43,6 +43,8 @@ const READ_NOTHING: [&str; 13] = [
     "POST /v1/nodes/ledger",
     "POST /v1/nodes/balances",
     "GET /v1/tokens/bulk-revoke/{id}",
+    "GET /v1/usage",
+    "GET /v1/usage/tokens",
     "POST /v1/webhooks",
     "POST /v1/verify",
     "POST /v1/verify/batch",

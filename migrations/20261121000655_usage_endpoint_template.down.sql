@@ -1,0 +1,1 @@
+drop function usage_endpoint_template(text);

@@ -1,0 +1,17 @@
+//! Questions about usage: how much over time and of what, which tokens most, and which requests.
+//!
+//! Everything is read over connections of its own and in a bounded time, so that no question holds up
+//! the verification or the management of tokens. Nothing here changes anything.
+
+pub(crate) mod all;
+mod csv;
+mod cursor;
+pub(crate) mod exposure;
+pub(crate) mod of_token;
+mod question;
+mod reading;
+pub(crate) mod requests;
+mod series;
+mod times;
+pub(crate) mod top;
+mod words;

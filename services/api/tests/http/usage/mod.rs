@@ -1,0 +1,10 @@
+//! Questions about usage.
+
+mod exposure;
+mod large;
+mod many;
+mod requests;
+mod road;
+mod series;
+mod support;
+mod tables;
