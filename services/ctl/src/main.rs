@@ -1,6 +1,7 @@
 //! `tollkeeper`: the command an operator types.
 
 mod audit;
+mod client;
 mod completions;
 mod migrate;
 mod nats;
@@ -8,6 +9,7 @@ mod out;
 mod projections;
 mod token;
 mod up;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,8 @@ enum Command {
     Nats(nats::Command),
     /// Issue, see, change, check and end tokens, over the HTTP API
     Token(token::Arguments),
+    /// Tell what tokens were used for, over the HTTP API
+    Usage(usage::Arguments),
     /// Prove that the log is whole
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -52,6 +56,7 @@ async fn main() -> ExitCode {
         Command::Migrate(arguments) => migrate::run(&arguments).await.map_err(report),
         Command::Nats(command) => nats::run(&command).await.map_err(report),
         Command::Token(arguments) => Ok(token::run(&arguments).await),
+        Command::Usage(arguments) => Ok(usage::run(&arguments).await),
         Command::Audit(command) => audit::audit(&command).await.map_err(report),
         Command::Projections(arguments) => Ok(projections::run(&arguments).await),
         Command::Completions(arguments) => {

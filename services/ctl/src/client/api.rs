@@ -23,14 +23,14 @@ const PAGE: usize = 200;
 
 /// Items of one page or several.
 #[derive(Debug, Default)]
-pub(super) struct Pages {
-    pub(super) items: Vec<Value>,
+pub(crate) struct Pages {
+    pub(crate) items: Vec<Value>,
     /// Whether there are others.
-    pub(super) more: bool,
+    pub(crate) more: bool,
 }
 
 /// The API, with the credential that every request carries.
-pub(super) struct Api {
+pub(crate) struct Api {
     client: Client,
     base: String,
 }
@@ -38,7 +38,7 @@ pub(super) struct Api {
 impl Api {
     /// # Errors
     /// If TLS cannot be set up.
-    pub(super) fn new(url: &ApiUrl, key: &Secret) -> Result<Self, Failure> {
+    pub(crate) fn new(url: &ApiUrl, key: &Secret) -> Result<Self, Failure> {
         let key = key.expose();
         let is_jwt = key.split('.').count() == 3;
         let (name, text) = if is_jwt {
@@ -59,15 +59,15 @@ impl Api {
         Ok(Self { client, base })
     }
 
-    pub(super) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
+    pub(crate) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
         self.ask(Method::GET, path, query, None).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.ask(Method::POST, path, &[], Some(body)).await
     }
 
-    pub(super) async fn delete(
+    pub(crate) async fn delete(
         &self,
         path: &str,
         query: &[(&str, String)],
@@ -76,7 +76,7 @@ impl Api {
     }
 
     /// The items of all pages, `most` of them at most.
-    pub(super) async fn pages(
+    pub(crate) async fn pages(
         &self,
         path: &str,
         filters: &[(&str, String)],

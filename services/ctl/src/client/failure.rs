@@ -13,7 +13,7 @@ use super::output::plain;
 
 /// Why a command came to nothing.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     #[error(transparent)]
     Settings(#[from] SettingsError),
 
@@ -63,7 +63,7 @@ impl From<reqwest::Error> for Failure {
 
 impl Failure {
     /// 1 refused or failed, 2 wrong usage or settings, 3 not found, 5 out of reach.
-    pub(super) fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Settings(_)
             | Self::Key
@@ -84,7 +84,7 @@ impl Failure {
 
 /// A refusal as the API writes it (RFC 9457).
 #[derive(Debug, Deserialize)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     detail: String,
     code: String,
     request_id: String,

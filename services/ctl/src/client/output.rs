@@ -14,7 +14,7 @@ use crate::out::complain;
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// Columns, for people; what is in them may change
     Table,
     /// What the API answered; a list is an array of its items
@@ -23,10 +23,10 @@ pub(super) enum Format {
 
 /// Prints answers in one format.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Output(Format);
+pub(crate) struct Output(Format);
 
 /// A column's heading, and the member that it shows.
-pub(super) type Column = (&'static str, &'static str);
+pub(crate) type Column = (&'static str, &'static str);
 
 /// What is shown of one token, in this order and as far as it is there. Whatever else an answer
 /// holds is in its JSON.
@@ -57,17 +57,17 @@ const MEMBERS: &[&str] = &[
 ];
 
 impl Output {
-    pub(super) const fn new(format: Format) -> Self {
+    pub(crate) const fn new(format: Format) -> Self {
         Self(format)
     }
 
     /// A token.
-    pub(super) fn token(self, token: &Value) -> Result<(), Failure> {
+    pub(crate) fn token(self, token: &Value) -> Result<(), Failure> {
         self.members(token, MEMBERS)
     }
 
     /// These members of an answer, one below the other.
-    pub(super) fn members(self, answer: &Value, members: &[&str]) -> Result<(), Failure> {
+    pub(crate) fn members(self, answer: &Value, members: &[&str]) -> Result<(), Failure> {
         if self.0 == Format::Json {
             return write_json(answer);
         }
@@ -77,7 +77,7 @@ impl Output {
     }
 
     /// Items, one a row. Says so if there are others.
-    pub(super) fn rows(self, pages: Pages, columns: &[Column]) -> Result<(), Failure> {
+    pub(crate) fn rows(self, pages: Pages, columns: &[Column]) -> Result<(), Failure> {
         if self.0 == Format::Json {
             write_json(&Value::Array(pages.items))?;
         } else {
@@ -95,14 +95,27 @@ impl Output {
         Ok(())
     }
 
+    /// What an answer says, in rows; as JSON the answer itself.
+    pub(crate) fn rows_of(
+        self,
+        answer: &Value,
+        rows: Pages,
+        columns: &[Column],
+    ) -> Result<(), Failure> {
+        if self.0 == Format::Json {
+            return write_json(answer);
+        }
+        self.rows(rows, columns)
+    }
+
     /// A text by itself, whatever the format.
-    pub(super) fn text(text: &str) -> Result<(), Failure> {
+    pub(crate) fn text(text: &str) -> Result<(), Failure> {
         write(text)
     }
 }
 
 /// A text on one line, without what a terminal would take for a command.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let shown = |it: char| if it.is_control() { '\u{fffd}' } else { it };
     text.chars().map(shown).collect()
 }

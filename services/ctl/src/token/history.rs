@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use uuid::Uuid;
 
-use super::api::Api;
-use super::failure::Failure;
 use super::list::Extent;
-use super::output::{Column, Output};
+use crate::client::api::Api;
+use crate::client::failure::Failure;
+use crate::client::output::{Column, Output};
 
 const COLUMNS: &[Column] = &[
     ("VERSION", "stream_version"),

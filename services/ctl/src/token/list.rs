@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use uuid::Uuid;
 
-use super::api::Api;
-use super::failure::Failure;
-use super::output::{Column, Output};
+use crate::client::api::Api;
+use crate::client::failure::Failure;
+use crate::client::output::{Column, Output};
 
 const COLUMNS: &[Column] = &[
     ("ID", "id"),
@@ -47,7 +47,7 @@ pub(super) struct Arguments {
 
 /// How much of a list is wanted.
 #[derive(Debug, clap::Args)]
-pub(super) struct Extent {
+pub(crate) struct Extent {
     /// How many are printed at most
     #[arg(long, value_name = "NUMBER", default_value_t = 50,
         value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "all")]
@@ -59,7 +59,7 @@ pub(super) struct Extent {
 
 impl Extent {
     /// The most items; none if all are wanted.
-    pub(super) fn most(&self) -> Option<usize> {
+    pub(crate) fn most(&self) -> Option<usize> {
         (!self.all).then(|| usize::try_from(self.limit).unwrap_or(usize::MAX))
     }
 }

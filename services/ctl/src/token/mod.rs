@@ -3,12 +3,9 @@
 //! No secret is ever an argument, because every user of the machine can list those: the credential
 //! comes from the settings, and a token to be checked from standard input or a file.
 
-mod api;
-mod failure;
 mod history;
 mod issue;
 mod list;
-mod output;
 mod quotas;
 mod refill;
 mod revoke;
@@ -20,12 +17,9 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use tollkeeper_runtime::settings::{ApiUrl, Binary, ClientSettings, Source};
 
-use self::api::Api;
-use self::failure::Failure;
-use self::output::{Format, Output};
-use crate::out::complain;
+pub(crate) use self::list::Extent;
+use crate::client::{Failure, Options, exit_code};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, \
     3 not found, 4 the token is not valid (verify), 5 the server cannot be reached or cannot answer \
@@ -34,12 +28,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
-    /// Where the API answers; instead of TOLLKEEPER_URL
-    #[arg(long, global = true, value_name = "URL")]
-    url: Option<ApiUrl>,
-    /// How answers are printed, to a terminal and to a pipe alike
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    options: Options,
     #[command(subcommand)]
     command: Command,
 }
@@ -74,21 +64,11 @@ enum Command {
 
 /// What `run` answers with is the exit code, failures included: they have codes of their own.
 pub(crate) async fn run(arguments: &Arguments) -> ExitCode {
-    match carry_out(arguments).await {
-        Ok(code) => code,
-        Err(failure) => {
-            complain(&format!("tollkeeper: {failure}"));
-            failure.exit_code()
-        }
-    }
+    exit_code(carry_out(arguments).await)
 }
 
 async fn carry_out(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let source = Source::from_process(Binary::Ctl)?;
-    let settings = ClientSettings::read(&source)?;
-    let url = arguments.url.as_ref().unwrap_or(&settings.url);
-    let api = Api::new(url, &settings.key)?;
-    let output = Output::new(arguments.output);
+    let (api, output) = arguments.options.connect()?;
     match &arguments.command {
         Command::Issue(it) => issue::run(&api, output, it).await,
         Command::List(it) => list::run(&api, output, it).await,

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::api::{Api, Pages};
-use super::failure::Failure;
-use super::output::{Column, Output};
+use crate::client::api::{Api, Pages};
+use crate::client::failure::Failure;
+use crate::client::output::{Column, Output};
 
 const COLUMNS: &[Column] = &[
     ("NAME", "name"),

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use uuid::Uuid;
 
-use super::api::Api;
-use super::failure::Failure;
-use super::output::Output;
+use crate::client::api::Api;
+use crate::client::failure::Failure;
+use crate::client::output::Output;
 use crate::out::complain;
 
 /// Those that a person can have. That its account was deleted is not among them.

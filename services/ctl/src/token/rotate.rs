@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::api::Api;
-use super::failure::Failure;
 use super::issue::secret;
-use super::output::Output;
+use crate::client::api::Api;
+use crate::client::failure::Failure;
+use crate::client::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use uuid::Uuid;
 
-use super::api::Api;
-use super::failure::Failure;
-use super::output::Output;
+use crate::client::api::Api;
+use crate::client::failure::Failure;
+use crate::client::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::api::Api;
-use super::failure::Failure;
-use super::output::Output;
+use crate::client::api::Api;
+use crate::client::failure::Failure;
+use crate::client::output::Output;
 
 /// Longer than any token, and than the line break after it.
 const MOST_BYTES: u64 = 4096;

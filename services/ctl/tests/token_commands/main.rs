@@ -1,4 +1,4 @@
-//! `tollkeeper token` against the real API.
+//! `tollkeeper token` and `tollkeeper usage` against the real API.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,3 +9,4 @@ mod failures;
 mod life;
 mod reading;
 mod shell;
+mod usage;

@@ -1,0 +1,90 @@
+//! What tokens were used for.
+
+use serde_json::json;
+use tollkeeper_testkit::stack::OPERATOR_KEY;
+use tollkeeper_testkit::{Stack, wait_for};
+
+use crate::shell::Shell;
+
+#[tokio::test]
+async fn what_a_token_was_used_for_is_told() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let _ingestor = stack.ingestor(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let token = operator.issue(&account, json!({ "name": "busy" })).await;
+    let id = token["id"].as_str().unwrap();
+    let bearer = api.bearer(token["token"].as_str().unwrap());
+    assert_eq!(bearer.get("/v1/forward-auth").await.status, 200);
+    let other = bearer.get("/v1/forward-auth?scope=orders:read").await;
+    assert_eq!(other.status, 403);
+    let revoke = format!("/v1/tokens/{id}?wait=applied");
+    operator.delete(&revoke).await.expect(200);
+
+    let shell = Shell::at(&api, OPERATOR_KEY);
+    let json = ["--output", "json"];
+    let show = ["usage", "show", id, "--bucket", "hour"];
+    wait_for("the usage to be counted", async || {
+        let series = shell.run(&[&show[..], &json].concat()).await.json();
+        series["total"]["requests"] == 2
+    })
+    .await;
+    let table = shell.run(&show).await;
+    let lines: Vec<&str> = table.expect(0).lines().collect();
+    assert!(lines[0].trim_start().starts_with("FROM"), "{table:?}");
+    assert!([25, 26].contains(&lines.len()), "{table:?}");
+    let grouped = [
+        "usage",
+        "show",
+        "--account",
+        &account,
+        "--group-by",
+        "verdict",
+    ];
+    let grouped = shell.run(&grouped).await;
+    let lines: Vec<&str> = grouped.expect(0).lines().collect();
+    assert!(
+        lines[1].contains("INSUFFICIENT_SCOPE") && lines[2].contains("VALID"),
+        "{grouped:?}"
+    );
+    let top = shell.run(&["usage", "top", "--order", "errors"]).await;
+    let lines: Vec<&str> = top.expect(0).lines().collect();
+    assert!(
+        lines.len() == 2 && lines[1].contains("busy") && lines[1].contains(id),
+        "{top:?}"
+    );
+    let requests = ["usage", "requests", id, "--status", "403"];
+    let requests = shell.run(&[&requests[..], &json].concat()).await.json();
+    assert_eq!(requests.as_array().unwrap().len(), 1, "{requests}");
+    assert_eq!(requests[0]["verdict"], "INSUFFICIENT_SCOPE");
+    let exposure = shell.run(&["usage", "exposure", id]).await;
+    let report = exposure.expect(0);
+    for part in [
+        "everything",
+        "in force",
+        "address",
+        "127.0.0.1",
+        "INSUFFICIENT_SCOPE",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+
+    let unknown = "01890a5d-ac96-774b-bcce-b302099a8057";
+    for command in ["show", "requests", "exposure"] {
+        shell.run(&["usage", command, unknown]).await.expect(3);
+    }
+    let large = [
+        "usage",
+        "show",
+        "--bucket",
+        "day",
+        "--from",
+        "2000-01-01T00:00:00Z",
+    ];
+    let large = shell.run(&large).await;
+    large.expect(1);
+    assert!(large.complaint.contains("RANGE_TOO_LARGE"), "{large:?}");
+    let both = ["usage", "show", id, "--account", &account];
+    shell.run(&both).await.expect(2);
+}
