@@ -34,6 +34,7 @@ pub(crate) struct Query {
     /// token is given, if it is not given.
     bucket: Option<Bucket>,
     /// By what requests are told apart.
+    #[param(inline)]
     group_by: Option<GroupBy>,
     /// How many groups are told apart at most.
     #[param(minimum = 1, maximum = 50, default = 10)]
@@ -45,13 +46,14 @@ pub(crate) struct Query {
     #[param(pattern = r"^[^\x00]*$")]
     method: Option<String>,
     /// Only requests with such a status.
+    #[param(inline)]
     status_class: Option<StatusClass>,
     /// Only requests that came to this.
     #[param(value_type = Option<tollkeeper_domain::verdict::Verdict>)]
     verdict: Option<String>,
     /// How the answer is written.
     #[serde(default)]
-    #[param(default = "json")]
+    #[param(inline, default = "json")]
     format: Format,
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Query {
     limit: Option<i64>,
     /// How the answer is written.
     #[serde(default)]
-    #[param(default = "json")]
+    #[param(inline, default = "json")]
     format: Format,
 }
 
