@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tollkeeper_testkit::Stack;
 
-use super::support::{Call, add, ask, at, groups, hours, long_ago};
+use super::support::{Call, add, ask, groups, hours, long_ago};
 use crate::support::{path_of, text};
 
 fn requests(series: &Value) -> i64 {
@@ -113,7 +113,7 @@ async fn the_tokens_that_are_used_most_come_first() {
     assert_eq!(item["token_prefix"], broken["token_prefix"]);
     assert_eq!(item["account_id"], account.as_str());
     let from = long_ago() - TimeDelta::days(20);
-    let path = format!("/v1/usage/tokens?from={}", at(from + TimeDelta::hours(5)));
+    let path = format!("/v1/usage/tokens?{}", hours(-20 * 24 + 5, 24));
     let days = ask(&operator, &path).await;
     assert_eq!(text(&days, "from").parse(), Ok(from), "whole days");
     assert_eq!(days["items"].as_array().unwrap().len(), 3);

@@ -1,6 +1,6 @@
 //! Usage as the ingestor would have written it, and questions about it.
 
-use chrono::{DateTime, Days, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::PgPool;
 use tollkeeper_domain::verdict::Verdict;
@@ -9,10 +9,9 @@ use uuid::Uuid;
 
 use crate::support::{problem, text};
 
-/// Midnight by UTC, some days ago: whole hours and days lie behind it.
+/// A midnight by UTC that does not move on while a test runs: whole hours and days lie behind it.
 pub(super) fn long_ago() -> DateTime<Utc> {
-    let day = crate::support::now().date_naive() - Days::new(3);
-    day.and_time(NaiveTime::MIN).and_utc()
+    "2026-11-18T00:00:00Z".parse().unwrap()
 }
 
 /// A moment as a query holds it.
