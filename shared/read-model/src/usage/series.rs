@@ -45,20 +45,23 @@ impl Dimension {
         }
     }
 
-    const fn of_request(self) -> &'static str {
+    /// The column of single requests that it follows from, and its value by that column as `told_by`.
+    const fn of_request(self) -> (&'static str, &'static str) {
         match self {
-            Self::Endpoint => "usage_endpoint_template(endpoint)",
-            Self::Method => "method",
-            Self::StatusClass => {
-                "(case when status between 100 and 599 then status / 100 else 0 end)::text"
-            }
-            Self::Token => "token_id::text",
-            Self::Verdict => "verdict::text",
-            Self::UserAgentFamily => "usage_agent_family(user_agent)",
-            Self::IpNetwork => {
-                "coalesce(network(set_masklen(ip, \
-                    case family(ip) when 4 then 24 else 48 end))::text, '(none)')"
-            }
+            Self::Endpoint => ("endpoint", "usage_endpoint_template(told_by)"),
+            Self::Method => ("method", "told_by"),
+            Self::StatusClass => (
+                "status",
+                "(case when told_by between 100 and 599 then told_by / 100 else 0 end)::text",
+            ),
+            Self::Token => ("token_id", "told_by::text"),
+            Self::Verdict => ("verdict", "told_by::text"),
+            Self::UserAgentFamily => ("user_agent", "usage_agent_family(told_by)"),
+            Self::IpNetwork => (
+                "ip",
+                "coalesce(network(set_masklen(told_by, \
+                    case family(told_by) when 4 then 24 else 48 end))::text, '(none)')",
+            ),
         }
     }
 }
@@ -208,11 +211,13 @@ fn push_sum_of_latencies(sql: &mut QueryBuilder<Postgres>) {
     sql.push("]::bigint[] as latency");
 }
 
-/// The same from single requests, which are counted by their place in the histogram first.
+/// The same from single requests. They are counted by their place in the histogram, and by the column
+/// that the group follows from, before the group is made of that: once for many.
 fn push_requests(sql: &mut QueryBuilder<Postgres>, reach: Reach, question: &Question) {
-    sql.push(
-        "select start, grp, sum(counted)::bigint as requests, sum(failed)::bigint as errors, ",
-    );
+    let none = ("null::text", "told_by");
+    let (column, group) = question.group_by.map_or(none, Dimension::of_request);
+    sql.push("select start, ").push(group).push(" as grp, ");
+    sql.push("sum(counted)::bigint as requests, sum(failed)::bigint as errors, ");
     sql.push("array[");
     for slot in 0..HISTOGRAM_BUCKETS {
         let comma = if slot > 0 { ", " } else { "" };
@@ -227,10 +232,7 @@ fn push_requests(sql: &mut QueryBuilder<Postgres>, reach: Reach, question: &Ques
         Width::Day => "'1 day'",
     });
     sql.push(r#", "timestamp", '1970-01-01T00:00:00Z') as start, "#);
-    let group = question
-        .group_by
-        .map_or("null::text", Dimension::of_request);
-    sql.push(group).push(" as grp, ");
+    sql.push(column).push(" as told_by, ");
     // The bounds of the rollups' histograms: from 2^4 microseconds, each twice the one before.
     sql.push("width_bucket(response_time_us, array[");
     for slot in 0..HISTOGRAM_BUCKETS - 1 {
