@@ -28,6 +28,15 @@ pub enum Content {
         /// Its final number.
         last: u64,
     },
+    /// Events that were dropped.
+    Dropped {
+        /// The source.
+        source: Uuid,
+        /// The number of the first one.
+        first: u64,
+        /// The number of the last one.
+        last: u64,
+    },
     /// Nothing that can be understood.
     Broken {
         /// The range it stood for, where the header could be read.
@@ -48,11 +57,23 @@ impl Delivery {
                 header: None,
                 detail: "the subject names another source than the batch".to_owned(),
             },
-            Ok(batch) if batch.header().kind == BatchKind::Close => Content::Close {
-                source: batch.header().source,
-                last: batch.header().last,
-            },
-            Ok(batch) => Content::Events(batch),
+            Ok(batch) => {
+                let BatchHeader {
+                    kind,
+                    source,
+                    first,
+                    last,
+                } = batch.header();
+                match kind {
+                    BatchKind::Events => Content::Events(batch),
+                    BatchKind::Close => Content::Close { source, last },
+                    BatchKind::Dropped => Content::Dropped {
+                        source,
+                        first,
+                        last,
+                    },
+                }
+            }
             Err(error) => Content::Broken {
                 detail: error.to_string(),
                 header: match error {
@@ -75,7 +96,7 @@ impl Delivery {
     pub fn source(&self) -> Option<Uuid> {
         match &self.content {
             Content::Events(batch) => Some(batch.header().source),
-            Content::Close { source, .. } => Some(*source),
+            Content::Close { source, .. } | Content::Dropped { source, .. } => Some(*source),
             Content::Broken { header, .. } => header.map(|header| header.source),
         }
     }
@@ -85,7 +106,7 @@ impl Delivery {
     pub fn events(&self) -> usize {
         match &self.content {
             Content::Events(batch) => batch.header().len(),
-            Content::Close { .. } | Content::Broken { .. } => 0,
+            Content::Close { .. } | Content::Dropped { .. } | Content::Broken { .. } => 0,
         }
     }
 }

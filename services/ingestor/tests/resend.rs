@@ -346,3 +346,34 @@ async fn a_slow_ingestor_is_no_evidence_and_a_late_original_counts_nothing() {
     assert!(publisher.shutdown(DRAIN).await.complete);
     assert!(ingestor.stop().await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_folder_that_was_copied_is_drained_twice_and_counted_once() {
+    let pipeline = Pipeline::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected = Expected::default();
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let spool = open_spool(&one, 1);
+    append(&spool, &mut expected, 4_000);
+    drop(spool);
+    copy(&one, &two);
+
+    // As two machines that were started from one image.
+    let spools = [&one, &two].map(|folder| open_spool(folder, 1));
+    let publishers = [0, 1].map(|at| pipeline.publisher(&spools[at]));
+    let ingestor = pipeline.ingestor();
+    append(&spools[0], &mut expected, 700);
+    append(&spools[1], &mut expected, 800);
+    pipeline.settled("counted", expected.events()).await;
+    for spool in &spools {
+        wait_for("the old lane to go", || async {
+            spool.stats().sources == 1
+        })
+        .await;
+    }
+    counted_exactly(&pipeline, &expected).await;
+    for publisher in publishers {
+        assert!(publisher.shutdown(DRAIN).await.complete);
+    }
+    assert!(ingestor.stop().await);
+}

@@ -79,6 +79,14 @@ pub const RESENT_BATCHES: Counter = Counter {
     },
 };
 
+/// Segments given up to the broker.
+pub const RELEASED_SEGMENTS: Counter = Counter {
+    name: "tollkeeper_usage_released_segments_total",
+    unit: Unit::Count,
+    description: "Segments that the broker had acknowledged and a full spool gave up unsettled",
+    label: NO_LABEL,
+};
+
 /// Failed reads of the ledger.
 pub const LEDGER_READ_FAILURES: Counter = Counter {
     name: "tollkeeper_usage_ledger_read_failures_total",
@@ -100,6 +108,7 @@ pub const INGESTED_BATCHES: Counter = Counter {
             "overlap",
             "undecodable",
             "close",
+            "dropped",
             "refused",
         ],
     },
@@ -110,6 +119,14 @@ pub const INGESTED_EVENTS: Counter = Counter {
     name: "tollkeeper_usage_ingested_events_total",
     unit: Unit::Count,
     description: "Events counted into the usage tables",
+    label: NO_LABEL,
+};
+
+/// Events that reporters told to be dropped.
+pub const DROPPED_EVENTS: Counter = Counter {
+    name: "tollkeeper_usage_dropped_events_total",
+    unit: Unit::Count,
+    description: "Events reported as dropped by full spools; some may be counted after all",
     label: NO_LABEL,
 };
 

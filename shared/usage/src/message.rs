@@ -3,7 +3,7 @@
 use async_nats::HeaderMap;
 use uuid::Uuid;
 
-use crate::wire::BatchHeader;
+use crate::wire::{BatchHeader, BatchKind};
 
 /// The stream that carries usage.
 pub const STREAM: &str = "USAGE";
@@ -41,10 +41,10 @@ pub fn source_of(subject: &str) -> Option<Uuid> {
 #[must_use]
 pub(crate) fn headers(batch: &BatchHeader, checksum: u32, attempt: u32) -> HeaderMap {
     let (source, first, last) = (batch.source, batch.first, batch.last);
-    let id = if batch.is_empty() {
-        format!("{source}:close:{last}:{attempt}")
-    } else {
-        format!("{source}:{first}:{attempt}")
+    let id = match batch.kind {
+        BatchKind::Events => format!("{source}:{first}:{attempt}"),
+        BatchKind::Close => format!("{source}:close:{last}:{attempt}"),
+        BatchKind::Dropped => format!("{source}:dropped:{first}-{last}:{attempt}"),
     };
     let mut headers = HeaderMap::new();
     headers.insert(async_nats::header::NATS_MESSAGE_ID, id);

@@ -27,6 +27,22 @@ impl RangeSet {
         self.ranges.splice(begin..end, [merged]);
     }
 
+    /// Takes all numbers from `first` to `last` out.
+    pub fn remove(&mut self, first: u64, last: u64) {
+        debug_assert!(first <= last);
+        let begin = self.ranges.partition_point(|&(_, end)| end < first);
+        let end = self.ranges.partition_point(|&(start, _)| start <= last);
+        let touched = &self.ranges[begin..end];
+        let before = touched.first().filter(|range| range.0 < first);
+        let after = touched.last().filter(|range| range.1 > last);
+        let left: Vec<(u64, u64)> = before
+            .map(|range| (range.0, first - 1))
+            .into_iter()
+            .chain(after.map(|range| (last + 1, range.1)))
+            .collect();
+        self.ranges.splice(begin..end, left);
+    }
+
     /// Whether every number from `first` to `last` is in the set.
     #[must_use]
     pub fn covers(&self, first: u64, last: u64) -> bool {
@@ -101,14 +117,19 @@ mod tests {
     proptest! {
         #[test]
         fn it_behaves_as_a_set_of_numbers(
-            inserts in prop::collection::vec((1_u64..60, 0_u64..12), 0..24),
+            changes in prop::collection::vec((1_u64..60, 0_u64..12, prop::bool::weighted(0.7)), 0..24),
             probe in (1_u64..70, 0_u64..12),
         ) {
             let mut model = BTreeSet::new();
             let mut set = RangeSet::default();
-            for (first, more) in inserts {
-                model.extend(first..=first + more);
-                set.insert(first, first + more);
+            for (first, more, is_insert) in changes {
+                if is_insert {
+                    model.extend(first..=first + more);
+                    set.insert(first, first + more);
+                } else {
+                    model.retain(|number| !(first..=first + more).contains(number));
+                    set.remove(first, first + more);
+                }
             }
             let listed: BTreeSet<u64> = set.iter().flatten().collect();
             prop_assert_eq!(&listed, &model);

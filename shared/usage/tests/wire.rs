@@ -140,6 +140,25 @@ fn a_close_says_the_final_number_and_nothing_else() {
 }
 
 #[test]
+fn dropped_events_are_a_range_of_any_length_without_a_body() {
+    let source = Uuid::from_u128(7);
+    for (first, last) in [(1, 1), (41, 1 << 40)] {
+        let (header, message) = BatchBuilder::dropped(source, first, last);
+        assert_eq!(header.kind, BatchKind::Dropped);
+        let batch = Batch::read(message.clone()).unwrap();
+        assert_eq!(batch.header(), header);
+        assert_eq!(
+            (header.source, header.first, header.last),
+            (source, first, last)
+        );
+        assert_eq!(batch.records().count(), 0);
+        let with_body = [&message[..], b"x"].concat();
+        let broken = Batch::read(with_body.into());
+        assert!(matches!(broken, Err(BatchError::Body { .. })));
+    }
+}
+
+#[test]
 fn reserved_fields_are_checked_and_skipped() {
     let mut record = bytes_of(&example());
     record[1] |= 0b1_1100;

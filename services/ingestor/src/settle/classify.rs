@@ -24,21 +24,46 @@ pub(super) enum Judgement {
     Undecodable(Vec<(u64, u64)>),
     /// It names the final number of its source.
     Close,
+    /// It tells that these were dropped, of which nothing is known yet.
+    Dropped(Vec<(u64, u64)>),
+}
+
+/// What the ledger holds of one source. Numbers that were dropped may be counted after all, if their
+/// events arrive: by a spool that gave them up to a broker which had them, for instance.
+#[derive(Default)]
+struct Held {
+    /// Counted, or dead.
+    settled: RangeSet,
+    dropped: RangeSet,
+}
+
+impl Held {
+    /// What of the range nothing is known of.
+    fn unknown(&self, first: u64, last: u64) -> Vec<(u64, u64)> {
+        let unsettled = self.settled.gaps(first, last).into_iter();
+        unsettled
+            .flat_map(|(first, last)| self.dropped.gaps(first, last))
+            .collect()
+    }
 }
 
 /// Judges messages in order. A message may be a duplicate of one before it in the same group.
 pub(super) fn judge(group: &[Delivery], ledger: &[LedgerRange]) -> Vec<Judgement> {
-    let mut settled: HashMap<Uuid, RangeSet> = HashMap::new();
+    let mut held: HashMap<Uuid, Held> = HashMap::new();
     for range in ledger {
-        let of_source = settled.entry(range.source).or_default();
-        of_source.insert(range.first, range.last);
+        let of_source = held.entry(range.source).or_default();
+        let set = match range.settlement {
+            Settlement::Counted | Settlement::Dead => &mut of_source.settled,
+            Settlement::Dropped => &mut of_source.dropped,
+        };
+        set.insert(range.first, range.last);
     }
     group
         .iter()
         .map(|delivery| match &delivery.content {
             Content::Events(batch) => {
                 let header = batch.header();
-                let settled = settled.entry(header.source).or_default();
+                let settled = &mut held.entry(header.source).or_default().settled;
                 let gaps = settled.gaps(header.first, header.last);
                 settled.insert(header.first, header.last);
                 if gaps.is_empty() {
@@ -50,12 +75,26 @@ pub(super) fn judge(group: &[Delivery], ledger: &[LedgerRange]) -> Vec<Judgement
                 }
             }
             Content::Close { .. } => Judgement::Close,
+            Content::Dropped {
+                source,
+                first,
+                last,
+            } => {
+                let held = held.entry(*source).or_default();
+                let gaps = held.unknown(*first, *last);
+                held.dropped.insert(*first, *last);
+                if gaps.is_empty() {
+                    Judgement::Duplicate
+                } else {
+                    Judgement::Dropped(gaps)
+                }
+            }
             Content::Broken { header: None, .. } => Judgement::Undecodable(Vec::new()),
             Content::Broken {
                 header: Some(header),
                 ..
             } => {
-                let settled = settled.entry(header.source).or_default();
+                let settled = &mut held.entry(header.source).or_default().settled;
                 let gaps = settled.gaps(header.first, header.last);
                 settled.insert(header.first, header.last);
                 if gaps.is_empty() {
@@ -69,7 +108,7 @@ pub(super) fn judge(group: &[Delivery], ledger: &[LedgerRange]) -> Vec<Judgement
 }
 
 /// The rows to delete from and to insert into the ledger so that it also holds `added`, with
-/// neighbours of one settlement merged. Both sorted.
+/// neighbours of one settlement merged. What was counted, or is dead, is not dropped. Both sorted.
 pub(super) fn merge(
     ledger: &[LedgerRange],
     added: &[LedgerRange],
@@ -78,6 +117,13 @@ pub(super) fn merge(
     for range in ledger.iter().chain(added) {
         let set = sets.entry((range.source, range.settlement)).or_default();
         set.insert(range.first, range.last);
+    }
+    for range in ledger.iter().chain(added) {
+        if range.settlement != Settlement::Dropped
+            && let Some(dropped) = sets.get_mut(&(range.source, Settlement::Dropped))
+        {
+            dropped.remove(range.first, range.last);
+        }
     }
     let mut after: Vec<LedgerRange> = sets
         .iter()
@@ -175,6 +221,67 @@ mod tests {
     fn a_message_speaks_only_for_the_source_in_its_subject() {
         let forged = Delivery::read(&subject(Uuid::from_u128(8)), batch(1, 5).payload);
         assert_eq!(judge(&[forged], &[]), [Judgement::Undecodable(vec![])]);
+    }
+
+    fn dropped(first: u64, last: u64) -> Delivery {
+        Delivery::read(
+            &subject(SOURCE),
+            BatchBuilder::dropped(SOURCE, first, last).1,
+        )
+    }
+
+    #[test]
+    fn what_was_dropped_counts_when_it_arrives_and_is_no_longer_dropped() {
+        use Settlement::{Counted, Dead, Dropped};
+        let ledger = [row(1, 10, Counted), row(11, 30, Dropped)];
+        let group = [batch(15, 20), dropped(5, 40), dropped(12, 39)];
+        assert_eq!(
+            judge(&group, &ledger),
+            [
+                Judgement::Count,
+                Judgement::Dropped(vec![(31, 40)]),
+                Judgement::Duplicate
+            ]
+        );
+        assert_eq!(
+            judge(&[batch(8, 12)], &ledger),
+            [Judgement::Overlap(vec![(11, 12)])]
+        );
+        let added = [
+            row(15, 20, Counted),
+            row(25, 25, Dead),
+            row(31, 40, Dropped),
+        ];
+        let (old, new) = merge(&ledger, &added);
+        assert_eq!(old, [row(11, 30, Dropped)]);
+        assert_eq!(
+            new,
+            [
+                row(11, 14, Dropped),
+                row(15, 20, Counted),
+                row(21, 24, Dropped),
+                row(25, 25, Dead),
+                row(26, 40, Dropped)
+            ]
+        );
+        let (old, new) = merge(&[row(3, 4, Dropped)], &[row(1, 9, Counted)]);
+        assert_eq!(
+            (old, new),
+            (vec![row(3, 4, Dropped)], vec![row(1, 9, Counted)])
+        );
+    }
+
+    #[test]
+    fn a_group_may_report_as_dropped_what_it_also_holds() {
+        let group = [dropped(1, 5), batch(1, 5), dropped(2, 3)];
+        assert_eq!(
+            judge(&group, &[]),
+            [
+                Judgement::Dropped(vec![(1, 5)]),
+                Judgement::Count,
+                Judgement::Duplicate
+            ]
+        );
     }
 
     #[test]

@@ -71,6 +71,7 @@ pub(super) struct Gathered<'a> {
     pub(super) letters: Vec<DeadLetter>,
     pub(super) closed: Vec<(Uuid, i64)>,
     counted: Vec<BatchHeader>,
+    dropped: Vec<LedgerRange>,
     dead: Vec<(Uuid, u64, u64)>,
     dead_records: u64,
 }
@@ -80,6 +81,15 @@ impl<'a> Gathered<'a> {
         match (&delivery.content, judgement) {
             (Content::Events(batch), Judgement::Count) => self.count(delivery, batch, bounds),
             (Content::Close { source, last }, _) => self.closed.push((*source, *last as i64)),
+            (Content::Dropped { source, .. }, Judgement::Dropped(gaps)) => {
+                let ranges = gaps.iter().map(|&(first, last)| LedgerRange {
+                    source: *source,
+                    first,
+                    last,
+                    settlement: Settlement::Dropped,
+                });
+                self.dropped.extend(ranges);
+            }
             (Content::Events(batch), Judgement::Overlap(gaps)) => {
                 let header = batch.header();
                 let detail = format!("only {gaps:?} of the range was not settled before");
@@ -167,9 +177,10 @@ impl<'a> Gathered<'a> {
         });
     }
 
-    /// The ranges this group settles: counted batches without their dead records, and dead ranges.
+    /// The ranges this group settles: counted batches without their dead records, dead ranges, and
+    /// what was reported as dropped.
     pub(super) fn ledger(&self) -> Vec<LedgerRange> {
-        let mut ranges = Vec::new();
+        let mut ranges = self.dropped.clone();
         let mut dead = self.dead.clone();
         dead.sort_unstable();
         for header in &self.counted {
@@ -208,6 +219,11 @@ impl<'a> Gathered<'a> {
                 Judgement::Overlap(_) => summary.overlaps += 1,
                 Judgement::Undecodable(_) => summary.undecodable += 1,
                 Judgement::Close => summary.closes += 1,
+                Judgement::Dropped(gaps) => {
+                    summary.drops += 1;
+                    let dropped = gaps.iter().map(|(first, last)| last - first + 1);
+                    summary.dropped_events += dropped.sum::<u64>();
+                }
             }
         }
         let carried: u64 = self.counted.iter().map(|header| header.len() as u64).sum();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use sqlx::{Connection, PgConnection, PgPool};
 use tollkeeper_ambient::SharedClock;
 use tollkeeper_telemetry::usage::{
-    DEAD_LETTERS, INGEST_LAG, INGEST_SECONDS, INGESTED_BATCHES, INGESTED_EVENTS,
+    DEAD_LETTERS, DROPPED_EVENTS, INGEST_LAG, INGEST_SECONDS, INGESTED_BATCHES, INGESTED_EVENTS,
     TIMESTAMPS_REPLACED,
 };
 use uuid::Uuid;
@@ -42,6 +42,10 @@ pub struct Summary {
     pub undecodable: u64,
     /// Sources that said their final number.
     pub closes: u64,
+    /// Reports of dropped events.
+    pub drops: u64,
+    /// Events reported as dropped.
+    pub dropped_events: u64,
     /// Events counted.
     pub events: u64,
     /// Events whose timestamp was replaced.
@@ -59,6 +63,8 @@ impl Summary {
         self.overlaps += other.overlaps;
         self.undecodable += other.undecodable;
         self.closes += other.closes;
+        self.drops += other.drops;
+        self.dropped_events += other.dropped_events;
         self.events += other.events;
         self.replaced += other.replaced;
         self.dead_records += other.dead_records;
@@ -224,11 +230,13 @@ impl Settler {
             ("overlap", summary.overlaps),
             ("undecodable", summary.undecodable),
             ("close", summary.closes),
+            ("dropped", summary.drops),
             ("refused", summary.refused),
         ] {
             INGESTED_BATCHES.with(outcome).increment(batches);
         }
         INGESTED_EVENTS.handle().increment(summary.events);
+        DROPPED_EVENTS.handle().increment(summary.dropped_events);
         TIMESTAMPS_REPLACED.handle().increment(summary.replaced);
         for letter in letters {
             DEAD_LETTERS.with(letter.reason.as_str()).increment(1);

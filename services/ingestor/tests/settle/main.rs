@@ -11,6 +11,7 @@ mod balances;
 mod common;
 mod days;
 mod dead_letters;
+mod drops;
 mod ledger;
 mod limits;
 mod races;

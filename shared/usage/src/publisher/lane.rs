@@ -27,6 +27,8 @@ pub(super) struct Lane {
     /// of this run starts with nothing.
     ledger: Option<RangeSet>,
     outstanding: Outstanding,
+    /// What the broker has, or the ledger: it could be given up here.
+    acknowledged: RangeSet,
     /// What is to be sent again, oldest first.
     again: VecDeque<Again>,
     close: Close,
@@ -49,6 +51,7 @@ impl Lane {
             tail,
             waiting_since: None,
             outstanding: Outstanding::default(),
+            acknowledged: RangeSet::default(),
             again: VecDeque::new(),
             close: Close::Open(1),
         }
@@ -114,6 +117,7 @@ impl Lane {
     /// The broker has this batch.
     pub(super) fn acknowledged(&mut self, outgoing: &Outgoing, receipt: Receipt, looks: u64) {
         let range = (outgoing.sealed.first, outgoing.sealed.last);
+        self.acknowledged.insert(range.0, range.1);
         let sent = Sent::new(range, outgoing.attempt, receipt, looks);
         self.outstanding.add(sent);
     }
@@ -195,6 +199,12 @@ impl Lane {
             })
             .collect();
         let lost = self.outstanding.settle(&ranges, look, looks);
+        for range in ranges.iter() {
+            self.acknowledged.insert(*range.start(), *range.end());
+        }
+        for again in &lost {
+            self.acknowledged.remove(again.first, again.last);
+        }
         let mut reasons: Vec<Reason> = lost.iter().map(|again| again.reason).collect();
         self.again.extend(lost);
 
@@ -215,5 +225,14 @@ impl Lane {
             self.ledger = Some(ranges);
         }
         (settled, reasons)
+    }
+
+    /// Gives the oldest segment up if the broker has acknowledged all of it and nothing speaks against
+    /// it.
+    pub(super) fn release(&mut self) -> Option<Settled> {
+        if self.outstanding.is_suspect() {
+            return None;
+        }
+        self.tail.release(&self.acknowledged)
     }
 }

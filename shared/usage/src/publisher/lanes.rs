@@ -12,7 +12,7 @@ use super::outstanding::Reason;
 use super::seen::{Look, Receipt};
 use crate::ledger::Coverage;
 use crate::spool::Spool;
-use crate::spool::tail::Tail;
+use crate::spool::tail::{Settled, Tail};
 
 /// The lanes, each with how far the publisher is with it.
 pub(super) struct Lanes {
@@ -182,17 +182,33 @@ impl Lanes {
         self.lanes
             .retain(|lane| !done.contains(&lane.tail.source()));
         spool.counters().set_sources(self.lanes.len());
-        let spool = Arc::clone(spool);
-        let delete = tokio::task::spawn_blocking(move || {
-            for (source, settled) in doomed {
-                spool.delete(source, settled);
-            }
-        });
-        if let Err(error) = delete.await
-            && error.is_panic()
-        {
-            std::panic::resume_unwind(error.into_panic());
-        }
+        delete(spool, doomed).await;
         reasons
+    }
+
+    /// Gives up the oldest segment that the broker has acknowledged, to make room. Returns whether
+    /// there was one.
+    pub(super) async fn release(&mut self, spool: &Arc<Spool>) -> bool {
+        let released = self.lanes.iter_mut().find_map(|lane| {
+            let segment = lane.release()?;
+            Some((lane.tail.source(), segment))
+        });
+        let is_some = released.is_some();
+        delete(spool, released.into_iter().collect()).await;
+        is_some
+    }
+}
+
+async fn delete(spool: &Arc<Spool>, doomed: Vec<(Uuid, Settled)>) {
+    let spool = Arc::clone(spool);
+    let delete = tokio::task::spawn_blocking(move || {
+        for (source, settled) in doomed {
+            spool.delete(source, settled);
+        }
+    });
+    if let Err(error) = delete.await
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
     }
 }

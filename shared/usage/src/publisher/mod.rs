@@ -2,7 +2,8 @@
 //!
 //! Batches leave in the order they were cut, at most [`PublisherSettings::max_in_flight`] at once,
 //! and are acknowledged in any order. Nothing is cut while none may leave, so a broker that is away
-//! costs disk and no memory. A segment is deleted on the ledger's word only, never on the broker's.
+//! costs disk and no memory. A segment is deleted on the ledger's word, and on the broker's only where
+//! the spool would otherwise be full.
 //! What the broker has acknowledged and lost is sent again as soon as something shows that it did
 //! (`outstanding`), with another message id, as the broker would swallow the old one.
 //!
@@ -22,7 +23,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tollkeeper_telemetry::usage::{LEDGER_READ_FAILURES, PUBLISHED_EVENTS, RESENT_BATCHES};
+use tollkeeper_telemetry::usage::{
+    LEDGER_READ_FAILURES, PUBLISHED_EVENTS, RELEASED_SEGMENTS, RESENT_BATCHES,
+};
 use uuid::Uuid;
 
 pub use self::settings::PublisherSettings;
@@ -144,7 +147,10 @@ impl Publisher {
                         self.send_ready(false).await;
                     }
                 }
-                _ = poll.tick() => self.send_ready(false).await,
+                _ = poll.tick() => {
+                    self.send_ready(false).await;
+                    self.make_room().await;
+                }
                 _ = ledger.tick() => {
                     self.ask_ledger();
                     self.spool.report();
@@ -202,6 +208,13 @@ impl Publisher {
         self.note_oldest();
     }
 
+    /// Where the spool is full, the broker's word has to do for what it has acknowledged.
+    async fn make_room(&mut self) {
+        if self.spool.is_full() && self.lanes.release(&self.spool).await {
+            RELEASED_SEGMENTS.handle().increment(1);
+        }
+    }
+
     fn put_on_its_way(&mut self, outgoing: Outgoing) {
         let sealed = &outgoing.sealed;
         self.in_flight += 1;
@@ -211,7 +224,7 @@ impl Publisher {
             RESENT_BATCHES.with(reason.as_str()).increment(1);
         }
         let header = BatchHeader {
-            kind: BatchKind::Events,
+            kind: sealed.kind,
             source: sealed.source,
             first: sealed.first,
             last: sealed.last,
@@ -274,7 +287,7 @@ impl Publisher {
                 let sealed = &outgoing.sealed;
                 self.waiting
                     .remove(&(sealed.oldest_micros, sealed.source, sealed.first));
-                if outgoing.attempt == 1 {
+                if outgoing.attempt == 1 && sealed.kind == BatchKind::Events {
                     let events = sealed.last + 1 - sealed.first;
                     self.spool.counters().count_published(events);
                     PUBLISHED_EVENTS.handle().increment(events);

@@ -135,6 +135,11 @@ impl Outstanding {
         self.sent.is_empty()
     }
 
+    /// Whether there is evidence that something is lost.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.sent.iter().any(|sent| sent.suspect.is_some())
+    }
+
     pub(super) fn add(&mut self, sent: Sent) {
         let at = self.sent.partition_point(|it| it.first < sent.first);
         self.sent.insert(at, sent);

@@ -11,7 +11,7 @@ use super::map::{Reader, Slot};
 use super::segment::Segment;
 use super::tail::{BATCH_EVENTS, Sealed};
 use crate::ranges::RangeSet;
-use crate::wire::{BatchBuilder, MAX_RECORD_BYTES, at_micros};
+use crate::wire::{BatchBuilder, BatchKind, MAX_RECORD_BYTES, at_micros};
 
 /// A segment that the publisher reads.
 #[derive(Debug)]
@@ -220,6 +220,7 @@ impl Cursor {
         let (header, checksum, message) = batch.finish();
         self.next = header.last + 1;
         let sealed = Sealed {
+            kind: BatchKind::Events,
             source,
             first: header.first,
             last: header.last,

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::map::Writer;
+use super::mark::Mark;
 use super::segment::Segment;
 
 /// Keeps its content on cache lines of its own (two, as the prefetcher fetches pairs).
@@ -44,8 +45,11 @@ pub(crate) struct LaneShared {
     /// Held while a request makes a segment for itself, so that each lane has one such at a time.
     pub(super) making_now: Mutex<()>,
     segments: Mutex<Segments>,
-    /// The number of the last record appended. Written by the lane's thread for each record.
-    appended: Padded<AtomicU64>,
+    /// The number of the last event, appended or dropped. Written by the lane's thread for each.
+    given: Padded<AtomicU64>,
+    /// How many events were dropped.
+    dropped: AtomicU64,
+    mark: Mark,
 }
 
 /// Touched once for each segment, not for each record.
@@ -61,17 +65,26 @@ impl LaneShared {
     pub(super) fn new(source: Uuid, folder: PathBuf) -> Arc<Self> {
         Arc::new(Self {
             source,
+            mark: Mark::create(&folder),
             folder,
             next_index: AtomicU32::new(0),
             making_now: Mutex::default(),
             segments: Mutex::default(),
-            appended: Padded(AtomicU64::new(0)),
+            given: Padded(AtomicU64::new(0)),
+            dropped: AtomicU64::new(0),
         })
     }
 
-    /// The number of the last record appended; zero if there is none.
-    pub(crate) fn appended(&self) -> u64 {
-        self.appended.0.load(Ordering::Acquire)
+    /// The number of the last event, appended or dropped; zero if there was none.
+    pub(crate) fn given(&self) -> u64 {
+        self.given.0.load(Ordering::Acquire)
+    }
+
+    /// How many events were appended, and how many dropped.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        // In this order: a drop counts before its number is given.
+        let dropped = self.dropped.load(Ordering::Acquire);
+        (self.given().saturating_sub(dropped), dropped)
     }
 
     pub(super) fn take_index(&self) -> u32 {
@@ -121,7 +134,32 @@ impl Lane {
     /// Appends a record of `len` bytes that `fill` writes. Returns whether a new segment was begun.
     #[inline]
     pub(super) fn append(&self, len: usize, fill: impl Fn(&mut [u8])) -> Result<bool, NoRoom> {
+        self.put(&mut self.head.lock(), len, fill)
+    }
+
+    /// As [`append`](Self::append), but an event for which there is no room is dropped: its number is
+    /// given out, and there will be no record of it.
+    pub(super) fn append_or_drop(
+        &self,
+        len: usize,
+        fill: impl Fn(&mut [u8]),
+    ) -> Result<bool, NoRoom> {
         let mut head = self.head.lock();
+        let outcome = self.put(&mut head, len, fill);
+        if outcome.is_err() {
+            // A shorter record might still fit, and would be taken for the one with this number.
+            if let Some(full) = head.writer.take() {
+                full.seal();
+            }
+            self.shared.mark.set(head.next);
+            self.shared.dropped.fetch_add(1, Ordering::Release);
+            self.give(&mut head);
+        }
+        outcome
+    }
+
+    #[inline]
+    fn put(&self, head: &mut Head, len: usize, fill: impl Fn(&mut [u8])) -> Result<bool, NoRoom> {
         let mut turned = false;
         if !head
             .writer
@@ -138,9 +176,14 @@ impl Lane {
                 return Err(NoRoom::Segment);
             }
         }
-        // Still under the lock, so the numbers are stored in order; the reader needs no more.
-        self.shared.appended.0.store(head.next, Ordering::Release);
-        head.next += 1;
+        self.give(head);
         Ok(turned)
+    }
+
+    #[inline]
+    fn give(&self, head: &mut Head) {
+        // Still under the lock, so the numbers are stored in order; the reader needs no more.
+        self.shared.given.0.store(head.next, Ordering::Release);
+        head.next += 1;
     }
 }

@@ -32,6 +32,34 @@ pub(super) struct Region {
     has_writer: AtomicBool,
 }
 
+/// One word of a file, mapped.
+#[derive(Debug)]
+pub(super) struct Word {
+    map: MmapRaw,
+    at: usize,
+}
+
+impl Word {
+    /// Maps the word at `at`, a multiple of 8. Nobody may shorten the file while it is mapped.
+    pub(super) fn map(file: &File, at: usize) -> io::Result<Self> {
+        let map = MmapOptions::new().populate().map_raw(file)?;
+        if !at.is_multiple_of(8) || at + 8 > map.len() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a file of impossible length",
+            ));
+        }
+        Ok(Self { map, at })
+    }
+
+    pub(super) fn store(&self, number: u64) {
+        // SAFETY: checked when it was mapped to be in bounds and aligned; the map lives as long as
+        // `self`, and the word is only ever accessed through this atomic.
+        let word = unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().add(self.at).cast()) };
+        word.store(number, Ordering::Release);
+    }
+}
+
 /// What stands at a reader's position.
 #[derive(Debug)]
 pub(super) enum Slot<'a> {

@@ -11,7 +11,11 @@
 //! would be worse. That takes some system calls, and as long as the disk takes to accept so many
 //! zeroes.
 //!
-//! The spool must never wait for the disk to be flushed, and never delete what is not settled.
+//! Where there is no room, an event is dropped or refused, as [`FullPolicy`] says. A dropped one takes
+//! a number like any other: the numbers of which there is no record are reported.
+//!
+//! The spool must never wait for the disk to be flushed, and never delete by itself what is not
+//! settled.
 
 mod budget;
 mod cuts;
@@ -19,6 +23,7 @@ mod cutting;
 mod folder;
 mod lane;
 mod map;
+mod mark;
 mod prepare;
 mod recover;
 mod segment;
@@ -111,8 +116,8 @@ impl Spool {
     /// on the way. When this returns `Ok`, the event survives the process.
     ///
     /// # Errors
-    /// If the spool is full and set to refuse. Set to drop, the event is counted as dropped and the
-    /// result is `Ok`.
+    /// If the spool is full and set to refuse. Set to drop, the event will be reported as dropped and
+    /// the result is `Ok`.
     pub fn append(&self, event: &UsageEvent<'_>) -> Result<(), SpoolFull> {
         let endpoint = self.scrubber.scrub(text::path(event.endpoint));
         let user_agent = self.scrubber.scrub(event.user_agent);
@@ -133,19 +138,22 @@ impl Spool {
                 outcome => break outcome,
             }
         };
-        match outcome {
-            Ok(turned) => {
+        let outcome = match (outcome, self.full_policy) {
+            // There may be room by now: the two belong together.
+            (Err(NoRoom::Segment), FullPolicy::Drop) => lane.append_or_drop(len, fill),
+            (outcome, _) => outcome,
+        };
+        match (outcome, self.full_policy) {
+            (Ok(turned), _) => {
                 if turned {
                     self.workshop.wake();
                 }
                 Ok(())
             }
-            Err(NoRoom::Segment) => {
-                self.counters.count_unspooled(place);
-                match self.full_policy {
-                    FullPolicy::Drop => Ok(()),
-                    FullPolicy::Refuse => Err(SpoolFull),
-                }
+            (Err(NoRoom::Segment), FullPolicy::Drop) => Ok(()),
+            (Err(NoRoom::Segment), FullPolicy::Refuse) => {
+                self.counters.count_refused(place);
+                Err(SpoolFull)
             }
         }
     }
@@ -168,15 +176,16 @@ impl Spool {
     /// What the spool holds and has done, for metrics and health.
     #[must_use]
     pub fn stats(&self) -> SpoolStats {
-        let unspooled = self.counters.unspooled();
+        let lanes = self.lanes.iter().map(|lane| lane.0.shared.counts());
+        let (appended, dropped) = lanes.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
         SpoolStats {
             bytes: self.workshop.bytes(),
             max_bytes: self.workshop.max_bytes(),
             oldest_age: self.counters.oldest_age(self.clock.wall_micros()),
-            appended: self.lanes.iter().map(|lane| lane.0.shared.appended()).sum(),
+            appended,
             published: self.counters.published(),
-            dropped: (self.full_policy == FullPolicy::Drop) as u64 * unspooled,
-            refused: (self.full_policy == FullPolicy::Refuse) as u64 * unspooled,
+            dropped,
+            refused: self.counters.refused(),
             sources: self.counters.sources(),
             full: self.workshop.is_exhausted(),
         }
@@ -206,7 +215,12 @@ impl Spool {
         tails
     }
 
-    /// Deletes segments that are settled and gives their room back.
+    /// Whether no further segment can be made at the moment.
+    pub(crate) fn is_full(&self) -> bool {
+        self.workshop.is_exhausted()
+    }
+
+    /// Deletes segments that nobody needs here any more and gives their room back.
     pub(crate) fn delete(&self, source: Uuid, settled: tail::Settled) {
         self.workshop.delete(settled.segments);
         if settled.lane_is_done {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::folder::Folder;
+use super::mark::Mark;
 use super::prepare::Workshop;
 use super::segment::{self, Segment};
 use super::settings::SpoolError;
 use super::tail::Tail;
 
-/// The lanes of earlier runs that still hold records, oldest first. Segments that were made ahead
-/// and never used are deleted, and so are lanes that hold nothing.
+/// The lanes of earlier runs that are not known to be settled, oldest first. Segments that were made
+/// ahead and never used are deleted, and so are lanes that never gave out a number.
 pub(super) fn lanes(folder: &Folder, workshop: &Workshop) -> Result<Vec<Tail>, SpoolError> {
     let mut tails = Vec::new();
     for source in folder.lanes()? {
@@ -29,7 +30,9 @@ pub(super) fn lanes(folder: &Folder, workshop: &Workshop) -> Result<Vec<Tail>, S
         }
         // A segment that was made in haste may have been begun before one of a lower index.
         segments.sort_by_key(|segment| segment.region.first_sequence());
-        let tail = Tail::recovered(source, segments.into())
+        let given =
+            Mark::read(&path).map_err(SpoolError::io("cannot read what was dropped of", &path))?;
+        let tail = Tail::recovered(source, segments.into(), given)
             .map_err(SpoolError::io("cannot read the batch cuts of", &path))?;
         match tail {
             Some(tail) => tails.push(tail),

@@ -16,7 +16,7 @@ const SEGMENTS_PER_LANE: u64 = 8;
 /// What happens to an event when the spool has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FullPolicy {
-    /// The event is counted as dropped; the request goes on.
+    /// The event is reported as dropped; the request goes on.
     #[default]
     Drop,
     /// [`append`](super::Spool::append) fails, so that the request can be refused instead of going

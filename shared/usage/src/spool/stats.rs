@@ -49,7 +49,7 @@ impl SpoolStats {
 /// The counts behind [`SpoolStats`]. The publisher writes the ones about publishing.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    unspooled: Box<[Padded<AtomicU64>]>,
+    refused: Box<[Padded<AtomicU64>]>,
     published: AtomicU64,
     sources: AtomicUsize,
     /// Wall clock in microseconds; `i64::MAX` if nothing waits.
@@ -59,19 +59,19 @@ pub(crate) struct Counters {
 impl Counters {
     pub(super) fn new(lanes: usize) -> Self {
         Self {
-            unspooled: (0..lanes).map(|_| Padded(AtomicU64::new(0))).collect(),
+            refused: (0..lanes).map(|_| Padded(AtomicU64::new(0))).collect(),
             published: AtomicU64::new(0),
             sources: AtomicUsize::new(lanes),
             oldest: AtomicI64::new(i64::MAX),
         }
     }
 
-    pub(super) fn count_unspooled(&self, lane: usize) {
-        self.unspooled[lane].0.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn count_refused(&self, lane: usize) {
+        self.refused[lane].0.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn unspooled(&self) -> u64 {
-        let each = self.unspooled.iter();
+    pub(super) fn refused(&self) -> u64 {
+        let each = self.refused.iter();
         each.map(|count| count.0.load(Ordering::Relaxed)).sum()
     }
 

@@ -2,6 +2,10 @@
 //!
 //! It reads behind the writer without a lock. The cut of a batch is on record before the batch
 //! leaves this module, and batches of an earlier run come out exactly as they were cut then.
+//!
+//! A number of which there is no record, and which the ledger does not hold, was dropped. That holds
+//! for events that found no room, for what was [released](Tail::release) to a broker that lost it, and
+//! for what a power loss made unreadable, so nothing else need be kept about any of them.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,20 +18,37 @@ use super::cutting::OpenSegment;
 use super::lane::LaneShared;
 use super::segment::Segment;
 use crate::ranges::RangeSet;
+use crate::wire::{BatchBuilder, BatchKind};
 
 /// The most events in a batch.
 pub(crate) const BATCH_EVENTS: usize = 500;
 
-/// A batch, cut for good.
+/// A batch, cut for good, or the report that some events were dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Sealed {
+    pub(crate) kind: BatchKind,
     pub(crate) source: Uuid,
     pub(crate) first: u64,
     pub(crate) last: u64,
     pub(crate) checksum: u32,
-    /// When its first event happened.
+    /// When its first event happened; `i64::MAX` if there is none.
     pub(crate) oldest_micros: i64,
     pub(crate) message: Bytes,
+}
+
+impl Sealed {
+    fn dropped(source: Uuid, first: u64, last: u64) -> Self {
+        let (header, message) = BatchBuilder::dropped(source, first, last);
+        Self {
+            kind: header.kind,
+            source,
+            first,
+            last,
+            checksum: crc32fast::hash(&[]),
+            oldest_micros: i64::MAX,
+            message,
+        }
+    }
 }
 
 /// Segments that nobody needs any more.
@@ -45,8 +66,10 @@ pub(crate) struct Tail {
     /// The lane of the running process; `None` for one of an earlier run, which grows no more.
     live: Option<Arc<LaneShared>>,
     segments: VecDeque<OpenSegment>,
-    /// The number of the next record to be cut.
+    /// The number of the next event to be cut or reported.
     next: u64,
+    /// Of a lane of an earlier run: the highest number that was given to a dropped event, or zero.
+    dropped: u64,
 }
 
 impl Tail {
@@ -57,27 +80,29 @@ impl Tail {
             live: Some(Arc::clone(lane)),
             segments: VecDeque::new(),
             next: 1,
+            dropped: 0,
         }
     }
 
-    /// The tail of an earlier run's lane; `None` if it holds no segment.
+    /// The tail of an earlier run's lane that gave numbers up to `dropped` to dropped events; `None`
+    /// if it never gave out any.
     pub(super) fn recovered(
         source: Uuid,
         segments: VecDeque<Arc<Segment>>,
+        dropped: u64,
     ) -> io::Result<Option<Self>> {
         let segments: VecDeque<_> = segments
             .into_iter()
             .map(OpenSegment::open)
             .collect::<Result<_, _>>()?;
-        Ok(segments
-            .front()
-            .map(|segment| segment.first)
-            .map(|next| Self {
-                source,
-                live: None,
-                segments,
-                next,
-            }))
+        let is_used = !segments.is_empty() || dropped > 0;
+        Ok(is_used.then_some(Self {
+            source,
+            live: None,
+            segments,
+            next: 1,
+            dropped,
+        }))
     }
 
     /// Whose records these are.
@@ -90,12 +115,15 @@ impl Tail {
         self.live.is_some()
     }
 
-    /// How many appended records are not cut yet; for a lane of an earlier run, whether there may
+    /// How many events are not cut or reported yet; for a lane of an earlier run, whether there may
     /// be any is all that is known.
     pub(crate) fn uncut(&self) -> u64 {
         match &self.live {
-            Some(lane) => (lane.appended() + 1).saturating_sub(self.next),
-            None => u64::from(self.segments.iter().any(|segment| !segment.finished)),
+            Some(lane) => (lane.given() + 1).saturating_sub(self.next),
+            None => {
+                let is_cut = self.segments.iter().all(|segment| segment.finished);
+                u64::from(!is_cut || self.next <= self.dropped)
+            }
         }
     }
 
@@ -109,19 +137,29 @@ impl Tail {
         (self.live.is_none() && self.uncut() == 0).then(|| self.next - 1)
     }
 
-    /// Cuts the next batch, leaving out what `settled` says is in the ledger already. `None` if
-    /// there is nothing to cut.
+    /// Cuts the next batch, or reports the next events that were dropped, leaving out what `settled`
+    /// says is in the ledger already. `None` if there is nothing to cut.
     ///
     /// # Errors
     /// If the cut cannot be recorded. Nothing is lost: the same records come up again.
     pub(crate) fn cut(&mut self, settled: &RangeSet) -> io::Result<Option<Sealed>> {
         loop {
+            // Read before it is seen that no other segment was begun: records up to it are in those
+            // that were.
+            let given = self.live.as_ref().map_or(self.dropped, |lane| lane.given());
             let Some(segment) = self.segments.iter_mut().find(|segment| !segment.finished) else {
                 if self.take_begun()? {
                     continue;
                 }
-                return Ok(None);
+                return Ok(self.report(given, settled));
             };
+            if segment.first > self.next {
+                let last = segment.first - 1;
+                match self.report(last, settled) {
+                    Some(report) => return Ok(Some(report)),
+                    None => continue,
+                }
+            }
             let grows = self.live.is_some();
             let sealed = segment.cut(self.source, settled, grows)?;
             self.next = segment.next();
@@ -134,43 +172,85 @@ impl Tail {
         }
     }
 
+    /// Reports the next numbers up to `last` that are not settled; there is no record of them.
+    fn report(&mut self, last: u64, settled: &RangeSet) -> Option<Sealed> {
+        let gap = settled.gaps(self.next, last).first().copied();
+        let (first, last) = gap.unwrap_or((0, last));
+        self.next = self.next.max(last + 1);
+        gap.is_some()
+            .then(|| Sealed::dropped(self.source, first, last))
+    }
+
     /// The first batch that was cut before and holds a number from `first` to `last`, exactly as it
-    /// was cut then. `None` if no segment holds one any more.
+    /// was cut then, or the report that there is no record of the first of them. `None` if they were
+    /// never sent.
     ///
     /// # Errors
     /// If the cuts cannot be read. Nothing has changed.
-    pub(crate) fn again(&mut self, first: u64, last: u64) -> io::Result<Option<Sealed>> {
+    pub(crate) fn again(&mut self, mut first: u64, last: u64) -> io::Result<Option<Sealed>> {
+        let last = last.min(self.next - 1);
         for segment in &mut self.segments {
-            if segment.first <= last
-                && first < segment.next()
-                && let Some(sealed) = segment.again(self.source, first, last)?
-            {
+            if segment.next() <= first {
+                continue;
+            }
+            if first > last {
+                return Ok(None);
+            }
+            if segment.first > first {
+                let last = last.min(segment.first - 1);
+                return Ok(Some(Sealed::dropped(self.source, first, last)));
+            }
+            if let Some(sealed) = segment.again(self.source, first, last)? {
                 return Ok(Some(sealed));
             }
+            first = segment.next();
         }
-        Ok(None)
+        Ok((first <= last).then(|| Sealed::dropped(self.source, first, last)))
     }
 
     /// Takes the finished segments out that the ledger covers. The last one of an earlier run stays
-    /// until its final number `is_told`: after it nobody could tell.
+    /// until everything is covered and the final number `is_told`: after it nobody could tell.
     pub(crate) fn settle(&mut self, ledger: &RangeSet, is_told: bool) -> Settled {
-        let kept = usize::from(self.live.is_none() && !is_told);
+        let last = self.final_number();
+        let is_done = is_told && last.is_some_and(|last| last == 0 || ledger.covers(1, last));
         let mut settled = Settled::default();
         // In order, so that what is left always holds the highest number: a later start takes the
         // final number from it.
-        while self.segments.len() > kept
-            && let Some(oldest) = self.segments.front()
+        while let Some((first, next)) = self.oldest(is_done)
+            && (first == next || ledger.covers(first, next - 1))
         {
-            let empty = oldest.next() == oldest.first;
-            if !oldest.finished || !(empty || ledger.covers(oldest.first, oldest.next() - 1)) {
-                break;
-            }
             settled
                 .segments
                 .extend(self.segments.pop_front().map(|it| it.segment));
         }
-        settled.lane_is_done = self.live.is_none() && self.segments.is_empty();
+        settled.lane_is_done = is_done && self.segments.is_empty();
         settled
+    }
+
+    /// Takes the oldest segment out if all of it is in `acknowledged`, which the broker has. What of it
+    /// is lost there is dropped.
+    pub(crate) fn release(&mut self, acknowledged: &RangeSet) -> Option<Settled> {
+        let (first, next) = self.oldest(false)?;
+        if first == next || !acknowledged.covers(first, next - 1) {
+            return None;
+        }
+        Some(Settled {
+            segments: self
+                .segments
+                .pop_front()
+                .map(|it| it.segment)
+                .into_iter()
+                .collect(),
+            lane_is_done: false,
+        })
+    }
+
+    /// The first and the next number of the oldest segment, if it is finished and may go as far as
+    /// numbers are concerned.
+    fn oldest(&self, is_done: bool) -> Option<(u64, u64)> {
+        let kept = usize::from(self.live.is_none() && !is_done);
+        let oldest = self.segments.front().filter(|oldest| oldest.finished)?;
+        (self.segments.len() > kept).then(|| (oldest.first, oldest.next()))
     }
 
     fn take_begun(&mut self) -> io::Result<bool> {

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 0 | 4 | `TKUB` |
 //! | 4 | 2 | version, 1 |
-//! | 6 | 2 | kind: 0 events, 1 close |
+//! | 6 | 2 | kind: 0 events, 1 close, 2 dropped |
 //! | 8 | 16 | source |
 //! | 24 | 8 | first sequence number |
 //! | 32 | 8 | last sequence number |
@@ -15,7 +15,8 @@
 //!
 //! The header has a checksum of its own, so that a message with a broken body still says reliably
 //! which range it stood for. A *close* has no body: it says that the source will never give out a
-//! number above `last`; its `first` is `last + 1`, an empty range.
+//! number above `last`; its `first` is `last + 1`, an empty range. *Dropped* has no body either: it says
+//! that no records are kept of the numbers from `first` to `last`, of which there may be any number.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
@@ -39,6 +40,8 @@ pub enum BatchKind {
     Events,
     /// It names the source's final number.
     Close,
+    /// It names events that were dropped.
+    Dropped,
 }
 
 /// Whose events a message carries, and which.
@@ -92,7 +95,10 @@ impl Batch {
         if crc32fast::hash(&body) != body_crc {
             return Err(fail("its checksum does not match"));
         }
-        let expected = header.len();
+        let expected = match header.kind {
+            BatchKind::Events => header.len(),
+            BatchKind::Close | BatchKind::Dropped => 0,
+        };
         let mut found = 0;
         let mut rest = &body[..];
         while let Some((len, tail)) = rest.split_first_chunk() {
@@ -158,10 +164,16 @@ impl BatchHeader {
         self.len() == 0
     }
 
+    /// The message without a body.
+    fn alone(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.write(0, crc32fast::hash(&[])))
+    }
+
     fn write(&self, body_len: usize, body_crc: u32) -> [u8; HEADER_BYTES] {
         let kind: u16 = match self.kind {
             BatchKind::Events => 0,
             BatchKind::Close => 1,
+            BatchKind::Dropped => 2,
         };
         let mut header = [0; HEADER_BYTES];
         header[0..4].copy_from_slice(&MAGIC);
@@ -193,6 +205,7 @@ fn read_header(message: &[u8]) -> Result<(BatchHeader, usize, u32), &'static str
     let kind = match u16::from_le_bytes([header[6], header[7]]) {
         0 => BatchKind::Events,
         1 => BatchKind::Close,
+        2 => BatchKind::Dropped,
         _ => return Err("its kind is unknown"),
     };
     let mut source = [0; 16];
@@ -211,6 +224,7 @@ fn read_header(message: &[u8]) -> Result<(BatchHeader, usize, u32), &'static str
     let fits = match kind {
         BatchKind::Events => (1..=MAX_BATCH_RECORDS).contains(&header_of.len()),
         BatchKind::Close => header_of.is_empty(),
+        BatchKind::Dropped => !header_of.is_empty(),
     };
     if !fits {
         return Err("its range does not fit its kind");
@@ -303,9 +317,18 @@ impl BatchBuilder {
             first: last + 1,
             last,
         };
-        (
-            header,
-            Bytes::copy_from_slice(&header.write(0, crc32fast::hash(&[]))),
-        )
+        (header, header.alone())
+    }
+
+    /// The message that reports the events of `source` from `first` to `last` as dropped.
+    #[must_use]
+    pub fn dropped(source: Uuid, first: u64, last: u64) -> (BatchHeader, Bytes) {
+        let header = BatchHeader {
+            kind: BatchKind::Dropped,
+            source,
+            first,
+            last,
+        };
+        (header, header.alone())
     }
 }

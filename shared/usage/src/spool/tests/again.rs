@@ -3,6 +3,7 @@
 use super::{cut_all, event, open};
 use crate::ranges::RangeSet;
 use crate::spool::tail::{Sealed, Tail};
+use crate::wire::BatchKind;
 
 fn same(again: Option<Sealed>, before: &Sealed) {
     let again = again.expect("the batch is held");
@@ -49,7 +50,7 @@ fn batches_come_again_as_they_were_cut_whatever_is_cut_meanwhile() {
 }
 
 #[test]
-fn what_was_deleted_does_not_come_again() {
+fn what_was_deleted_comes_as_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path(), 1);
     let mut tails = spool.take_tails();
@@ -60,10 +61,17 @@ fn what_was_deleted_does_not_come_again() {
     let ledger: RangeSet = [(1, 1_000)].into_iter().collect();
     let settled = tails[0].settle(&ledger, false);
     spool.delete(tails[0].source(), settled);
-    assert!(tails[0].again(1, 10).unwrap().is_none());
+    let dropped = tails[0].again(5, 10).unwrap().unwrap();
+    assert_eq!(
+        (dropped.kind, dropped.first, dropped.last),
+        (BatchKind::Dropped, 5, 10)
+    );
     // The segment in use is still there.
     let newest = batches.last().unwrap();
-    same(tails[0].again(1, 1_000).unwrap(), newest);
+    let dropped = tails[0].again(5, 1_000).unwrap().unwrap();
+    assert_eq!((dropped.kind, dropped.first), (BatchKind::Dropped, 5));
+    assert!(dropped.last < newest.first);
+    same(tails[0].again(newest.first, 1_000).unwrap(), newest);
 }
 
 #[test]

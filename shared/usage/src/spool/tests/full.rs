@@ -6,7 +6,9 @@ use super::{all_numbers, cut_all, event, settings, try_open};
 use crate::ranges::RangeSet;
 use crate::spool::lane::LaneShared;
 use crate::spool::prepare::Workshop;
+use crate::spool::tail::Tail;
 use crate::spool::{FullPolicy, SpoolError, SpoolFull, SpoolSettings};
+use crate::wire::{Batch, BatchKind, decode};
 
 fn tight(dir: &std::path::Path, full_policy: FullPolicy) -> SpoolSettings {
     SpoolSettings {
@@ -45,7 +47,7 @@ fn a_full_spool_refuses_and_accepts_again_once_the_ledger_covers_something() {
 }
 
 #[test]
-fn set_to_drop_it_counts_what_it_drops_and_keeps_the_numbers_whole() {
+fn set_to_drop_it_reports_what_it_drops_while_it_runs_and_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let spool = try_open(tight(folder.path(), FullPolicy::Drop)).unwrap();
     for number in 0..5_000 {
@@ -54,9 +56,125 @@ fn set_to_drop_it_counts_what_it_drops_and_keeps_the_numbers_whole() {
     let stats = spool.stats();
     assert_eq!(stats.appended + stats.dropped, 5_000);
     assert!(stats.dropped > 0 && !spool.refuses());
-    // No number was consumed by a dropped event: the ledger would wait for it for ever.
-    let kept = all_numbers(&cut_all(&mut spool.take_tails()));
-    assert_eq!(kept.len() as u64, stats.appended);
+    let reported = |tail: &mut Tail| {
+        let batches = cut_all(std::slice::from_mut(tail));
+        let (report, kept) = batches.split_last().unwrap();
+        assert_eq!(all_numbers(kept).len() as u64, stats.appended);
+        assert_eq!(report.kind, BatchKind::Dropped);
+        assert_eq!((report.first, report.last), (stats.appended + 1, 5_000));
+    };
+    reported(&mut spool.take_tails()[0]);
+    drop(spool);
+
+    let spool = try_open(tight(folder.path(), FullPolicy::Drop)).unwrap();
+    let mut earlier = spool.take_tails().swap_remove(0);
+    reported(&mut earlier);
+    assert_eq!(earlier.final_number(), Some(5_000));
+}
+
+#[test]
+fn what_follows_dropped_events_has_its_own_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = try_open(tight(folder.path(), FullPolicy::Drop)).unwrap();
+    let mut tails = spool.take_tails();
+    let mut number = 0;
+    let mut append_until = |is_over: &dyn Fn() -> bool| {
+        while !is_over() {
+            spool.append(&event(number, "/a")).unwrap();
+            number += 1;
+        }
+        number
+    };
+    let dropped = || spool.stats().dropped;
+    append_until(&|| dropped() >= 10);
+    let before = cut_all(&mut tails);
+    let kept = spool.stats().appended;
+    let all: RangeSet = [(1, u64::MAX - 1)].into_iter().collect();
+    let settled = tails[0].settle(&all, false);
+    spool.delete(tails[0].source(), settled);
+    // A record that would still have fitted into the full segment is not mistaken for a dropped one.
+    let total = append_until(&|| spool.stats().appended > kept);
+    let after = cut_all(&mut tails);
+    let ranges: Vec<_> = before.iter().chain(&after).collect();
+    let mut next = 1;
+    for batch in &ranges {
+        assert_eq!(batch.first, next);
+        next = batch.last + 1;
+    }
+    assert_eq!(next, total + 1);
+    let reported = ranges.iter().filter(|it| it.kind == BatchKind::Dropped);
+    let reported: u64 = reported.map(|it| it.last + 1 - it.first).sum();
+    assert_eq!(reported, dropped());
+    let last = Batch::read(after.last().unwrap().message.clone()).unwrap();
+    let (sequence, record, _) = last.records().next().unwrap();
+    assert_eq!(
+        (sequence, decode(record).unwrap().token_version),
+        (total, total - 1)
+    );
+}
+
+#[test]
+fn a_lane_without_a_segment_remembers_what_it_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = try_open(tight(folder.path(), FullPolicy::Refuse)).unwrap();
+    while spool.append(&event(0, "/a")) != Err(SpoolFull) {}
+    drop(spool);
+    // What the first run never used is room for the lane of the second, and none is left.
+    let spool = try_open(tight(folder.path(), FullPolicy::Refuse)).unwrap();
+    while spool.append(&event(0, "/a")) != Err(SpoolFull) {}
+    drop(spool);
+    let spool = try_open(tight(folder.path(), FullPolicy::Drop)).unwrap();
+    for number in 0..7 {
+        spool.append(&event(number, "/a")).unwrap();
+    }
+    let source = spool.sources()[0];
+    let dropped = spool.stats().dropped;
+    drop(spool);
+
+    let spool = try_open(tight(folder.path(), FullPolicy::Drop)).unwrap();
+    let mut tails = spool.take_tails();
+    let batches = cut_all(&mut tails);
+    let reported = batches
+        .iter()
+        .filter(|it| it.source == source && it.kind == BatchKind::Dropped);
+    let reported: u64 = reported.map(|it| it.last + 1 - it.first).sum();
+    assert_eq!((reported, dropped), (7, 7));
+}
+
+#[test]
+fn a_full_spool_gives_up_what_the_broker_has_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = try_open(tight(folder.path(), FullPolicy::Refuse)).unwrap();
+    let mut tails = spool.take_tails();
+    let mut accepted = 0;
+    while spool.append(&event(accepted, "/a")) != Err(SpoolFull) {
+        accepted += 1;
+    }
+    let batches = cut_all(&mut tails);
+    assert!(tails[0].release(&RangeSet::default()).is_none());
+    let almost: RangeSet = [(2, accepted)].into_iter().collect();
+    assert!(tails[0].release(&almost).is_none());
+    let all: RangeSet = [(1, accepted)].into_iter().collect();
+    let mut released = 0;
+    while let Some(segment) = tails[0].release(&all) {
+        spool.delete(tails[0].source(), segment);
+        released += 1;
+    }
+    assert!(released > 1);
+    for number in 0..100 {
+        spool.append(&event(accepted + number, "/a")).unwrap();
+    }
+    // The segment that was in use was not given up.
+    let newest = batches.last().unwrap();
+    let again = tails[0].again(newest.first, newest.last).unwrap().unwrap();
+    assert_eq!(
+        (again.kind, &again.message),
+        (BatchKind::Events, &newest.message)
+    );
+    // What the broker then turns out to have lost is dropped.
+    let lost = tails[0].again(1, newest.last).unwrap().unwrap();
+    assert_eq!((lost.kind, lost.first), (BatchKind::Dropped, 1));
+    assert!(lost.last < newest.first);
 }
 
 #[test]

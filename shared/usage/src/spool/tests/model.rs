@@ -1,16 +1,24 @@
-//! Random histories of appending, cutting, crashing and tearing, against a list.
+//! Random histories of appending, cutting, counting, filling up, crashing and tearing, against lists.
+//!
+//! Each number that was given out is in the end delivered, or reported as dropped; both only where
+//! the spool had given it up to a broker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
+use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{all_numbers, cut_all, event, open};
+use super::{event, settings, try_open};
 use crate::ranges::RangeSet;
 use crate::spool::tail::{Sealed, Tail};
+use crate::spool::{Spool, SpoolSettings};
+use crate::wire::{Batch, BatchKind, decode};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -18,7 +26,14 @@ enum Step {
         count: u16,
         text: u16,
     },
+    /// Batches are cut and acknowledged by the broker.
     Cut,
+    /// The first so many sixteenths of what was delivered are counted.
+    Count(usize),
+    /// Room is made of what the broker has acknowledged.
+    Release,
+    /// The broker has lost what is not counted, and it is asked for again.
+    Lose,
     /// The process dies and starts again.
     Crash,
     /// It dies in the middle of a record: bytes of it are there, its length word is not.
@@ -27,12 +42,15 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => (1_u16..120, 0_u16..500).prop_map(|(count, text)| Step::Append { count, text }),
+        5 => (1_u16..160, 0_u16..500).prop_map(|(count, text)| Step::Append { count, text }),
         3 => Just(Step::Cut),
+        2 => (1_usize..=16).prop_map(Step::Count),
+        1 => Just(Step::Release),
+        1 => Just(Step::Lose),
         1 => Just(Step::Crash),
         1 => Just(Step::CrashInsideRecord),
     ];
-    prop::collection::vec(step, 1..24)
+    prop::collection::vec(step, 1..32)
 }
 
 /// Puts half a record behind the last one of the newest begun segment of every lane.
@@ -65,70 +83,218 @@ fn tear(dir: &Path) {
     }
 }
 
-fn same(a: &Sealed, b: &Sealed) -> bool {
-    (a.first, a.last, a.checksum) == (b.first, b.last, b.checksum) && a.message == b.message
+/// What became of the numbers of one source.
+#[derive(Default)]
+struct Source {
+    /// Batches of events by their first number.
+    delivered: BTreeMap<u64, Sealed>,
+    dropped: RangeSet,
+    /// Given up to the broker.
+    released: RangeSet,
+    ledger: RangeSet,
+}
+
+struct World {
+    settings: SpoolSettings,
+    spool: Arc<Spool>,
+    tails: Vec<Tail>,
+    sources: BTreeMap<Uuid, Source>,
+    /// The events that were kept, told by their token version.
+    kept: BTreeSet<u64>,
+    /// How many were dropped, in all runs.
+    dropped: u64,
+    _folder: TempDir,
+}
+
+impl World {
+    fn new(lanes: usize, max_bytes: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings {
+            max_bytes,
+            ..settings(folder.path(), lanes)
+        };
+        let spool = try_open(settings.clone()).unwrap();
+        Self {
+            tails: spool.take_tails(),
+            settings,
+            spool,
+            sources: BTreeMap::new(),
+            kept: BTreeSet::new(),
+            dropped: 0,
+            _folder: folder,
+        }
+    }
+
+    fn append(&mut self, text: &str) {
+        let number = self.kept.len() as u64 + self.dropped;
+        let before = self.spool.stats().dropped;
+        self.spool.append(&event(number, text)).unwrap();
+        let dropped = self.spool.stats().dropped - before;
+        self.dropped += dropped;
+        if dropped == 0 {
+            self.kept.insert(number);
+        }
+    }
+
+    fn take(&mut self, sealed: Sealed) -> TestCaseResult {
+        let source = self.sources.entry(sealed.source).or_default();
+        if sealed.kind == BatchKind::Dropped {
+            source.dropped.insert(sealed.first, sealed.last);
+            return Ok(());
+        }
+        if let Some(before) = source.delivered.get(&sealed.first) {
+            let same = (before.last, before.checksum) == (sealed.last, sealed.checksum);
+            prop_assert!(
+                same && before.message == sealed.message,
+                "a batch was cut anew"
+            );
+        }
+        source.delivered.insert(sealed.first, sealed);
+        Ok(())
+    }
+
+    fn cut(&mut self) -> TestCaseResult {
+        let nothing = RangeSet::default();
+        for at in 0..self.tails.len() {
+            loop {
+                let tail = &mut self.tails[at];
+                let known = self.sources.get(&tail.source());
+                let known = known.filter(|_| !tail.is_live()).map(|it| &it.ledger);
+                match tail.cut(known.unwrap_or(&nothing)).unwrap() {
+                    Some(sealed) => self.take(sealed)?,
+                    None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, sixteenths: usize) {
+        for source in self.sources.values_mut() {
+            let counted = source.delivered.len() * sixteenths / 16;
+            for batch in source.delivered.values().take(counted) {
+                source.ledger.insert(batch.first, batch.last);
+            }
+            for range in source.dropped.iter() {
+                source.ledger.insert(*range.start(), *range.end());
+            }
+        }
+        self.tails.retain_mut(|tail| {
+            let source = self.sources.entry(tail.source()).or_default();
+            let settled = tail.settle(&source.ledger, true);
+            let is_done = settled.lane_is_done;
+            self.spool.delete(tail.source(), settled);
+            !is_done
+        });
+    }
+
+    fn release(&mut self) {
+        for tail in &mut self.tails {
+            let source = self.sources.entry(tail.source()).or_default();
+            let mut acknowledged = source.ledger.clone();
+            for batch in source.delivered.values() {
+                acknowledged.insert(batch.first, batch.last);
+            }
+            while let Some(segment) = tail.release(&acknowledged) {
+                self.spool.delete(tail.source(), segment);
+            }
+            source.released = acknowledged;
+        }
+    }
+
+    fn lose(&mut self) -> TestCaseResult {
+        let mut again = Vec::new();
+        for tail in &mut self.tails {
+            let Some(source) = self.sources.get(&tail.source()) else {
+                continue;
+            };
+            for (mut first, last) in source.ledger.gaps(1, 1 << 40) {
+                while let Some(sealed) = tail.again(first, last).unwrap() {
+                    first = sealed.last + 1;
+                    again.push(sealed);
+                }
+            }
+        }
+        again.into_iter().try_for_each(|sealed| self.take(sealed))
+    }
+
+    fn crash(&mut self, inside_record: bool) {
+        self.tails.clear();
+        // The folder is locked as long as the spool is there.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let other = SpoolSettings {
+            dir: elsewhere.path().to_owned(),
+            ..self.settings.clone()
+        };
+        self.spool = try_open(other).unwrap();
+        if inside_record {
+            tear(&self.settings.dir);
+        }
+        self.spool = try_open(self.settings.clone()).unwrap();
+        self.tails = self.spool.take_tails();
+    }
+
+    fn check(&mut self) -> TestCaseResult {
+        let mut kept = BTreeSet::new();
+        let (mut given, mut twice) = (0, 0);
+        for source in self.sources.values() {
+            let mut all = source.dropped.clone();
+            for batch in source.delivered.values() {
+                let read = Batch::read(batch.message.clone()).unwrap();
+                for (number, record, _) in read.records() {
+                    kept.insert(decode(record).unwrap().token_version);
+                    if source.dropped.covers(number, number) {
+                        prop_assert!(source.released.covers(number, number));
+                        twice += 1;
+                    }
+                }
+                all.insert(batch.first, batch.last);
+            }
+            let is_whole = all.covers(1, all.count());
+            prop_assert!(all.is_empty() || is_whole, "numbers are missing");
+            given += all.count();
+        }
+        prop_assert_eq!(&kept, &self.kept);
+        prop_assert_eq!(given, kept.len() as u64 + self.dropped);
+        let reported: u64 = self.sources.values().map(|it| it.dropped.count()).sum();
+        prop_assert_eq!(reported, self.dropped + twice);
+        Ok(())
+    }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_and_no_batch_is_ever_cut_anew(steps in steps(), lanes in 1_usize..3) {
-        let folder = tempfile::tempdir().unwrap();
+    fn every_number_is_delivered_or_reported_and_no_batch_is_ever_cut_anew(
+        steps in steps(),
+        lanes in 1_usize..3,
+        is_tight in any::<bool>(),
+    ) {
+        let max_bytes = if is_tight { lanes as u64 * (64 << 10) } else { 64 << 20 };
+        let mut world = World::new(lanes, max_bytes);
         let texts = "x".repeat(512);
-        let mut model: Vec<u64> = Vec::new();
-        // Every batch that ever left the spool, by its source and first number.
-        let mut left: BTreeMap<(Uuid, u64), Sealed> = BTreeMap::new();
-        let note = |batches: Vec<Sealed>, left: &mut BTreeMap<(Uuid, u64), Sealed>| {
-            for batch in batches {
-                if let Some(before) = left.get(&(batch.source, batch.first)) {
-                    prop_assert!(same(before, &batch), "a batch was cut anew");
-                }
-                left.insert((batch.source, batch.first), batch);
-            }
-            Ok(())
-        };
-
-        let mut spool = open(folder.path(), lanes);
-        let mut tails = spool.take_tails();
         for step in steps {
             match step {
                 Step::Append { count, text } => for _ in 0..count {
-                    let number = model.len() as u64;
-                    prop_assert!(spool.append(&event(number, &texts[..usize::from(text)])).is_ok());
-                    model.push(number);
+                    world.append(&texts[..usize::from(text)]);
                 },
-                Step::Cut => note(cut_all(&mut tails), &mut left)?,
-                Step::Crash | Step::CrashInsideRecord => {
-                    drop((spool, tails));
-                    if matches!(step, Step::CrashInsideRecord) {
-                        tear(folder.path());
-                    }
-                    spool = open(folder.path(), lanes);
-                    tails = spool.take_tails();
-                }
+                Step::Cut => world.cut()?,
+                Step::Count(sixteenths) => world.count(sixteenths),
+                Step::Release => world.release(),
+                Step::Lose => world.lose()?,
+                Step::Crash => world.crash(false),
+                Step::CrashInsideRecord => world.crash(true),
             }
         }
-        note(cut_all(&mut tails), &mut left)?;
-        prop_assert_eq!(spool.stats().dropped, 0);
-        let batches: Vec<Sealed> = left.into_values().collect();
-        let mut found = all_numbers(&batches);
-        found.sort_unstable();
-        prop_assert_eq!(found, model);
+        world.cut()?;
+        world.check()?;
+        prop_assert!(is_tight || world.dropped == 0);
 
         // Once the ledger covers everything, only what the running process may still use is left.
-        let mut ledger: BTreeMap<Uuid, RangeSet> = BTreeMap::new();
-        for batch in &batches {
-            ledger.entry(batch.source).or_default().insert(batch.first, batch.last);
-        }
-        for tail in &mut tails {
-            let covered = ledger.remove(&tail.source()).unwrap_or_default();
-            let settled = tail.settle(&covered, true);
-            prop_assert_eq!(settled.lane_is_done, !tail.is_live());
-            spool.delete(tail.source(), settled);
-        }
-        tails.retain(Tail::is_live);
-        let folders = std::fs::read_dir(folder.path()).unwrap().count();
+        world.count(16);
+        prop_assert!(world.tails.iter().all(Tail::is_live));
+        let folders = std::fs::read_dir(&world.settings.dir).unwrap().count();
         prop_assert_eq!(folders, lanes + 1, "the lanes of this run and the lock file");
     }
 }

@@ -1,5 +1,7 @@
 //! Finding again what an earlier run left behind.
 
+use std::path::Path;
+
 use super::{all_numbers, cut_all, event, open, settings, try_open};
 use crate::ranges::RangeSet;
 use crate::spool::SpoolError;
@@ -15,6 +17,19 @@ fn a_folder_in_use_is_refused_by_name() {
     );
     drop(first);
     open(folder.path(), 1);
+}
+
+#[test]
+fn a_disk_that_takes_nothing_is_named_with_what_it_refused() {
+    // No file system of ours: it refuses whoever asks.
+    let folder = Path::new("/proc/tollkeeper-spool");
+    let error = try_open(settings(folder, 1)).unwrap_err();
+    assert!(matches!(&error, SpoolError::Io { path, .. } if path == folder));
+    let text = error.to_string();
+    assert_eq!(
+        text,
+        "cannot create the spool folder /proc/tollkeeper-spool"
+    );
 }
 
 #[test]
