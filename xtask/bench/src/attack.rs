@@ -139,5 +139,5 @@ async fn p99(api: &Node, token: &str, arguments: &Arguments) -> Result<f64, Fail
         arguments.seconds,
     )
     .await?;
-    Ok(latencies.value_at_quantile(0.99) as f64)
+    Ok(latencies.quantile(0.99))
 }

@@ -6,10 +6,11 @@ use tollkeeper_testkit::stack::Node;
 use tollkeeper_testkit::{Stack, wait_for};
 
 use crate::load::Load;
+use crate::open_loop::{self, Latencies};
 use crate::process::{Server, cpu_seconds};
 use crate::report::{Report, median, spread};
 use crate::traffic::Traffic;
-use crate::{Arguments, Failure, open_loop};
+use crate::{Arguments, Failure};
 
 /// As nginx asks.
 pub(crate) const PATH: &str = "/v1/forward-auth?from=original&scope=orders:read";
@@ -103,6 +104,10 @@ pub(crate) async fn measure(
     Ok(())
 }
 
+/// Latency in open loop. A virtual machine is stopped now and then by its host, for milliseconds, and
+/// that decides the p99 of a whole run: the floor's own differs tenfold from one to the next. So the
+/// servers take turns by the second, the median second counts, and the floor against itself shows how
+/// well that can be told. Windows of 10 ms are mostly free of such stops.
 async fn latency(
     floor: &Server,
     api: &Node,
@@ -111,23 +116,68 @@ async fn latency(
     arguments: &Arguments,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let mut ratios = Vec::new();
-    let mut base = Vec::new();
     let traffic = Traffic::one(token);
+    let (mut seconds, mut windows) = (Figures::default(), Figures::default());
     for _ in 0..arguments.pairs {
-        let seconds = arguments.seconds;
-        let floors = open_loop::run(floor.address, PATH, &traffic, rate, seconds).await?;
-        let ours = open_loop::run(api.public, PATH, &traffic, rate, seconds).await?;
-        drained(api).await;
-        let (floors, ours) = (floors.value_at_quantile(0.99), ours.value_at_quantile(0.99));
-        ratios.push(ours as f64 / floors as f64);
-        base.push(floors as f64);
+        let mut sides = [Side::default(), Side::default(), Side::default()];
+        for turn in 0..arguments.seconds as usize {
+            for place in 0..sides.len() {
+                // Nobody always comes after the same other.
+                let place = (turn + place) % sides.len();
+                let address = [floor.address, floor.address, api.public][place];
+                let latencies = open_loop::run(address, PATH, &traffic, rate, 1).await?;
+                sides[place].take(&latencies);
+                drained(api).await;
+            }
+        }
+        let [first, again, ours] = sides;
+        for (figures, of_ours, of_floor, again) in [
+            (&mut seconds, ours.seconds, first.seconds, again.seconds),
+            (&mut windows, ours.windows, first.windows, again.windows),
+        ] {
+            let base = median(of_floor);
+            figures.base.push(base);
+            figures.ours.push(median(of_ours) / base);
+            figures.control.push(median(again) / base);
+        }
     }
-    report.row(
-        "p99 in open loop at 60 % of the floor's rate, against the floor's own",
-        "≤ 1.25",
-        spread(&ratios),
-        format!("{:.0} µs at {rate:.0} req/s", median(base)),
-    );
+    for (what, goal, figures) in [
+        ("the median second", "≤ 1.25", seconds),
+        ("the median window of 10 ms", "—", windows),
+    ] {
+        report.row(
+            &format!("p99 in open loop at {rate:.0} req/s, {what}, against the floor's own"),
+            goal,
+            spread(&figures.ours),
+            format!(
+                "{:.0} µs; the floor against itself {}",
+                median(figures.base),
+                spread(&figures.control)
+            ),
+        );
+    }
     Ok(())
+}
+
+/// What pairs came to: the floor's p99 in microseconds, and what the API's and the floor's own next one were
+/// of it.
+#[derive(Debug, Default)]
+struct Figures {
+    base: Vec<f64>,
+    ours: Vec<f64>,
+    control: Vec<f64>,
+}
+
+/// The p99 of one server in each window and in each second, in microseconds.
+#[derive(Debug, Default)]
+struct Side {
+    windows: Vec<f64>,
+    seconds: Vec<f64>,
+}
+
+impl Side {
+    fn take(&mut self, latencies: &Latencies) {
+        self.windows.extend(latencies.of_windows(0.99));
+        self.seconds.push(latencies.quantile(0.99));
+    }
 }

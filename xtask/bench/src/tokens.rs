@@ -85,7 +85,7 @@ async fn cold(
     let traffic = Traffic::in_turn(tokens);
     let latencies =
         open_loop::run(api.public, PATH, &traffic, COLD_RATE, arguments.seconds).await?;
-    let at = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
+    let at = |quantile| latencies.quantile(quantile) / 1e3;
     report.row(
         &format!(
             "first request with each token, {} in the database",
@@ -152,7 +152,7 @@ async fn warm(
             drained(api).await;
             let cpu = cpu_seconds(api.pid())? - before;
             size.cpu.push(cpu / latencies.len() as f64 * 1e6);
-            size.p99.push(latencies.value_at_quantile(0.99) as f64);
+            size.p99.push(latencies.quantile(0.99));
         }
     }
     let base = sizes.remove(0);
