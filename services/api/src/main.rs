@@ -22,7 +22,7 @@ use tollkeeper_runtime::health::{Health, InternalServer, Need};
 use tollkeeper_runtime::lifecycle::Lifecycle;
 use tollkeeper_runtime::logging::LogGuard;
 use tollkeeper_runtime::{logging, metrics, nats, tls};
-use tollkeeper_usage::{PostgresLedger, Publisher, PublisherSettings, Scrubber, Spool};
+use tollkeeper_usage::{PostgresLedger, Publisher, PublisherSettings, Reporter, Scrubber, Spool};
 
 /// How long requests, the writer and the publisher may take to finish after a signal.
 const GRACE: Duration = Duration::from_secs(20);
@@ -173,6 +173,11 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         entropy.clone(),
         settings.token_limit(),
     );
+    let reporter = Reporter {
+        id: node_id,
+        name: machine(),
+        started_at: clock.now(),
+    };
     let ledger = Arc::new(PostgresLedger::new(pool.clone()));
     let publisher = Publisher::new(
         spool.clone(),
@@ -205,6 +210,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
             "the spool is drained as far as it goes"
         );
     });
+    let marked = (app.spool.clone(), app.pool.clone());
+    lifecycle.spawn_support("usage marks", |stop| reporter.run(marked.0, marked.1, stop));
     if let Some(keys) = keys {
         lifecycle.spawn_support("keys of JWTs", |stop| keys.run(stop));
     }

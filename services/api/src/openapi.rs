@@ -129,6 +129,7 @@ use crate::{
         usage::all::handle,
         usage::top::handle,
         whoami::handle,
+        usage::completeness::handle,
         nodes::list::handle,
         nodes::forget::handle,
         nodes::report::handle,

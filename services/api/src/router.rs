@@ -105,6 +105,7 @@ pub(crate) fn router(app: App) -> Router {
 
     // Whoever runs the installation.
     let installation = Router::new()
+        .route("/v1/usage/completeness", get(usage::completeness::handle))
         .route("/v1/nodes", get(nodes::list::handle))
         .route(
             "/v1/nodes/{id}",

@@ -45,6 +45,7 @@ pub const ALL: &[Metric] = &[
     Metric::Counter(&usage::RESENT_BATCHES),
     Metric::Counter(&usage::RELEASED_SEGMENTS),
     Metric::Counter(&usage::LEDGER_READ_FAILURES),
+    Metric::Counter(&usage::MARK_FAILURES),
     Metric::Counter(&usage::INGESTED_BATCHES),
     Metric::Counter(&usage::INGESTED_EVENTS),
     Metric::Counter(&usage::DROPPED_EVENTS),

@@ -95,6 +95,14 @@ pub const LEDGER_READ_FAILURES: Counter = Counter {
     label: NO_LABEL,
 };
 
+/// Marks of how far the lanes have got that were not made.
+pub const MARK_FAILURES: Counter = Counter {
+    name: "tollkeeper_usage_mark_failures_total",
+    unit: Unit::Count,
+    description: "Times that the database could not be told how far the usage spool has got",
+    label: NO_LABEL,
+};
+
 /// Batches by what the ingestor made of them.
 pub const INGESTED_BATCHES: Counter = Counter {
     name: "tollkeeper_usage_ingested_batches_total",

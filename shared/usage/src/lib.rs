@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod message;
 pub mod publisher;
 pub mod ranges;
+pub mod reporter;
 mod scrubber;
 pub mod spool;
 pub mod text;
@@ -18,5 +19,6 @@ pub mod wire;
 
 pub use ledger::{LedgerError, LedgerReader, PostgresLedger};
 pub use publisher::{Drained, Publisher, PublisherHandle, PublisherSettings};
+pub use reporter::Reporter;
 pub use scrubber::Scrubber;
 pub use spool::{FullPolicy, Spool, SpoolError, SpoolFull, SpoolSettings, SpoolStats};

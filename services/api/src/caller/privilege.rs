@@ -66,6 +66,10 @@ privilege! {
     NodesRead, "tollkeeper:events.read", false
 }
 privilege! {
+    /// See how complete usage is.
+    CompletenessRead, "tollkeeper:usage.read", false
+}
+privilege! {
     /// See accounts.
     AccountsRead, "tollkeeper:accounts.write", true
 }

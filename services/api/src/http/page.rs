@@ -24,6 +24,9 @@ pub(crate) const TOKENS: List = List("tokens");
 /// Of webhooks.
 pub(crate) const WEBHOOKS: List = List("webhooks");
 
+/// Of the sources of usage.
+pub(crate) const SOURCES: List = List("sources");
+
 impl List {
     /// The id, and a checksum that finds what was damaged or comes from another list.
     fn cursor(&self, last: Uuid) -> String {

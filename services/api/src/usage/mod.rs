@@ -1,9 +1,11 @@
-//! Questions about usage: how much over time and of what, which tokens most, and which requests.
+//! Questions about usage: how much over time and of what, which tokens most, which requests, and whether
+//! all of it has arrived.
 //!
 //! Everything is read over connections of its own and in a bounded time, so that no question holds up
 //! the verification or the management of tokens. Nothing here changes anything.
 
 pub(crate) mod all;
+pub(crate) mod completeness;
 mod csv;
 mod cursor;
 pub(crate) mod exposure;

@@ -18,6 +18,7 @@ mod browser;
 mod bulk_revoke;
 mod callers;
 mod cascade;
+mod completeness;
 mod conformance;
 mod description;
 mod every_operation;

@@ -1,9 +1,10 @@
 //! What the usage tables tell: `api_token_usage` (single requests), `api_token_usage_hourly` and
-//! `api_token_usage_daily` (sums).
+//! `api_token_usage_daily` (sums), and how complete that is.
 //!
 //! The ingestor alone writes them. Questions may be large, so whoever asks bounds them by a
 //! statement's time and by connections of their own.
 
+pub mod completeness;
 mod exposure;
 mod requests;
 mod selection;

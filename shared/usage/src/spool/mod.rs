@@ -173,6 +173,13 @@ impl Spool {
         lanes.map(|lane| lane.0.shared.source).collect()
     }
 
+    /// The last number that each of this run's sources has given out; zero for one that has not yet.
+    #[must_use]
+    pub fn appended(&self) -> Vec<(Uuid, u64)> {
+        let lanes = self.lanes.iter().map(|lane| &lane.0.shared);
+        lanes.map(|lane| (lane.source, lane.appended())).collect()
+    }
+
     /// What the spool holds and has done, for metrics and health.
     #[must_use]
     pub fn stats(&self) -> SpoolStats {

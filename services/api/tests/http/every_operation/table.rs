@@ -19,7 +19,8 @@ const PAGES: [&str; 4] = [
 ];
 
 /// They ask in other forms, or other callers, and are tried by themselves.
-const BY_THEMSELVES: [&str; 11] = [
+const BY_THEMSELVES: [&str; 12] = [
+    "GET /v1/usage/completeness",
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
     "PUT /v1/nodes/{id}",
@@ -34,7 +35,8 @@ const BY_THEMSELVES: [&str; 11] = [
 ];
 
 /// Of these only a panic could be a 500.
-const READ_NOTHING: [&str; 15] = [
+const READ_NOTHING: [&str; 16] = [
+    "GET /v1/usage/completeness",
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
     "PUT /v1/nodes/{id}",

@@ -1,0 +1,1 @@
+drop index usage_reporters_by_source;
