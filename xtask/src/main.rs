@@ -3,6 +3,7 @@
 mod bench;
 mod checked_sql;
 mod error;
+mod faults;
 mod generate;
 mod postgres;
 mod shell;
@@ -31,6 +32,8 @@ enum Task {
     Test,
     /// Measure against baselines of the same run; see docs/benchmarks.md
     Bench(bench::Arguments),
+    /// Have programs and servers fail under load, two at a time, and count every request
+    Faults(faults::Arguments),
     /// Write the generated documents
     Generate,
     /// Write the query data of `.sqlx` from the migrations and the code
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Task::Up(arguments) => up::run_up(&arguments),
         Task::Test => test::run(),
         Task::Bench(arguments) => bench::run_bench(&arguments),
+        Task::Faults(arguments) => faults::run_faults(&arguments),
         Task::Generate => generate::write(),
         Task::Sqlx => checked_sql::write(),
     };

@@ -31,7 +31,7 @@ pub struct Stack {
     database_url: String,
     nats_url: String,
     nodes: usize,
-    _server: Option<PrivatePostgres>,
+    server: Option<PrivatePostgres>,
 }
 
 impl Stack {
@@ -69,8 +69,24 @@ impl Stack {
             nats,
             folder: temporary(),
             nodes: 0,
-            _server: server,
+            server,
         }
+    }
+
+    /// The server of its own that the database is on, to be killed.
+    ///
+    /// # Panics
+    /// When it shares one with other tests: see [`Stack::as_in_production`].
+    pub fn server(&mut self) -> &mut PrivatePostgres {
+        self.server.as_mut().expect("a server of its own")
+    }
+
+    /// Makes the streams and the consumer that are missing, by the definitions that are shipped.
+    ///
+    /// # Panics
+    /// When the broker does not take them.
+    pub async fn apply_streams(&self) {
+        apply_streams(&self.nats).await;
     }
 
     /// Has programs that start from now on reach the database through this proxy.

@@ -1,0 +1,81 @@
+//! All of Tollkeeper, in parts that can fail one by one.
+
+use async_nats::jetstream;
+use async_nats::jetstream::consumer::pull;
+use tollkeeper_testkit::stack::Node;
+use tollkeeper_testkit::{FaultProxy, Stack};
+
+/// The consumer of the ingestors, as it is shipped, but soon tired of waiting.
+const ACK_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Two APIs and two ingestors, each of which reaches Postgres and NATS through a proxy.
+pub(crate) struct World {
+    pub(crate) stack: Stack,
+    pub(crate) apis: [Node; 2],
+    pub(crate) ingestors: [Node; 2],
+    pub(crate) to_database: FaultProxy,
+    pub(crate) to_broker: FaultProxy,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let mut stack = Stack::as_in_production().await;
+        let to_database = FaultProxy::start(stack.database.tcp_address()).await;
+        let to_broker = FaultProxy::start(stack.nats.address()).await;
+        stack.database_through(to_database.address());
+        stack.nats_through(to_broker.address());
+        let apis = [stack.api(&[]).await, stack.api(&[]).await];
+        let ingestors = [stack.ingestor(&[]).await, stack.ingestor(&[]).await];
+        let world = Self {
+            stack,
+            apis,
+            ingestors,
+            to_database,
+            to_broker,
+        };
+        world.hurry_redelivery().await;
+        world
+    }
+
+    /// The broker, past the proxy.
+    pub(crate) async fn broker(&self) -> jetstream::Context {
+        jetstream::new(self.stack.nats.client().await)
+    }
+
+    /// Waits until every program is ready.
+    pub(crate) async fn ready(&self) {
+        for node in self.apis.iter().chain(&self.ingestors) {
+            node.ready().await;
+        }
+    }
+
+    /// Takes the stream away with all that is in it and makes it anew.
+    pub(crate) async fn remake_stream(&self) {
+        let broker = self.broker().await;
+        broker.delete_stream("USAGE").await.unwrap();
+        self.stack.apply_streams().await;
+        self.hurry_redelivery().await;
+    }
+
+    async fn hurry_redelivery(&self) {
+        let usage = self.broker().await.get_stream("USAGE").await.unwrap();
+        let shipped = include_str!("../../../../nats/consumers/USAGE.ingestor.json");
+        let shipped: pull::Config = serde_json::from_str(shipped).unwrap();
+        let config = pull::Config {
+            ack_wait: ACK_WAIT,
+            ..shipped
+        };
+        usage.create_consumer(config).await.unwrap();
+    }
+
+    /// Lets more time pass than the broker waits for an acknowledgement.
+    pub(crate) async fn outwait_acknowledgements(&self) {
+        tokio::time::sleep(2 * ACK_WAIT).await;
+    }
+}
+
+/// Prints to the person who looks.
+#[allow(clippy::print_stdout, reason = "the table is what the test is for")]
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
