@@ -39,7 +39,7 @@ pub struct Mark {
     /// A moment: every call that was answered before it is among those below.
     pub at: DateTime<Utc>,
     /// Each source, with the last number that it has given out.
-    pub appended: Vec<(Uuid, u64)>,
+    pub given: Vec<(Uuid, u64)>,
     /// Whether nothing will follow.
     pub is_last: bool,
 }
@@ -50,7 +50,7 @@ impl Mark {
         let at = spool.clock().now();
         Self {
             at,
-            appended: spool.appended(),
+            given: spool.given(),
             is_last,
         }
     }
@@ -84,7 +84,7 @@ impl Reporter {
     /// If the database does not answer.
     pub async fn mark(&self, pool: &PgPool, mark: Mark) -> Result<(), sqlx::Error> {
         let (sources, appended): (Vec<Uuid>, Vec<i64>) = mark
-            .appended
+            .given
             .iter()
             // Numbers begin at 1 and are given out one by one.
             .map(|&(source, number)| (source, number as i64))

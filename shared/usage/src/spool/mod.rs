@@ -175,9 +175,9 @@ impl Spool {
 
     /// The last number that each of this run's sources has given out; zero for one that has not yet.
     #[must_use]
-    pub fn appended(&self) -> Vec<(Uuid, u64)> {
+    pub fn given(&self) -> Vec<(Uuid, u64)> {
         let lanes = self.lanes.iter().map(|lane| &lane.0.shared);
-        lanes.map(|lane| (lane.source, lane.appended())).collect()
+        lanes.map(|lane| (lane.source, lane.given())).collect()
     }
 
     /// What the spool holds and has done, for metrics and health.
