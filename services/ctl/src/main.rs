@@ -3,6 +3,7 @@
 mod audit;
 mod client;
 mod completions;
+mod dead_letters;
 mod migrate;
 mod nats;
 mod out;
@@ -39,6 +40,9 @@ enum Command {
     Token(token::Arguments),
     /// Tell what tokens were used for, over the HTTP API
     Usage(usage::Arguments),
+    /// Look after usage that could not be counted
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
     /// Prove that the log is whole
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -57,6 +61,7 @@ async fn main() -> ExitCode {
         Command::Nats(command) => nats::run(&command).await.map_err(report),
         Command::Token(arguments) => Ok(token::run(&arguments).await),
         Command::Usage(arguments) => Ok(usage::run(&arguments).await),
+        Command::DeadLetters(command) => dead_letters::run(&command).await.map_err(report),
         Command::Audit(command) => audit::audit(&command).await.map_err(report),
         Command::Projections(arguments) => Ok(projections::run(&arguments).await),
         Command::Completions(arguments) => {

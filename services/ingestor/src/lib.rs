@@ -15,6 +15,7 @@ mod fault;
 mod fold;
 mod partitions;
 mod patience;
+mod replays;
 mod settings;
 mod settle;
 mod store;
@@ -26,6 +27,7 @@ pub use delivery::{Content, Delivery};
 pub use fault::Fault;
 pub use fold::fold;
 pub use partitions::Partitions;
+pub use replays::replay_dead_letters;
 pub use settings::IngestorSettings;
 pub use settle::{Settler, Summary};
 pub use upkeep::{

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tollkeeper_ambient::{SharedClock, SystemClock};
 use tollkeeper_ingestor::{
     Consumer, IngestorSettings, Partitions, Settler, keep_balances, keep_partitions, keep_rollups,
+    replay_dead_letters,
 };
 use tollkeeper_runtime::database::{PoolShape, connect_patiently, pool};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
@@ -78,7 +79,15 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
             let (pool, clock) = (pool.clone(), Arc::clone(&clock));
             move |stop| keep_balances(pool, clock, stop)
         });
-        let settler = Settler::new(pool, clock, partitions, retention_days);
+        let settler = || {
+            let (pool, clock) = (pool.clone(), Arc::clone(&clock));
+            Settler::new(pool, clock, Arc::clone(&partitions), retention_days)
+        };
+        spawner.work("replay of dead letters", {
+            let settler = settler();
+            move |stop| replay_dead_letters(settler, stop)
+        });
+        let settler = settler();
         Consumer::new(client, settler, postgres, broker)
             .run(stop)
             .await;

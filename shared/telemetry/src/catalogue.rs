@@ -50,6 +50,7 @@ pub const ALL: &[Metric] = &[
     Metric::Counter(&usage::INGESTED_EVENTS),
     Metric::Counter(&usage::DROPPED_EVENTS),
     Metric::Counter(&usage::DEAD_LETTERS),
+    Metric::Counter(&usage::DEAD_LETTERS_REPLAYED),
     Metric::Counter(&usage::TIMESTAMPS_REPLACED),
     Metric::Counter(&usage::INGEST_RETRIES),
     Metric::Histogram(&usage::INGEST_SECONDS),

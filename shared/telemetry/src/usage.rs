@@ -138,6 +138,17 @@ pub const DROPPED_EVENTS: Counter = Counter {
     label: NO_LABEL,
 };
 
+/// Dead letters that were tried again, by what came of it.
+pub const DEAD_LETTERS_REPLAYED: Counter = Counter {
+    name: "tollkeeper_usage_dead_letters_replayed_total",
+    unit: Unit::Count,
+    description: "Dead letters that were tried again, by outcome",
+    label: Label {
+        name: "outcome",
+        values: &["counted", "failed"],
+    },
+};
+
 /// Dead letters by reason.
 pub const DEAD_LETTERS: Counter = Counter {
     name: "tollkeeper_usage_dead_letters_total",

@@ -108,7 +108,8 @@ pub(super) fn judge(group: &[Delivery], ledger: &[LedgerRange]) -> Vec<Judgement
 }
 
 /// The rows to delete from and to insert into the ledger so that it also holds `added`, with
-/// neighbours of one settlement merged. What was counted, or is dead, is not dropped. Both sorted.
+/// neighbours of one settlement merged. What is counted is neither dead nor dropped, and what is dead is
+/// not dropped. Both sorted.
 pub(super) fn merge(
     ledger: &[LedgerRange],
     added: &[LedgerRange],
@@ -119,10 +120,10 @@ pub(super) fn merge(
         set.insert(range.first, range.last);
     }
     for range in ledger.iter().chain(added) {
-        if range.settlement != Settlement::Dropped
-            && let Some(dropped) = sets.get_mut(&(range.source, Settlement::Dropped))
-        {
-            dropped.remove(range.first, range.last);
+        for weaker in weaker_than(range.settlement) {
+            if let Some(set) = sets.get_mut(&(range.source, *weaker)) {
+                set.remove(range.first, range.last);
+            }
         }
     }
     let mut after: Vec<LedgerRange> = sets
@@ -144,6 +145,15 @@ pub(super) fn merge(
         from.iter().filter(missing).copied().collect()
     };
     (without(&before, &after), without(&after, &before))
+}
+
+/// What numbers are no more once they are settled so.
+fn weaker_than(settlement: Settlement) -> &'static [Settlement] {
+    match settlement {
+        Settlement::Counted => &[Settlement::Dead, Settlement::Dropped],
+        Settlement::Dead => &[Settlement::Dropped],
+        Settlement::Dropped => &[],
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod classify;
 mod gather;
+mod replay;
 mod write;
 
 use std::sync::Arc;

@@ -68,3 +68,56 @@ pub(crate) async fn insert(
     }
     Ok(())
 }
+
+/// A letter that somebody has asked to try again.
+#[derive(Debug)]
+pub(crate) struct AskedFor {
+    pub(crate) id: i64,
+    pub(crate) source: Option<Uuid>,
+    pub(crate) first: Option<i64>,
+    /// Whether the payload is one record and not a whole message.
+    pub(crate) is_record: bool,
+    pub(crate) subject: String,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// The next letter that somebody has asked to try again.
+pub(crate) async fn next_asked_for(
+    connection: &mut PgConnection,
+) -> Result<Option<AskedFor>, sqlx::Error> {
+    sqlx::query_as!(
+        AskedFor,
+        r#"select id, source, first, kind = 'record' as "is_record!", subject, payload
+        from usage_dead_letters where replay_asked_at is not null order by id limit 1"#,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Takes a letter that somebody has asked to try again out of the table; whether it was there.
+pub(crate) async fn take(connection: &mut PgConnection, id: i64) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "delete from usage_dead_letters where id = $1 and replay_asked_at is not null",
+        id
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes why a letter could not be counted.
+pub(crate) async fn replay_failed(
+    connection: &mut PgConnection,
+    id: i64,
+    reason: &str,
+) -> Result<(), sqlx::Error> {
+    let reason = reason.replace('\0', "\u{fffd}");
+    sqlx::query!(
+        "update usage_dead_letters set replay_asked_at = null, replay_failure = $2 where id = $1",
+        id,
+        reason,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -108,3 +108,102 @@ async fn a_message_that_the_ledger_refuses_does_not_hold_up_the_others() {
     let good: Vec<_> = [&all[..10], &all[20..]].concat();
     assert_counted(&pool, &expected(&good)).await;
 }
+
+async fn ask_for_all(pool: &PgPool) {
+    sqlx::query("update usage_dead_letters set replay_asked_at = now()")
+        .execute(pool)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn letters_that_nobody_asks_for_stay() {
+    let pool = TestDatabase::create().await.pool;
+    let settler = settler(&pool);
+    let junk = Delivery::read("usage.nobody", Bytes::from_static(b"junk"));
+    settler.settle(&[junk]).await.unwrap();
+    assert!(!settler.replay_next().await.unwrap());
+    assert_eq!(letters(&pool).await.len(), 1);
+}
+
+#[tokio::test]
+async fn records_count_once_their_reason_is_mended() {
+    let pool = TestDatabase::create().await.pool;
+    let settler = settler(&pool);
+    sqlx::query("alter table api_token_usage add constraint no_teapots check (status <> 418)")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let mut all = events(50);
+    all[10].status = 418;
+    all[11].status = 418;
+    let group = [batch(SOURCE, 1, &all)];
+    assert_eq!(settler.settle(&group).await.unwrap().dead_records, 2);
+    ask_for_all(&pool).await;
+    // Not mended yet: each says why, and the ledger is as it was.
+    assert!(settler.replay_next().await.unwrap());
+    assert!(settler.replay_next().await.unwrap());
+    assert!(!settler.replay_next().await.unwrap());
+    let failures: Vec<String> = sqlx::query_scalar("select replay_failure from usage_dead_letters")
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    assert_eq!(failures, ["no_teapots (SQLSTATE 23514)"; 2]);
+    let before = [
+        row(1, 10, "counted"),
+        row(11, 12, "dead"),
+        row(13, 50, "counted"),
+    ];
+    assert_eq!(ledger(&pool).await, before);
+
+    sqlx::query("alter table api_token_usage drop constraint no_teapots")
+        .execute(&pool)
+        .await
+        .unwrap();
+    ask_for_all(&pool).await;
+    while settler.replay_next().await.unwrap() {}
+    assert_eq!(letters(&pool).await, []);
+    assert_eq!(ledger(&pool).await, [row(1, 50, "counted")]);
+    assert_counted(&pool, &expected(&all)).await;
+    assert_eq!(settler.settle(&group).await.unwrap().duplicates, 1);
+}
+
+#[tokio::test]
+async fn of_an_overlap_only_what_is_not_counted_counts() {
+    let pool = TestDatabase::create().await.pool;
+    let settler = settler(&pool);
+    let all = events(60);
+    settler
+        .settle(&[batch(SOURCE, 11, &all[10..20])])
+        .await
+        .unwrap();
+    settler.settle(&[batch(SOURCE, 1, &all)]).await.unwrap();
+    assert_eq!(letters(&pool).await, [letter(1, 60, "overlap", "message")]);
+    ask_for_all(&pool).await;
+    // Whoever comes second finds nothing to do.
+    let (one, two) = tokio::join!(settler.replay_next(), settler.replay_next());
+    assert!(one.unwrap() || two.unwrap());
+    assert!(!settler.replay_next().await.unwrap());
+    assert_eq!(letters(&pool).await, []);
+    assert_eq!(ledger(&pool).await, [row(1, 60, "counted")]);
+    assert_counted(&pool, &expected(&all)).await;
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_stays_with_its_reason() {
+    let pool = TestDatabase::create().await.pool;
+    let settler = settler(&pool);
+    let mut broken = batch(SOURCE, 1, &events(5)).payload.to_vec();
+    *broken.last_mut().unwrap() ^= 0xff;
+    let broken = Delivery::read(&subject(SOURCE), broken.into());
+    settler.settle(&[broken]).await.unwrap();
+    ask_for_all(&pool).await;
+    assert!(settler.replay_next().await.unwrap());
+    assert!(!settler.replay_next().await.unwrap());
+    let why: String = sqlx::query_scalar("select replay_failure from usage_dead_letters")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert!(why.contains("checksum"), "{why}");
+    assert_eq!(ledger(&pool).await, [row(1, 5, "dead")]);
+}

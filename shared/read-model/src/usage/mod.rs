@@ -5,6 +5,7 @@
 //! statement's time and by connections of their own.
 
 pub mod completeness;
+pub mod dead_letters;
 mod exposure;
 mod requests;
 mod selection;

@@ -1,0 +1,4 @@
+drop index usage_dead_letters_to_replay;
+alter table usage_dead_letters
+    drop column replay_asked_at,
+    drop column replay_failure;
