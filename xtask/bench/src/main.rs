@@ -11,6 +11,7 @@ mod limits;
 mod lists;
 mod load;
 mod open_loop;
+mod pipeline;
 mod plot;
 mod process;
 mod rebuild;
@@ -124,6 +125,9 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wanted("attack") {
         attack::measure(&mut stack, arguments, &mut report).await?;
+    }
+    if wanted("pipeline") {
+        pipeline::measure(&mut stack, arguments, &mut report).await?;
     }
     // Last, because it empties the usage tables.
     if wanted("settler") {
