@@ -52,7 +52,7 @@ pub(crate) async fn measure(
         };
         let pids = [api.pid(), ingestor.pid()];
         let before = cpu(pids)?;
-        let probes = Probes::start(&api, &pool).await;
+        let probes = Probes::start(&api, &pool, rate).await;
         let latencies = open_loop::run(api.public, PATH, &traffic, rate, seconds).await?;
         let mut lags = probes.stop().await?;
         arrived(&api, &pool).await;
@@ -107,9 +107,9 @@ struct Probes {
 }
 
 impl Probes {
-    async fn start(api: &Node, pool: &PgPool) -> Self {
+    async fn start(api: &Node, pool: &PgPool, rate: f64) -> Self {
         let operator = api.operator();
-        let account = operator.account("probes").await;
+        let account = operator.account(&format!("probes-{rate}")).await;
         let stop = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
         for _ in 0..PROBES {

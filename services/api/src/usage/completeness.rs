@@ -40,6 +40,34 @@ pub(crate) struct Query {
 
 /// How complete usage is.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "as_of": "2026-11-21T10:20:30.004512Z",
+    "complete_through": "2026-11-21T10:20:28.731004Z",
+    "incomplete_sources": 1,
+    "vanished_sources": 0,
+    "unmarked_sources": 0,
+    "items": [{
+        "source": "019aa5d0-4b1c-7f3e-a1d2-6c7b8a9d0e20",
+        "reporter": {
+            "id": "019aa5d0-4b1c-7f3e-a1d2-6c7b8a9d0e1f",
+            "name": "gateway-7",
+            "started_at": "2026-11-21T08:00:00.123456Z",
+            "ended_at": null,
+        },
+        "state": "live",
+        "appended": 48_211,
+        "appended_at": "2026-11-21T10:20:29.731226Z",
+        "counted": 48_150,
+        "dead": 0,
+        "dropped": 0,
+        "pending": 59,
+        "missing": 2,
+        "missing_ranges": [{ "first": 12_001, "last": 12_002 }],
+        "complete": false,
+        "complete_through": "2026-11-21T10:20:28.731004Z",
+        "lag_seconds": 1.273508,
+    }],
+}))]
 pub(crate) struct Completeness {
     /// When it was looked at.
     as_of: DateTime<Utc>,
