@@ -1,5 +1,6 @@
 //! `tollkeeper usage`: what tokens were used for, from a shell, over the HTTP API.
 
+mod completeness;
 mod exposure;
 mod requests;
 mod show;
@@ -35,6 +36,8 @@ enum Command {
     Requests(requests::Arguments),
     /// Report what a leaked token did
     Exposure(exposure::Arguments),
+    /// Tell whether all usage has arrived, and what is missing
+    Completeness(completeness::Arguments),
 }
 
 /// What `run` answers with is the exit code, failures included: they have codes of their own.
@@ -49,6 +52,7 @@ async fn carry_out(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Top(it) => top::run(&api, output, it).await,
         Command::Requests(it) => requests::run(&api, output, it).await,
         Command::Exposure(it) => exposure::run(&api, output, it).await,
+        Command::Completeness(it) => completeness::run(&api, output, it).await,
     }
 }
 
