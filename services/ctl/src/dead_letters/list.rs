@@ -11,7 +11,7 @@ use crate::client::output::{Format, plain};
 use crate::out::{complain, say};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
     filter: Filter,
     /// How many are printed at most

@@ -17,7 +17,7 @@ const NOT_ALL: u8 = 1;
 const EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// The letters' numbers, as `list` shows them
     #[arg(
         value_name = "ID",

@@ -71,8 +71,8 @@ async fn what_a_token_was_used_for_is_told() {
     }
 
     wait_for("the usage to be complete", async || {
-        let report = shell.run(&[&["usage", "completeness"][..], &json].concat());
-        let report = report.await.json();
+        let ask = [&["usage", "completeness"][..], &json].concat();
+        let report = shell.run(&ask).await.json();
         let sources = report["items"].as_array().unwrap();
         let of = |name: &str| {
             sources

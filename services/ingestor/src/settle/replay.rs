@@ -12,7 +12,7 @@ use tollkeeper_usage::wire::{Batch, BatchBuilder};
 use uuid::Uuid;
 
 use super::gather::{self, Bounds, Gathered};
-use super::{Judgement, Settler, judge, merge, write};
+use super::{Settler, judge, merge, write};
 use crate::delivery::{Content, Delivery};
 use crate::fault::Fault;
 use crate::patience::in_time;
