@@ -68,7 +68,11 @@ impl Fault {
             let both_use_the_broker = one.uses_the_broker() && two.uses_the_broker();
             let both_hold_ingestors = one.holds_an_ingestor() && two.holds_an_ingestor();
             if one != two && !both_use_the_broker && !both_hold_ingestors {
-                return vec![one, two];
+                // What the one that stands still holds can be given to others while all else works.
+                return match two {
+                    FreezeIngestor => vec![two, one],
+                    _ => vec![one, two],
+                };
             }
         }
     }
@@ -89,7 +93,7 @@ impl Fault {
     pub(crate) async fn strike(self, world: &mut World, random: &mut fastrand::Rng) {
         match self {
             KillApi => {
-                // The first one is always the one that strikes can find again.
+                // The first one is the one to be mended.
                 let by_chance = random.usize(..world.apis.len());
                 world.apis.swap(0, by_chance);
                 world.apis[0].kill();
@@ -108,7 +112,7 @@ impl Fault {
             }
             FreezeIngestor => {
                 world.ingestors[0].freeze().await;
-                world.outwait_acknowledgements().await;
+                world.given_to_others().await;
             }
             PublishTwice => publish_twice(world).await,
             Poison => poison(world, random).await,

@@ -13,6 +13,7 @@ struct Counted {
     rows: i64,
     total: i64,
     hourly: i64,
+    daily: i64,
 }
 
 async fn counted(pool: &PgPool, token: Uuid) -> Counted {
@@ -20,7 +21,9 @@ async fn counted(pool: &PgPool, token: Uuid) -> Counted {
         r#"select (select count(*) from api_token_usage where token_id = $1) as rows,
             coalesce((select usage_count from api_token_usage_totals where token_id = $1), 0) as total,
             coalesce((select sum(requests)::bigint from api_token_usage_hourly where token_id = $1), 0)
-                as hourly"#,
+                as hourly,
+            coalesce((select sum(requests)::bigint from api_token_usage_daily where token_id = $1), 0)
+                as daily"#,
     )
     .bind(token)
     .fetch_one(pool)
@@ -63,8 +66,8 @@ pub(crate) async fn counted_once(world: &mut World, seen: &Seen) -> String {
     for (&token, ends) in &seen.0 {
         let counted = counted(&pool, token).await;
         assert_eq!(
-            (counted.total, counted.hourly),
-            (counted.rows, counted.rows),
+            [counted.total, counted.hourly, counted.daily],
+            [counted.rows; 3],
             "rows, total and rollups of {token} agree"
         );
         let (answered, open) = (ends.answered.cast_signed(), ends.open.cast_signed());

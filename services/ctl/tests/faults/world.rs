@@ -3,7 +3,7 @@
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::pull;
 use tollkeeper_testkit::stack::Node;
-use tollkeeper_testkit::{FaultProxy, Stack};
+use tollkeeper_testkit::{FaultProxy, Stack, wait_for};
 
 /// The consumer of the ingestors, as it is shipped, but soon tired of waiting.
 const ACK_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -66,6 +66,17 @@ impl World {
             ..shipped
         };
         usage.create_consumer(config).await.unwrap();
+    }
+
+    /// Waits until everything that the ingestors hold now is acknowledged, by one of them or another.
+    pub(crate) async fn given_to_others(&self) {
+        let usage = self.broker().await.get_stream("USAGE").await.unwrap();
+        let look = async || usage.consumer_info("ingestor").await.unwrap();
+        let held = look().await.delivered.stream_sequence;
+        wait_for("what is held to be given to others", async || {
+            look().await.ack_floor.stream_sequence >= held
+        })
+        .await;
     }
 
     /// Lets more time pass than the broker waits for an acknowledgement.
