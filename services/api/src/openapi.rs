@@ -19,20 +19,19 @@
 //!    and 503, and [`WithBody<P>`](errors::WithBody) these and 413, 415 and 422. The others are
 //!    named beside it. A new set of codes is a line or two in [`errors`].
 //! 5. A handler that serves a second path stands in [`SELF_SERVICE`] too.
-//! 6. What holds between the fields of a body stands in [`add_conditions`].
+//! 6. What holds between the fields of a body stands in [`conditions`].
 //! 7. The handler's path stands in the list below, in the order of the router.
 //!
 //! Then `cargo xtask generate` writes `docs/openapi.json`. Tests below compare the document with the
 //! router and with the codes that the source names. What all operations share, such as
 //! `X-Request-Id`, is added by [`Common`].
 
+mod conditions;
 pub(crate) mod errors;
 pub(crate) mod page;
 #[cfg(test)]
 mod tests;
 
-use serde_json::{Map, Value, json};
-use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{HttpMethod, Operation, PathItem, Paths};
 use utoipa::openapi::request_body::RequestBody;
@@ -218,7 +217,7 @@ impl Modify for Common {
                 .insert(name.to_owned(), RefOr::T(response));
         }
         name_items(components);
-        add_conditions(components);
+        conditions::add(components);
         let shared = components.responses.values_mut();
         let paths = document.paths.paths.values_mut();
         let own = paths.flat_map(operations).flat_map(|operation| {
@@ -262,61 +261,6 @@ fn name_items(components: &mut Components) {
             && let Some(RefOr::T(Schema::Array(items))) = page.properties.get_mut("items")
         {
             items.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(item).into()));
-        }
-    }
-}
-
-/// What holds between the fields of a body, for which the generator has no words.
-fn add_conditions(components: &mut Components) {
-    let one_expiry = |at: &str, minutes: &str| {
-        let both = json!({
-            "required": [at, minutes],
-            "properties": { at: { "type": "string" }, minutes: { "type": "integer" } },
-        });
-        ("not", both)
-    };
-    let two_steps = json!([
-        { "properties": { "dry_run": { "const": true }, "plan_id": { "type": "null" } } },
-        {
-            "required": ["plan_id"],
-            "properties": { "dry_run": { "const": false }, "plan_id": { "type": "string" } },
-        },
-    ]);
-    let filters: Vec<String> = match components.schemas.get("BulkFilter") {
-        Some(RefOr::T(Schema::Object(filter))) => filter.properties.keys().cloned().collect(),
-        _ => Vec::new(),
-    };
-    let filters = filters.iter().filter(|name| *name != "all");
-    let none = filters.clone();
-    let none = none.map(|name| (name.clone(), json!({ "type": "null" })));
-    let mut all: Map<String, Value> = none.collect();
-    all.insert("all".to_owned(), json!({ "const": true }));
-    let given =
-        |name: &String| json!({ "required": [name], "properties": { name: { "type": "string" } } });
-    let one: Vec<Value> = filters.map(given).collect();
-    let all_or_filters = json!([
-        { "required": ["all"], "properties": all },
-        { "properties": { "all": { "const": false } }, "anyOf": one },
-    ]);
-    let conditions = [
-        ("IssueToken", one_expiry("expires_at", "expires_in_minutes")),
-        (
-            "ImportToken",
-            one_expiry("expires_at", "expires_in_minutes"),
-        ),
-        ("IssueForUser", one_expiry("expiresAt", "expiresInMinutes")),
-        ("BulkFilter", ("oneOf", all_or_filters)),
-        ("BulkRevoke", ("oneOf", two_steps)),
-        // Unknown parameters are left unread, but each is given once.
-        (
-            "OAuthForm",
-            ("additionalProperties", json!({ "type": "string" })),
-        ),
-    ];
-    for (name, (keyword, condition)) in conditions {
-        if let Some(RefOr::T(Schema::Object(body))) = components.schemas.get_mut(name) {
-            let more = Extensions::from_iter([(keyword, condition)]);
-            body.extensions.get_or_insert_default().merge(more);
         }
     }
 }
