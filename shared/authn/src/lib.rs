@@ -57,7 +57,7 @@ pub use facts::{AccountFacts, TokenFacts};
 pub use feed::{Change, Effect, FeedEvent, LogHash, LogHead, LoggedEvent};
 pub use judge::{Client, Requirement};
 pub use limits::exchange;
-pub use limits::{LimitReading, Limited};
+pub use limits::{LimitReading, Limited, Replay};
 pub use proof::Freshness;
 pub use quotas::QuotaReading;
 pub use run::TaskDied;

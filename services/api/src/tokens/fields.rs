@@ -25,7 +25,7 @@ pub(super) fn scopes(texts: &[String], errors: &mut FieldErrors) -> ScopeSet {
 }
 
 /// Reads networks and notes each that is not one, or that they are too many.
-pub(super) fn networks(texts: &[String], errors: &mut FieldErrors) -> Option<NetworkSet> {
+pub(crate) fn networks(texts: &[String], errors: &mut FieldErrors) -> Option<NetworkSet> {
     if texts.len() > MAX_NETWORKS {
         errors.add("/allowed_cidrs", TooManyNetworks);
         return None;

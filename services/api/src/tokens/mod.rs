@@ -19,4 +19,5 @@ pub(crate) mod service;
 pub(crate) mod suspend;
 mod view;
 
+pub(crate) use fields::networks;
 pub(crate) use view::TokenView;

@@ -31,13 +31,20 @@ pub(super) async fn begin(app: &App) -> Result<Transaction<'static, Postgres>, P
 
 /// What it means that a question was not answered.
 pub(super) fn failed(error: sqlx::Error) -> Problem {
+    failed_with(
+        error,
+        "ask for a shorter range, or for what rollups hold, with `bucket=hour` or `bucket=day`",
+    )
+}
+
+/// As [`failed`], with what would do.
+pub(super) fn failed_with(error: sqlx::Error, better: &str) -> Problem {
     let canceled = error
         .as_database_error()
         .is_some_and(|error| error.code().as_deref() == Some(QUERY_CANCELED));
     if canceled {
         too_large(format_args!(
-            "this was not read within {PATIENCE} seconds: ask for a shorter range, or for what \
-             rollups hold, with `bucket=hour` or `bucket=day`"
+            "this was not read within {PATIENCE} seconds: {better}"
         ))
     } else {
         error.into()

@@ -113,7 +113,7 @@ pub(super) async fn run(
 }
 
 /// A limit or a quota as the API takes it. What the fields are and may be is the server's to say.
-fn fields(text: &str) -> Result<Value, String> {
+pub(crate) fn fields(text: &str) -> Result<Value, String> {
     let field = |pair: &str| {
         let (field, value) = pair
             .split_once('=')

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+pub(crate) use self::issue::fields;
 pub(crate) use self::list::Extent;
 use crate::client::{Failure, Options, exit_code};
 

@@ -10,9 +10,11 @@ pub(crate) mod bucket;
 pub(crate) mod check;
 pub mod exchange;
 mod gcra;
+mod replay;
 pub(crate) mod set;
 mod share;
 pub(crate) mod store;
 
 pub use check::{LimitReading, Limited};
+pub use replay::Replay;
 pub(crate) use share::{PresentShare, Share};
