@@ -6,7 +6,8 @@
 //! once.
 //!
 //! It never skips a message silently and never retries one for ever that cannot be counted: that one
-//! goes to the dead letters, raw. It never creates streams or migrates the database.
+//! goes to the dead letters, raw. Calls that were reported to the API wait in a table of their own; the
+//! transaction that takes them out counts them. It never creates streams or migrates the database.
 
 mod consume;
 mod delivery;
@@ -16,6 +17,7 @@ mod fold;
 mod partitions;
 mod patience;
 mod replays;
+mod reports;
 mod settings;
 mod settle;
 mod store;
@@ -28,9 +30,10 @@ pub use fault::Fault;
 pub use fold::fold;
 pub use partitions::Partitions;
 pub use replays::replay_dead_letters;
+pub use reports::count_reports;
 pub use settings::IngestorSettings;
 pub use settle::{Settler, Summary};
 pub use upkeep::{
-    UpkeepError, keep_balances, keep_partitions, keep_rollups, remove_old_balances,
-    remove_old_rollups, upkeep_once,
+    UpkeepError, keep_balances, keep_partitions, keep_report_ids, keep_rollups,
+    remove_old_balances, remove_old_report_ids, remove_old_rollups, upkeep_once,
 };

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tollkeeper_ambient::{SharedClock, SystemClock};
 use tollkeeper_ingestor::{
-    Consumer, IngestorSettings, Partitions, Settler, keep_balances, keep_partitions, keep_rollups,
-    replay_dead_letters,
+    Consumer, IngestorSettings, Partitions, Settler, count_reports, keep_balances, keep_partitions,
+    keep_report_ids, keep_rollups, replay_dead_letters,
 };
 use tollkeeper_runtime::database::{PoolShape, connect_patiently, pool};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
@@ -79,6 +79,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
             let (pool, clock) = (pool.clone(), Arc::clone(&clock));
             move |stop| keep_balances(pool, clock, stop)
         });
+        spawner.work("upkeep of report ids", {
+            let (pool, clock) = (pool.clone(), Arc::clone(&clock));
+            move |stop| keep_report_ids(pool, clock, stop)
+        });
         let settler = || {
             let (pool, clock) = (pool.clone(), Arc::clone(&clock));
             Settler::new(pool, clock, Arc::clone(&partitions), retention_days)
@@ -86,6 +90,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
         spawner.work("replay of dead letters", {
             let settler = settler();
             move |stop| replay_dead_letters(settler, stop)
+        });
+        spawner.work("reports of usage", {
+            let settler = settler();
+            move |stop| count_reports(settler, stop)
         });
         let settler = settler();
         Consumer::new(client, settler, postgres, broker)

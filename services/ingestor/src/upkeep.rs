@@ -1,11 +1,12 @@
 //! Tables kept in shape: days of raw usage are made ahead of time and dropped after retention, rollups
-//! are removed after theirs, and balances of quotas go when their periods are long over.
+//! are removed after theirs, balances of quotas go when their periods are long over, and ids of reports
+//! when no report is taken for a repeat any more.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -13,9 +14,11 @@ use tollkeeper_ambient::SharedClock;
 
 use crate::partitions::Partitions;
 use crate::patience::in_time;
-use crate::store::{balances, daily, hourly, rollups};
+use crate::store::{balances, daily, hourly, reports, rollups};
 
 const DAYS_AHEAD: u64 = 7;
+/// How long the id of a report is known.
+const REPORT_IDS_KEPT: TimeDelta = TimeDelta::days(14);
 const EVERY: Duration = Duration::from_secs(600);
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -56,6 +59,23 @@ pub async fn remove_old_balances(pool: &PgPool, now: DateTime<Utc>) -> Result<()
             balances::remove_old(&mut connection, now.date_naive())
         );
         if removed? < balances::MOST_REMOVED {
+            return Ok(());
+        }
+    }
+}
+
+/// Removes the ids by which calls were reported more than 14 days ago.
+///
+/// # Errors
+/// When the database is away or busy. What was removed so far stays removed.
+pub async fn remove_old_report_ids(pool: &PgPool, now: DateTime<Utc>) -> Result<(), UpkeepError> {
+    loop {
+        let mut connection = pool.acquire().await?;
+        let removed: Result<u64, sqlx::Error> = in_time!(
+            connection,
+            reports::remove_old_ids(&mut connection, now - REPORT_IDS_KEPT)
+        );
+        if removed? < reports::MOST_REMOVED {
             return Ok(());
         }
     }
@@ -115,6 +135,12 @@ pub async fn keep_rollups(
 /// Upkeep of balances at start and every ten minutes, until `stop`.
 pub async fn keep_balances(pool: PgPool, clock: SharedClock, stop: CancellationToken) {
     let once = || remove_old_balances(&pool, clock.now());
+    keep_up(once, stop).await;
+}
+
+/// Upkeep of the ids of reports at start and every ten minutes, until `stop`.
+pub async fn keep_report_ids(pool: PgPool, clock: SharedClock, stop: CancellationToken) {
+    let once = || remove_old_report_ids(&pool, clock.now());
     keep_up(once, stop).await;
 }
 

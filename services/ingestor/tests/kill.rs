@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::{
-    Expected, Ingestor, Pipeline, apply, assert_counted, charged_event, clock, open_spool,
-    publisher, settled,
+    Expected, Ingestor, Pipeline, apply, assert_counted, charged_event, clock, event, open_spool,
+    publisher, report, settled,
 };
 use sqlx::PgPool;
 use tollkeeper_embedded::postgres::Durability;
@@ -67,6 +67,11 @@ impl Load {
     }
 }
 
+async fn rows(pool: &PgPool) -> i64 {
+    let count = sqlx::query_scalar("select count(*) from api_token_usage");
+    count.fetch_one(pool).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ingestor_killed_again_and_again_counts_exactly() {
     let pipeline = Pipeline::start().await;
@@ -101,6 +106,33 @@ async fn the_ingestor_killed_again_and_again_counts_exactly() {
     .await;
     assert_counted(pipeline.pool(), &expected).await;
     assert_eq!(settled(pipeline.pool(), "dead").await, 0);
+    assert!(ingestor.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_reported_to_the_api_is_counted_once_whoever_is_killed() {
+    let pipeline = Pipeline::start().await;
+    let pool = pipeline.pool();
+    let now = clock().wall_micros();
+    let events: Vec<_> = (0..4 * ROUND).map(|number| event(number, now)).collect();
+    let mut expected = Expected::default();
+    let mut counted = 0;
+    for round in events.chunks(events.len() / 4) {
+        report(pool, round).await;
+        round.iter().for_each(|event| expected.add(event));
+        // Two at once: each takes what the other one has not.
+        let (first, second) = (pipeline.ingestor(), pipeline.ingestor());
+        wait_for("progress", || async { rows(pool).await > counted }).await;
+        first.kill();
+        second.kill();
+        counted = rows(pool).await;
+    }
+    let ingestor = pipeline.ingestor();
+    wait_for("everything to be counted", || async {
+        rows(pool).await >= events.len() as i64
+    })
+    .await;
+    assert_counted(pool, &expected).await;
     assert!(ingestor.stop().await);
 }
 

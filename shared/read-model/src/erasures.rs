@@ -131,6 +131,38 @@ pub async fn erase_usage(
     Ok(erased.rows_affected())
 }
 
+/// Erases at most `limit` of the calls of the deleted account that were reported and are not counted,
+/// and of the ids they were reported by. Tells how many of both. Nothing more is reported of a deleted
+/// account, but for what was under way.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn erase_reports(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    limit: i64,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"with deleted as (
+            select id from accounts where id = $1 and state = 'deleted'
+        ), reports as (
+            delete from usage_reports where id = any (array(
+                select r.id from usage_reports as r join deleted as d on d.id = r.account_id limit $2
+            )) returning 1
+        ), ids as (
+            delete from usage_report_ids as i using deleted as d
+            where i.account_id = d.id and i.client_id = any (array(
+                select k.client_id from usage_report_ids as k where k.account_id = $1 limit $2
+            )) returning 1
+        )
+        select (select count(*) from reports) + (select count(*) from ids) as "erased!""#,
+        account.0,
+        limit,
+    )
+    .fetch_one(db)
+    .await
+}
+
 /// Notes that the present pass is done with all tokens up to this one.
 ///
 /// # Errors

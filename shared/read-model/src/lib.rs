@@ -2,7 +2,7 @@
 //! and the queries that read it side by side.
 //!
 //! Rows are written only in the transaction that appends the events they come from, but for those of
-//! usage, which the ingestor writes. Queries that
+//! usage, which the ingestor writes, and for reports of usage, which the API takes in. Queries that
 //! touch an account's data take a [`Reach`], so that none can forget whose data it may see.
 
 pub mod accounts;

@@ -130,6 +130,25 @@ pub const INGESTED_EVENTS: Counter = Counter {
     label: NO_LABEL,
 };
 
+/// Events that were reported over the API.
+pub const REPORTED_EVENTS: Counter = Counter {
+    name: "tollkeeper_usage_reported_events_total",
+    unit: Unit::Count,
+    description: "Calls reported over the API, by outcome",
+    label: Label {
+        name: "outcome",
+        values: &["accepted", "duplicate", "rejected"],
+    },
+};
+
+/// How long the oldest report has waited to be counted.
+pub const REPORTS_OLDEST: Gauge = Gauge {
+    name: "tollkeeper_usage_reports_oldest_seconds",
+    unit: Unit::Seconds,
+    description: "Age of the oldest call that was reported over the API and is not counted, 0 if there is none",
+    label: NO_LABEL,
+};
+
 /// Events that reporters told to be dropped.
 pub const DROPPED_EVENTS: Counter = Counter {
     name: "tollkeeper_usage_dropped_events_total",

@@ -1,5 +1,5 @@
 //! What follows on the deletion of an account: its tokens are revoked, so that the history of each
-//! says so, its webhooks and the raw usage of their calls are erased.
+//! says so, its webhooks, the raw usage of their calls and what is reported of it are erased.
 //!
 //! The deletion itself denies all of the account's tokens at once; nothing here makes anything
 //! safe, it makes it clean. Each step is small and leaves its mark in the database.
@@ -18,7 +18,7 @@ use crate::commands::Cause;
 /// How often the database is asked for deleted accounts while there are none.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The most rows of raw usage that one statement erases.
+/// The most rows of raw usage, or of reports of it, that one statement erases.
 const BATCH: i64 = 5000;
 
 /// How long calls of before a deletion may be on their way to the tables before the second and
@@ -53,6 +53,9 @@ async fn step(app: &App) -> Result<bool, StepError> {
         app.commands
             .change_many(&cause, &tokens, &command, |_, _| {})
             .await?;
+        return Ok(false);
+    }
+    if erasures::erase_reports(&app.pool, erasure.account_id, BATCH).await? > 0 {
         return Ok(false);
     }
     let used = erasures::next_used(&app.pool, erasure.account_id, erasure.done_to).await?;

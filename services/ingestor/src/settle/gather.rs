@@ -12,6 +12,8 @@ use super::{Content, DeadLetter, Delivery, Judgement, LedgerRange, Reason, Settl
 use crate::fold::fold;
 use crate::tally::Countable;
 
+pub(super) const DAY_MICROS: i64 = 86_400_000_000;
+
 /// Within which times an event's own timestamp is believed.
 pub(super) struct Bounds {
     pub(super) now: DateTime<Utc>,
@@ -28,6 +30,15 @@ impl Bounds {
         }
     }
 
+    /// Whatever the timestamp: somebody has judged it before.
+    pub(super) const fn none(now: DateTime<Utc>) -> Self {
+        Self {
+            now,
+            earliest: i64::MIN,
+            latest: i64::MAX,
+        }
+    }
+
     /// The time an event counts at, and whether its own was replaced.
     fn time_of(&self, at_micros: i64) -> (i64, bool) {
         if (self.earliest..=self.latest).contains(&at_micros) {
@@ -40,7 +51,6 @@ impl Bounds {
 
 /// The days on which the events of a group will be stored.
 pub(super) fn days(group: &[Delivery], bounds: &Bounds) -> BTreeSet<NaiveDate> {
-    const DAY_MICROS: i64 = 86_400_000_000;
     let mut days = BTreeSet::new();
     for delivery in group {
         let Content::Events(batch) = &delivery.content else {
@@ -49,6 +59,11 @@ pub(super) fn days(group: &[Delivery], bounds: &Bounds) -> BTreeSet<NaiveDate> {
         let times = batch.times();
         days.extend(times.map(|at| bounds.time_of(at).0.div_euclid(DAY_MICROS)));
     }
+    dates(days)
+}
+
+/// The dates of days that are counted from 1970.
+pub(super) fn dates(days: impl IntoIterator<Item = i64>) -> BTreeSet<NaiveDate> {
     let starts = days.into_iter();
     starts
         .filter_map(|day| DateTime::from_timestamp_micros(day * DAY_MICROS))
@@ -123,6 +138,12 @@ impl<'a> Gathered<'a> {
                 }
             }
         }
+    }
+
+    /// All events to count, by their places.
+    pub(super) fn countables(&self) -> Vec<Countable<'a>> {
+        let events = self.events.iter();
+        events.map(|event| event.countable.clone()).collect()
     }
 
     /// The database refused this event.
@@ -244,7 +265,7 @@ fn counted(source: Uuid, first: u64, last: u64) -> LedgerRange {
 }
 
 /// The event with its time and in the tables' types, or why it does not fit them.
-fn countable<'a>(
+pub(super) fn countable<'a>(
     event: UsageEvent<'a>,
     source: Uuid,
     bounds: &Bounds,

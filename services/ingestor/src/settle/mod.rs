@@ -7,6 +7,7 @@
 mod classify;
 mod gather;
 mod replay;
+mod reports;
 mod write;
 
 use std::sync::Arc;
@@ -174,7 +175,7 @@ impl Settler {
             gathered.take(delivery, judgement, bounds);
         }
         let refused =
-            write::events(&mut transaction, &self.endpoints, &mut gathered.events).await?;
+            write::events(&mut transaction, &self.endpoints, gathered.countables()).await?;
         for (at, detail) in refused {
             gathered.refuse(at, detail);
         }

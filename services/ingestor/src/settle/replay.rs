@@ -12,7 +12,7 @@ use tollkeeper_usage::wire::{Batch, BatchBuilder};
 use uuid::Uuid;
 
 use super::gather::{self, Bounds, Gathered};
-use super::{Settler, judge, merge, write};
+use super::{Settler, judge, merge, reports, write};
 use crate::delivery::{Content, Delivery};
 use crate::fault::Fault;
 use crate::patience::in_time;
@@ -21,7 +21,7 @@ use crate::store::ledger::{self, LedgerRange, Settlement};
 use crate::store::sources;
 
 /// What became of a letter that somebody asked to try again.
-enum Outcome {
+pub(super) enum Outcome {
     Counted,
     /// It stays, for this reason.
     Failed(String),
@@ -63,6 +63,9 @@ impl Settler {
     }
 
     async fn replay(&self, letter: &AskedFor) -> Result<Outcome, Fault> {
+        if reports::is_report(letter) {
+            return self.replay_report(letter).await;
+        }
         let delivery = match deliver(letter) {
             Ok(delivery) => delivery,
             Err(reason) => return Ok(Outcome::Failed(reason)),
@@ -106,7 +109,7 @@ impl Settler {
             gathered.take(part, judgement, bounds);
         }
         let refused =
-            write::events(&mut transaction, &self.endpoints, &mut gathered.events).await?;
+            write::events(&mut transaction, &self.endpoints, gathered.countables()).await?;
         for (at, detail) in refused {
             gathered.refuse(at, detail);
         }

@@ -7,7 +7,6 @@ use std::ops::Range;
 
 use sqlx::{Connection, PgConnection};
 
-use super::gather::Gathering;
 use crate::endpoints::Endpoints;
 use crate::fault::Fault;
 use crate::store::{balances, daily, hourly, raw, totals};
@@ -29,19 +28,15 @@ pub(super) async fn limit_waits(connection: &mut PgConnection) -> Result<(), sql
 pub(super) async fn events(
     connection: &mut PgConnection,
     endpoints: &Endpoints,
-    gathered: &mut [Gathering<'_>],
+    mut countables: Vec<Countable<'_>>,
 ) -> Result<Vec<(usize, String)>, Fault> {
-    let hours: HashSet<_> = gathered.iter().map(token_hour).collect();
+    let hours: HashSet<_> = countables.iter().map(token_hour).collect();
     endpoints.load(connection, hours).await?;
-    for event in gathered.iter_mut() {
-        let hour = token_hour(event);
-        let template = mem::take(&mut event.countable.endpoint);
-        event.countable.endpoint = endpoints.admit(hour, template);
+    for countable in &mut countables {
+        let hour = token_hour(countable);
+        let template = mem::take(&mut countable.endpoint);
+        countable.endpoint = endpoints.admit(hour, template);
     }
-    let countables: Vec<Countable<'_>> = gathered
-        .iter()
-        .map(|event| event.countable.clone())
-        .collect();
 
     let mut refused = Vec::new();
     let mut parts: Vec<Range<usize>> = Vec::new();
@@ -78,6 +73,6 @@ async fn insert(connection: &mut PgConnection, events: &[Countable<'_>]) -> Resu
     Ok(())
 }
 
-fn token_hour(event: &Gathering<'_>) -> (uuid::Uuid, i64) {
-    (event.countable.event.token_id.0, event.countable.hour())
+fn token_hour(countable: &Countable<'_>) -> (uuid::Uuid, i64) {
+    (countable.event.token_id.0, countable.hour())
 }

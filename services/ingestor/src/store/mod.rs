@@ -8,6 +8,7 @@ pub(crate) mod hourly;
 pub(crate) mod ledger;
 pub(crate) mod partitions;
 pub(crate) mod raw;
+pub(crate) mod reports;
 pub(crate) mod rollups;
 pub(crate) mod sources;
 pub(crate) mod totals;

@@ -23,6 +23,7 @@ use tollkeeper_domain::quota::{QuotaCharge, QuotaCharges, QuotaOwner, QuotaRefil
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_testkit::{TestDatabase, TestNats, wait_for};
+use tollkeeper_usage::wire::{encode, encoded_len};
 use tollkeeper_usage::{
     PostgresLedger, Publisher, PublisherHandle, PublisherSettings, Spool, SpoolSettings,
 };
@@ -59,6 +60,25 @@ impl Pipeline {
     }
 
     /// Waits until this many events are settled as `outcome`.
+    /// Has these events wait as if they had been reported to the API.
+    pub async fn report(pool: &PgPool, events: &[UsageEvent<'_>]) {
+        let record = |event: &UsageEvent<'_>| {
+            let mut record = vec![0; encoded_len(event)];
+            encode(event, &mut record);
+            record
+        };
+        let records: Vec<Vec<u8>> = events.iter().map(record).collect();
+        sqlx::query(
+            "insert into usage_reports (account_id, received_at, record)
+        select $1, now(), record from unnest($2::bytea[]) as record",
+        )
+        .bind(Uuid::from_u128(1))
+        .bind(&records)
+        .execute(pool)
+        .await
+        .unwrap();
+    }
+
     pub async fn settled(&self, outcome: &str, events: u64) {
         wait_for(&format!("{events} {outcome} events"), || async {
             settled(self.pool(), outcome).await >= events

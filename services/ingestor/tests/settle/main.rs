@@ -15,6 +15,7 @@ mod drops;
 mod ledger;
 mod limits;
 mod races;
+mod reports;
 mod silence;
 
 use std::sync::Arc;

@@ -1,12 +1,14 @@
 //! What the usage tables tell: `api_token_usage` (single requests), `api_token_usage_hourly` and
 //! `api_token_usage_daily` (sums), and how complete that is.
 //!
-//! The ingestor alone writes them. Questions may be large, so whoever asks bounds them by a
+//! The ingestor alone writes them; what is reported to the API waits for it. Questions may be large, so whoever asks bounds them by a
 //! statement's time and by connections of their own.
 
 pub mod completeness;
 pub mod dead_letters;
 mod exposure;
+mod passed;
+pub mod reports;
 mod requests;
 mod selection;
 mod series;
@@ -15,6 +17,7 @@ mod top;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::exposure::{Exposure, MOST_TRACES, Trace, Traces, exposure};
+pub use self::passed::{PassedRequest, passed, passed_cut};
 pub use self::requests::{Place, RequestFilter, RequestRow, requests};
 pub use self::selection::Selection;
 pub use self::series::{Cell, Dimension, OTHER, Question, SeriesFilter, series};
