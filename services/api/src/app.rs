@@ -34,6 +34,8 @@ pub struct Parts {
     pub node_pool: PgPool,
     /// Reads usage. Questions about it may take long, and nothing else waits for its connections.
     pub usage_pool: PgPool,
+    /// Takes in reports of usage, which may be large. Nothing else waits for its connections.
+    pub report_pool: PgPool,
     /// Knows the nodes.
     pub roll: Roll,
     /// Checks tokens.
@@ -67,6 +69,8 @@ pub struct Policy {
     pub trusted_proxies: NetworkList,
     /// How much of a client's address is kept.
     pub usage_ip: UsageIp,
+    /// How long single requests are kept.
+    pub usage_retention: TimeDelta,
     /// Whose reports of leaked tokens are believed; none if they are not taken.
     pub leaks: Option<LeakSettings>,
     /// Where webhooks may be sent to beside public addresses.

@@ -42,6 +42,9 @@ const NODE_CONNECTIONS: u32 = 4;
 /// Connections for questions about usage, each of which may keep one for seconds.
 const USAGE_CONNECTIONS: u32 = 4;
 
+/// Connections for reports of usage, each of which is a statement of its own.
+const REPORT_CONNECTIONS: u32 = 2;
+
 /// Connections for the deliveries of webhooks.
 const DELIVERY_CONNECTIONS: u32 = 2;
 
@@ -160,6 +163,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let node_pool = database::pool(&settings.database, &serving_nodes)?;
     let answering = PoolShape::new("tollkeeper-api usage", USAGE_CONNECTIONS);
     let usage_pool = database::pool(&settings.database, &answering)?;
+    let taking_in = PoolShape::new("tollkeeper-api reports", REPORT_CONNECTIONS);
+    let report_pool = database::pool(&settings.database, &taking_in)?;
     let news = News::new(lifecycle.stopping());
     let commands = Commands::new(
         pool.clone(),
@@ -191,6 +196,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         roll,
         node_pool,
         usage_pool,
+        report_pool,
         pool: pool.clone(),
         engine: engine.clone(),
         spool,

@@ -99,6 +99,7 @@ pub(crate) fn router(app: App) -> Router {
             get(usage::requests::handle),
         )
         .route("/v1/tokens/{id}/exposure", get(usage::exposure::handle))
+        .route("/v1/tokens/{id}/dry-run", post(usage::dry_run::handle))
         .route("/v1/usage", get(usage::all::handle))
         .route("/v1/usage/tokens", get(usage::top::handle))
         .route("/v1/whoami", get(whoami::handle));
@@ -148,6 +149,12 @@ pub(crate) fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(tokens::import::MAX_BODY_BYTES))
         .layer(Extension(MaxBody(tokens::import::MAX_BODY_BYTES)));
 
+    // Gateways and services that say what tokens were used for, many calls at once.
+    let reporters = Router::new()
+        .route("/v1/usage", post(usage::report::handle))
+        .layer(DefaultBodyLimit::max(usage::report::MAX_BODY_BYTES))
+        .layer(Extension(MaxBody(usage::report::MAX_BODY_BYTES)));
+
     // People and programs that get to know the API.
     let description = Router::new()
         .route("/openapi.json", get(page::document))
@@ -167,6 +174,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(installation)
         .merge(remote)
         .merge(imports)
+        .merge(reporters)
         .merge(oauth)
         .merge(partners)
         .merge(self_service)

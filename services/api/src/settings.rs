@@ -206,6 +206,7 @@ impl ApiSettings {
             jwt,
             trusted_proxies: self.operators.trusted_proxies,
             usage_ip: self.usage.ip,
+            usage_retention: TimeDelta::days(self.usage.retention_days.into()),
             leaks: self.leaks,
             webhook_networks: self.webhooks.allowed_networks,
         }

@@ -9,7 +9,7 @@ mod privilege;
 pub(crate) use own_account::OwnAccount;
 pub(crate) use privilege::{
     AccountsRead, AccountsWrite, Allowed, CompletenessRead, EventsRead, NodesRead, Privilege,
-    TokensRead, TokensWrite, UsageRead, Verify, WebhooksFeed, WebhooksWrite, identify,
+    TokensRead, TokensWrite, UsageRead, UsageWrite, Verify, WebhooksFeed, WebhooksWrite, identify,
 };
 
 use tollkeeper_domain::account::{Identity, Role};

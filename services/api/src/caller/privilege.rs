@@ -62,6 +62,10 @@ privilege! {
     UsageRead, "tollkeeper:usage.read", true
 }
 privilege! {
+    /// Report what tokens were used for.
+    UsageWrite, "tollkeeper:usage.write", false
+}
+privilege! {
     /// See the nodes.
     NodesRead, "tollkeeper:events.read", false
 }

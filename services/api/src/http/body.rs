@@ -139,7 +139,7 @@ fn without_place(error: &serde_json::Error) -> String {
 }
 
 /// RFC 6901.
-fn pointer(path: &Path) -> String {
+pub(crate) fn pointer(path: &Path) -> String {
     path.iter()
         .map(|segment| match segment {
             Segment::Seq { index } => format!("/{index}"),

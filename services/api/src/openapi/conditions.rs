@@ -36,6 +36,16 @@ pub(super) fn add(components: &mut Components) {
         { "required": ["all"], "properties": all },
         { "properties": { "all": { "const": false } }, "anyOf": one },
     ]);
+    let list = |name: &str| {
+        let is_given = json!({ name: { "type": "array" } });
+        json!({ "required": [name], "properties": is_given })
+    };
+    let one_change = json!([
+        list("allowed_cidrs"),
+        list("rate_limits"),
+        { "required": ["not_before"] },
+        { "required": ["expires_at"] },
+    ]);
     let conditions = [
         ("IssueToken", one_expiry("expires_at", "expires_in_minutes")),
         (
@@ -43,6 +53,7 @@ pub(super) fn add(components: &mut Components) {
             one_expiry("expires_at", "expires_in_minutes"),
         ),
         ("IssueForUser", one_expiry("expiresAt", "expiresInMinutes")),
+        ("DryRun", ("anyOf", one_change)),
         ("BulkFilter", ("oneOf", all_or_filters)),
         ("BulkRevoke", ("oneOf", two_steps)),
         // Unknown parameters are left unread, but each is given once.

@@ -63,6 +63,15 @@ errors! {
         INVALID_HEADER: "`Authorization` must be of the form `Bearer <credential>`",
     }
 
+    /// The request cannot be understood, or asks for more than is judged again at once.
+    TooMuchToJudge = 400 "The request cannot be understood" {
+        RANGE_TOO_LARGE: "this was not read within 5 seconds: ask for fewer `days`",
+        MALFORMED_JSON: "the body is not JSON: line 1, column 2",
+        BODY_UNREADABLE: "the body did not arrive whole",
+        TWO_CREDENTIALS: "`X-API-Key` and `Authorization` hold two differing credentials",
+        INVALID_HEADER: "`Authorization` must be of the form `Bearer <credential>`",
+    }
+
     /// There is no credential, or it does not work.
     Unauthenticated = 401 "The credential does not work" {
         UNAUTHENTICATED: "give an API token or a JWT as `Authorization: Bearer`, or a key as `X-API-Key`",

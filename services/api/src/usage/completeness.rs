@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tollkeeper_read_model::Reach;
 use tollkeeper_read_model::usage::completeness::{self, Gap, SourceRow};
+use tollkeeper_read_model::usage::reports;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -46,6 +47,7 @@ pub(crate) struct Query {
     "incomplete_sources": 1,
     "vanished_sources": 0,
     "unmarked_sources": 0,
+    "reports_waiting_since": null,
     "items": [{
         "source": "019aa5d0-4b1c-7f3e-a1d2-6c7b8a9d0e20",
         "reporter": {
@@ -85,6 +87,10 @@ pub(crate) struct Completeness {
     /// `complete_through`.
     #[schema(minimum = 0)]
     unmarked_sources: i64,
+    /// Since when the call waits to be counted that has waited longest of those reported by
+    /// `POST /v1/usage`; null where none waits. They have no source.
+    #[schema(required)]
+    reports_waiting_since: Option<DateTime<Utc>>,
     /// From the newest to the oldest.
     items: Vec<SourceView>,
     /// Give it as `cursor` to get what follows; absent at the end.
@@ -207,6 +213,7 @@ pub(crate) async fn handle(
     let before = cursor(&SOURCES, query.cursor.as_deref())?;
     let mut snapshot = completeness::snapshot(&app.pool).await?;
     let summary = completeness::summary(&mut *snapshot).await?;
+    let reports_waiting_since = reports::waiting_since(&mut *snapshot).await?;
     let mut rows =
         completeness::sources(&mut *snapshot, query.incomplete, before, limit + 1).await?;
     let wanted = usize::try_from(limit).unwrap_or(0);
@@ -231,6 +238,7 @@ pub(crate) async fn handle(
         incomplete_sources: summary.incomplete,
         vanished_sources: summary.vanished,
         unmarked_sources: summary.unmarked,
+        reports_waiting_since,
         items,
         next_cursor: next_cursor(&SOURCES, last),
     }))

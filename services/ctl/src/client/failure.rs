@@ -29,6 +29,11 @@ pub(crate) enum Failure {
     #[error("{0} is longer than any token")]
     TooLong(String),
 
+    #[error(
+        "line {0} is not JSON; what stands well before it may be reported, and counts no second time"
+    )]
+    Line(usize),
+
     #[error("{path} cannot be read: {reason}")]
     File {
         path: PathBuf,
@@ -69,7 +74,8 @@ impl Failure {
             | Self::Key
             | Self::Metadata
             | Self::NoToken(_)
-            | Self::TooLong(_) => 2,
+            | Self::TooLong(_)
+            | Self::Line(_) => 2,
             Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND => 3,
             Self::Refused { status, .. } if *status == StatusCode::SERVICE_UNAVAILABLE => 5,
             Self::Unreachable(_) => 5,

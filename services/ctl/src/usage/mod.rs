@@ -1,7 +1,9 @@
 //! `tollkeeper usage`: what tokens were used for, from a shell, over the HTTP API.
 
 mod completeness;
+mod dry_run;
 mod exposure;
+mod report;
 mod requests;
 mod show;
 mod top;
@@ -36,6 +38,10 @@ enum Command {
     Requests(requests::Arguments),
     /// Report what a leaked token did
     Exposure(exposure::Arguments),
+    /// Tell which past requests a change would have refused, without making it
+    DryRun(dry_run::Arguments),
+    /// Report calls that happened elsewhere
+    Report(report::Arguments),
     /// Tell whether all usage has arrived, and what is missing
     Completeness(completeness::Arguments),
 }
@@ -52,6 +58,8 @@ async fn carry_out(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Top(it) => top::run(&api, output, it).await,
         Command::Requests(it) => requests::run(&api, output, it).await,
         Command::Exposure(it) => exposure::run(&api, output, it).await,
+        Command::DryRun(it) => dry_run::run(&api, output, it).await,
+        Command::Report(it) => report::run(&api, output, it).await,
         Command::Completeness(it) => completeness::run(&api, output, it).await,
     }
 }

@@ -69,6 +69,17 @@ async fn what_a_token_was_used_for_is_told() {
     ] {
         assert!(report.contains(part), "{part}: {report}");
     }
+    let trial = ["usage", "dry-run", id, "--allowed-cidr", "192.0.2.0/24"];
+    let report = shell.run(&[&trial[..], &json].concat()).await.json();
+    assert_eq!(report["refused"], 1, "{report}");
+    let table = shell.run(&trial).await;
+    let lines: Vec<&str> = table.expect(0).lines().collect();
+    assert!(lines[1].contains("everything"), "{table:?}");
+    assert!(lines[2].contains("IP_NOT_ALLOWED"), "{table:?}");
+    assert!(lines[3].contains("127.0.0.1"), "{table:?}");
+    let nothing = shell.run(&["usage", "dry-run", id]).await;
+    nothing.expect(1);
+    assert!(nothing.complaint.contains("INVALID_FIELDS"), "{nothing:?}");
 
     wait_for("the usage to be complete", async || {
         let ask = [&["usage", "completeness"][..], &json].concat();
@@ -97,10 +108,43 @@ async fn what_a_token_was_used_for_is_told() {
     assert!(line.is_some_and(|line| line.contains("1-5")), "{table}");
     assert!(table.contains("everything"), "{table}");
 
+    let call = |id: &str, status: u16| {
+        let token = token["id"].as_str().unwrap();
+        json!({ "id": id, "token_id": token, "endpoint": "/", "method": "GET", "status": status })
+    };
+    // More than are reported at once.
+    let calls: Vec<String> = (0..1500)
+        .map(|it| call(&it.to_string(), 200).to_string())
+        .collect();
+    let calls = format!("{}\n\n{}\n", calls.join("\n"), call("wrong", 7));
+    let report = ["usage", "report", "-"];
+    let reported = shell.run_with_input(&report, &calls).await;
+    let table = reported.expect(1);
+    assert!(table.contains("1500") && table.contains("1502"), "{table}");
+    assert!(table.contains("status: this is 100 to 599"), "{table}");
+    std::fs::write(shell.folder.path().join("calls"), &calls[..calls.len() / 2]).unwrap();
+    let cut_off = shell.run(&["usage", "report", "calls"]).await;
+    cut_off.expect(2);
+    let lines = calls.lines().take(1500).collect::<Vec<_>>().join("\n");
+    std::fs::write(shell.folder.path().join("calls"), lines).unwrap();
+    let again = ["usage", "report", "calls"];
+    let again = shell.run(&[&again[..], &json[..]].concat()).await.json();
+    let expected = json!({ "accepted": 0, "duplicates": 1500, "rejected": [] });
+    assert_eq!(again, expected);
+    shell.run(&["usage", "report", "nowhere"]).await.expect(1);
+
     let unknown = "01890a5d-ac96-774b-bcce-b302099a8057";
     for command in ["show", "requests", "exposure"] {
         shell.run(&["usage", command, unknown]).await.expect(3);
     }
+    let trial = [
+        "usage",
+        "dry-run",
+        unknown,
+        "--expires-at",
+        "2026-01-01T00:00:00Z",
+    ];
+    shell.run(&trial).await.expect(3);
     let large = [
         "usage",
         "show",

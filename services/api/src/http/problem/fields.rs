@@ -46,6 +46,12 @@ impl FieldErrors {
         }));
     }
 
+    /// All that was noted, without anything shaped like a token.
+    pub(crate) fn into_scrubbed(self, scrubber: &Scrubber) -> Vec<FieldError> {
+        let errors = self.0.iter();
+        errors.map(|error| scrubbed(error, scrubber)).collect()
+    }
+
     /// How much was noted.
     pub(crate) const fn len(&self) -> usize {
         self.0.len()

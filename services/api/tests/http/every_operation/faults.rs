@@ -158,6 +158,7 @@ async fn a_fault_of_our_own_says_nothing_of_the_inside() {
         ("GET /v1/tokens/bulk-revoke/{id}", 200),
         ("GET /v1/usage", 200),
         ("GET /v1/usage/tokens", 200),
+        ("POST /v1/usage", 200),
         ("POST /v1/webhooks", 201),
         ("POST /v1/verify", 200),
         ("POST /v1/verify/batch", 200),

@@ -99,11 +99,14 @@ const READ: &str = "tollkeeper:tokens.read";
 const WRITE: &str = "tollkeeper:tokens.write";
 const EVENTS: &str = "tollkeeper:events.read";
 const USAGE: &str = "tollkeeper:usage.read";
+const REPORT: &str = "tollkeeper:usage.write";
 const WEBHOOKS: &str = "tollkeeper:webhooks.write";
 const VERIFY: &str = "tollkeeper:verify";
 
 /// The scopes of management.
-pub(super) const SCOPES: [&str; 7] = [ACCOUNTS, READ, WRITE, EVENTS, USAGE, WEBHOOKS, VERIFY];
+pub(super) const SCOPES: [&str; 8] = [
+    ACCOUNTS, READ, WRITE, EVENTS, USAGE, REPORT, WEBHOOKS, VERIFY,
+];
 
 /// Those that speak JSON and ask callers who they are. What proxies, OAuth clients and partners ask
 /// for is tried by itself.
@@ -164,8 +167,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("GET", "/v1/tokens/{id}/usage", USAGE).asked(""),
     Operation::new("GET", "/v1/tokens/{id}/usage/requests", USAGE).asked(""),
     Operation::new("GET", "/v1/tokens/{id}/exposure", USAGE).asked(""),
+    Operation::new("POST", "/v1/tokens/{id}/dry-run", USAGE).takes(r#"{"allowed_cidrs":[]}"#),
     Operation::new("GET", "/v1/usage", USAGE).asked(""),
     Operation::new("GET", "/v1/usage/tokens", USAGE).asked(""),
+    Operation::new("POST", "/v1/usage", REPORT)
+        .takes(concat!(
+            r#"{"events":[{"id":"1","token_id":"01890a5d-ac96-774b-bcce-b302099a8057","#,
+            r#""endpoint":"/","method":"GET","status":200}]}"#
+        ))
+        .up_to(1024 * 1024),
     Operation::new("POST", "/v1/webhooks", WEBHOOKS)
         .and(EVENTS)
         .takes(r#"{"url":"https://hooks.example.com/"}"#)

@@ -35,7 +35,7 @@ const BY_THEMSELVES: [&str; 12] = [
 ];
 
 /// Of these only a panic could be a 500.
-const READ_NOTHING: [&str; 16] = [
+const READ_NOTHING: [&str; 17] = [
     "GET /v1/usage/completeness",
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
@@ -47,6 +47,7 @@ const READ_NOTHING: [&str; 16] = [
     "GET /v1/tokens/bulk-revoke/{id}",
     "GET /v1/usage",
     "GET /v1/usage/tokens",
+    "POST /v1/usage",
     "POST /v1/webhooks",
     "POST /v1/verify",
     "POST /v1/verify/batch",

@@ -1,8 +1,10 @@
 //! Questions about usage.
 
+mod dry_run;
 mod exposure;
 mod large;
 mod many;
+mod report;
 mod requests;
 mod road;
 mod series;
