@@ -6,7 +6,6 @@ use axum::response::IntoResponse;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use tollkeeper_authn::Replay;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::network::{Network, NetworkSet};
 use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit, RateLimits};
@@ -173,7 +172,7 @@ pub(crate) async fn handle(
 ) -> Result<impl IntoResponse, Problem> {
     let token = TokenId(id);
     let as_of = app.now();
-    let (days, mut proposal) = read(body)?;
+    let (days, proposal) = read(body)?;
     let since = as_of - TimeDelta::days(days);
     let found = tokens::find(&app.pool, allowed.reach, token, as_of).await?;
     found.ok_or_else(|| Problem::not_found("token"))?;
@@ -182,8 +181,8 @@ pub(crate) async fn handle(
     let failed = |error| reading::failed_with(error, "ask for fewer `days`");
     let cut = passed_cut(&mut db, allowed.reach, token, since, MOST_REQUESTS);
     let cut = cut.await.map_err(failed)?;
-    let mut trial = Trial::default();
-    let visit = |request| trial.judge(&mut proposal, request);
+    let mut trial = Trial::of(&proposal);
+    let visit = |request| trial.judge(request);
     let read = passed(&mut db, allowed.reach, token, since, cut, visit);
     read.await.map_err(failed)?;
     Ok(Json(report(since, as_of, cut.is_some(), trial)))
@@ -233,7 +232,7 @@ fn read(body: DryRun) -> Result<(i64, Proposal), Problem> {
     let proposal = Proposal {
         validity,
         networks,
-        limits: Replay::new(&limits),
+        limits,
     };
     Ok((days, proposal))
 }
@@ -255,7 +254,7 @@ fn check(validity: Validity, errors: &mut FieldErrors) {
     }
 }
 
-fn report(since: DateTime<Utc>, as_of: DateTime<Utc>, cut: bool, trial: Trial) -> Report {
+fn report(since: DateTime<Utc>, as_of: DateTime<Utc>, cut: bool, trial: Trial<'_>) -> Report {
     let (judged, without_address) = (trial.judged, trial.without_address);
     let verdicts = trial.refused().map(|(verdict, refused)| RefusedView {
         verdict: verdict.code(),

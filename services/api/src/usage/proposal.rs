@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use tollkeeper_authn::Replay;
 use tollkeeper_domain::network::NetworkSet;
+use tollkeeper_domain::rate_limit::RateLimits;
 use tollkeeper_domain::token::Validity;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_read_model::usage::PassedRequest;
@@ -24,12 +25,14 @@ const CHECKS: [Verdict; 4] = [
 pub(super) struct Proposal {
     pub(super) validity: Validity,
     pub(super) networks: NetworkSet,
-    pub(super) limits: Replay,
+    pub(super) limits: RateLimits,
 }
 
-/// What became of the requests.
-#[derive(Debug, Default)]
-pub(super) struct Trial {
+/// What becomes of requests that are put through a change.
+#[derive(Debug)]
+pub(super) struct Trial<'a> {
+    proposal: &'a Proposal,
+    limits: Replay,
     pub(super) judged: u64,
     /// How many of them have no address on record.
     pub(super) without_address: u64,
@@ -44,19 +47,31 @@ pub(super) struct Refused {
     pub(super) examples: VecDeque<PassedRequest>,
 }
 
-impl Proposal {
+impl<'a> Trial<'a> {
+    /// Of no requests so far.
+    pub(super) fn of(proposal: &'a Proposal) -> Self {
+        Self {
+            proposal,
+            limits: Replay::new(&proposal.limits),
+            judged: 0,
+            without_address: 0,
+            refused: Default::default(),
+        }
+    }
+
     /// The first check that refuses the request. Only what passes all others is charged to limits.
     fn refuses(&mut self, request: &PassedRequest) -> Option<Verdict> {
         let at = request.timestamp;
         let Validity {
             not_before,
             expires_at,
-        } = self.validity;
+        } = self.proposal.validity;
+        let networks = &self.proposal.networks;
         if not_before.is_some_and(|start| at < start) {
             Some(Verdict::NotYetValid)
         } else if expires_at.is_some_and(|end| end <= at) {
             Some(Verdict::Expired)
-        } else if request.ip.is_some_and(|ip| !self.networks.contains(ip)) {
+        } else if request.ip.is_some_and(|ip| !networks.contains(ip)) {
             Some(Verdict::IpNotAllowed)
         } else if !self.limits.passes(at.timestamp_micros()) {
             Some(Verdict::RateLimited)
@@ -64,14 +79,12 @@ impl Proposal {
             None
         }
     }
-}
 
-impl Trial {
     /// Puts a request through the change. Requests come in the order of their moments.
-    pub(super) fn judge(&mut self, proposal: &mut Proposal, request: PassedRequest) {
+    pub(super) fn judge(&mut self, request: PassedRequest) {
         self.judged += 1;
         self.without_address += u64::from(request.ip.is_none());
-        let Some(verdict) = proposal.refuses(&request) else {
+        let Some(verdict) = self.refuses(&request) else {
             return;
         };
         let mut checks = CHECKS.into_iter().zip(&mut self.refused);
@@ -94,7 +107,7 @@ impl Trial {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
-    use tollkeeper_domain::rate_limit::{RateLimit, RateLimits};
+    use tollkeeper_domain::rate_limit::RateLimit;
 
     use super::*;
 
@@ -118,14 +131,17 @@ mod tests {
         Proposal {
             validity: Validity::default(),
             networks: networks.try_into().unwrap(),
-            limits: Replay::new(&RateLimits::try_from(limits).unwrap()),
+            limits: RateLimits::try_from(limits).unwrap(),
         }
     }
 
-    fn tried(mut proposal: Proposal, requests: Vec<PassedRequest>) -> (Trial, Vec<(Verdict, u64)>) {
-        let mut trial = Trial::default();
+    fn tried(
+        proposal: &Proposal,
+        requests: Vec<PassedRequest>,
+    ) -> (Trial<'_>, Vec<(Verdict, u64)>) {
+        let mut trial = Trial::of(proposal);
         for request in requests {
-            trial.judge(&mut proposal, request);
+            trial.judge(request);
         }
         let refused = trial.refused.iter().map(|it| it.requests);
         let refused = CHECKS.into_iter().zip(refused);
@@ -148,7 +164,7 @@ mod tests {
             request(2, None),
             request(3, Some("198.51.100.9")),
         ];
-        let (trial, refused) = tried(narrow, requests);
+        let (trial, refused) = tried(&narrow, requests);
         assert_eq!((trial.judged, trial.without_address), (5, 1));
         let expected = [
             (Verdict::NotYetValid, 1),
@@ -167,7 +183,8 @@ mod tests {
             request(2, Some("192.0.2.7")),
             request(3601, Some("192.0.2.7")),
         ];
-        let (trial, refused) = tried(proposal(&["192.0.2.0/24"], vec![limit]), requests);
+        let bounded = proposal(&["192.0.2.0/24"], vec![limit]);
+        let (trial, refused) = tried(&bounded, requests);
         let expected = [(Verdict::IpNotAllowed, 1), (Verdict::RateLimited, 1)];
         assert_eq!(refused, expected);
         let examples = trial.refused().flat_map(|(_, it)| it.examples);
@@ -178,7 +195,8 @@ mod tests {
     #[test]
     fn the_newest_are_remembered_and_all_are_counted() {
         let requests = (0..50).map(|second| request(second, Some("198.51.100.9")));
-        let (trial, refused) = tried(proposal(&["192.0.2.0/24"], Vec::new()), requests.collect());
+        let narrow = proposal(&["192.0.2.0/24"], Vec::new());
+        let (trial, refused) = tried(&narrow, requests.collect());
         assert_eq!(refused, [(Verdict::IpNotAllowed, 50)]);
         let examples = trial.refused().flat_map(|(_, it)| it.examples);
         let examples: Vec<String> = examples.map(|it| it.endpoint).collect();
@@ -189,7 +207,8 @@ mod tests {
     #[test]
     fn a_change_that_names_nothing_refuses_nothing() {
         let requests = (0..5).map(|second| request(second, None)).collect();
-        let (trial, refused) = tried(proposal(&[], Vec::new()), requests);
+        let nothing = proposal(&[], Vec::new());
+        let (trial, refused) = tried(&nothing, requests);
         assert_eq!((trial.judged, refused), (5, Vec::new()));
     }
 }

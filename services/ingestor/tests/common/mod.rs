@@ -60,25 +60,6 @@ impl Pipeline {
     }
 
     /// Waits until this many events are settled as `outcome`.
-    /// Has these events wait as if they had been reported to the API.
-    pub async fn report(pool: &PgPool, events: &[UsageEvent<'_>]) {
-        let record = |event: &UsageEvent<'_>| {
-            let mut record = vec![0; encoded_len(event)];
-            encode(event, &mut record);
-            record
-        };
-        let records: Vec<Vec<u8>> = events.iter().map(record).collect();
-        sqlx::query(
-            "insert into usage_reports (account_id, received_at, record)
-        select $1, now(), record from unnest($2::bytea[]) as record",
-        )
-        .bind(Uuid::from_u128(1))
-        .bind(&records)
-        .execute(pool)
-        .await
-        .unwrap();
-    }
-
     pub async fn settled(&self, outcome: &str, events: u64) {
         wait_for(&format!("{events} {outcome} events"), || async {
             settled(self.pool(), outcome).await >= events
@@ -249,6 +230,25 @@ pub fn charged_event(number: u64, now: i64) -> UsageEvent<'static> {
         }
     }
     event
+}
+
+/// Has these events wait as if they had been reported to the API.
+pub async fn report(pool: &PgPool, events: &[UsageEvent<'_>]) {
+    let record = |event: &UsageEvent<'_>| {
+        let mut record = vec![0; encoded_len(event)];
+        encode(event, &mut record);
+        record
+    };
+    let records: Vec<Vec<u8>> = events.iter().map(record).collect();
+    sqlx::query(
+        "insert into usage_reports (account_id, received_at, record)
+    select $1, now(), record from unnest($2::bytea[]) as record",
+    )
+    .bind(Uuid::from_u128(1))
+    .bind(&records)
+    .execute(pool)
+    .await
+    .unwrap();
 }
 
 pub async fn settled(pool: &PgPool, outcome: &str) -> u64 {

@@ -1,7 +1,6 @@
 //! Calls that were reported to the API: counted once, whoever counts and whatever is cut off.
 
 use chrono::TimeDelta;
-use tollkeeper_ambient::Clock;
 use tollkeeper_ingestor::remove_old_report_ids;
 
 use super::common::report;
