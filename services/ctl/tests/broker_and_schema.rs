@@ -62,6 +62,38 @@ async fn a_changed_stream_is_shown_and_mended() {
 }
 
 #[tokio::test]
+async fn a_server_by_itself_is_not_taken_for_a_cluster() {
+    let nats = TestNats::start().await;
+    let applied = |replicas| {
+        Command::new(env!("CARGO_BIN_EXE_tollkeeper"))
+            .args(["nats", "apply"])
+            .env("TOLLKEEPER_NATS_URL", nats.url())
+            .env("TOLLKEEPER_NATS_REPLICAS", replicas)
+            .output()
+            .unwrap()
+    };
+    for (replicas, reason) in [
+        (
+            "3",
+            "TOLLKEEPER_NATS_REPLICAS is 3, but the broker is a server by itself",
+        ),
+        ("0", "expected 1 to 5"),
+        ("6", "expected 1 to 5"),
+    ] {
+        let refused = applied(replicas);
+        assert!(!refused.status.success());
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(text.contains(reason), "{text}");
+    }
+    let context = jetstream::new(nats.client().await);
+    assert!(
+        context.get_stream("USAGE").await.is_err(),
+        "nothing was made"
+    );
+    assert!(applied("1").status.success());
+}
+
+#[tokio::test]
 async fn a_broker_that_is_away_is_said_to_be() {
     let mut nats = TestNats::start().await;
     let url = nats.url();

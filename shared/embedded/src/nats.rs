@@ -32,6 +32,10 @@ pub struct NatsConfig {
     pub log: PathBuf,
     /// The port on the loopback.
     pub port: u16,
+    /// Another one, where it tells about itself over HTTP.
+    pub monitor: Option<u16>,
+    /// Environment variables that the configuration file names.
+    pub environment: Vec<(String, String)>,
     /// Removed by the guard if this process dies.
     pub rubbish: Option<PathBuf>,
 }
@@ -91,11 +95,15 @@ impl Nats {
             .args(["-a", "127.0.0.1", "-p", &config.port.to_string(), "-js"])
             .arg("-sd")
             .arg(&config.store)
+            .envs(config.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(folder)?)
             .stderr(log);
         if let Some(file) = &config.config {
             command.arg("-c").arg(file);
+        }
+        if let Some(port) = config.monitor {
+            command.args(["-m", &port.to_string()]);
         }
         let process = Process::spawn(
             "nats-server",

@@ -14,6 +14,9 @@ static FOLDER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../nats");
 /// The shipped configuration of the server.
 pub(crate) const SERVER_CONFIG: &str = include_str!("../../../../nats/nats-server.conf");
 
+/// The field of a stream's configuration.
+const REPLICAS: &str = "num_replicas";
+
 /// What should exist on the server.
 #[derive(Debug)]
 pub(super) enum Definition {
@@ -48,11 +51,14 @@ impl Definition {
     }
 }
 
-/// All definitions, streams before the consumers that need them.
-pub(super) fn all() -> Result<Vec<Definition>, Error> {
+/// All definitions, streams before the consumers that need them. The files are written for one server;
+/// on a cluster each stream is kept on `replicas` of them, and its consumers follow it.
+pub(super) fn all(replicas: usize) -> Result<Vec<Definition>, Error> {
     let mut definitions = Vec::new();
     for file in files("streams") {
-        let (config, wanted) = read(file)?;
+        let (mut config, mut wanted): (Box<stream::Config>, _) = read(file)?;
+        config.num_replicas = replicas;
+        wanted.insert(REPLICAS.to_owned(), replicas.into());
         definitions.push(Definition::Stream { config, wanted });
     }
     for file in files("consumers") {
@@ -107,7 +113,7 @@ mod tests {
 
     #[test]
     fn every_definition_parses_and_states_only_known_fields() {
-        let definitions = all().unwrap();
+        let definitions = all(1).unwrap();
         assert!(definitions.len() >= 2);
         for (folder, kinds) in [("streams", "Stream"), ("consumers", "Consumer")] {
             for file in files(folder) {
@@ -120,6 +126,16 @@ mod tests {
                 for field in stated.keys() {
                     assert!(wanted.contains_key(field), "{field} in {:?}", file.path());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_stream_is_kept_as_often_as_is_said() {
+        for definition in all(3).unwrap() {
+            if let Definition::Stream { config, wanted } = definition {
+                assert_eq!(config.num_replicas, 3);
+                assert_eq!(wanted[REPLICAS], 3);
             }
         }
     }

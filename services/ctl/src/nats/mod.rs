@@ -4,16 +4,18 @@
 mod compare;
 mod definitions;
 mod remote;
+mod replicas;
 
 use std::process::ExitCode;
 
 use async_nats::jetstream::Context;
 use tollkeeper_runtime::nats::{self, NatsError};
-use tollkeeper_runtime::settings::{Binary, BrokerSettings, SettingsError, Source};
+use tollkeeper_runtime::settings::{Binary, BrokerSettings, SettingsError, Source, StreamSettings};
 
 use crate::out::say;
 use definitions::Definition;
 use remote::RemoteError;
+use replicas::ReplicasError;
 
 pub(crate) use definitions::SERVER_CONFIG;
 
@@ -33,6 +35,9 @@ pub(crate) enum Error {
     #[error(transparent)]
     Connect(#[from] NatsError),
 
+    #[error(transparent)]
+    Replicas(#[from] ReplicasError),
+
     #[error("the definition {name} is not valid: {reason}")]
     Definition {
         name: String,
@@ -50,41 +55,54 @@ pub(crate) enum Error {
 
 pub(crate) async fn run(command: &Command) -> Result<ExitCode, Error> {
     let source = Source::from_process(Binary::Ctl)?;
-    let settings = BrokerSettings::read(&source)?;
+    let broker = BrokerSettings::read(&source)?;
+    let streams = StreamSettings::read(&source)?;
     match command {
         Command::Apply => {
-            apply(&settings, &say).await?;
+            apply(&broker, streams, &say).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Diff => diff(&settings).await,
+        Command::Diff => diff(&broker, streams).await,
     }
 }
 
 /// Creates what is missing and changes what differs, saying what it did.
-pub(crate) async fn apply(settings: &BrokerSettings, say: &dyn Fn(&str)) -> Result<(), Error> {
-    let jetstream = connect(settings).await?;
-    for definition in definitions::all()? {
+pub(crate) async fn apply(
+    broker: &BrokerSettings,
+    streams: StreamSettings,
+    say: &dyn Fn(&str),
+) -> Result<(), Error> {
+    let (jetstream, definitions) = connect(broker, streams).await?;
+    for definition in definitions {
         let differences = differences(&jetstream, &definition).await?;
         let name = definition.name();
         if differences.is_empty() {
             say(&format!("{name}: as it should be"));
             continue;
         }
-        remote::put(&jetstream, &definition)
+        let wrap = |reason| Error::Remote {
+            name: name.clone(),
+            reason,
+        };
+        remote::put(&jetstream, &definition).await.map_err(wrap)?;
+        let behind = replicas::behind(&jetstream, &definition)
             .await
-            .map_err(|reason| Error::Remote {
-                name: name.clone(),
-                reason,
-            })?;
-        say(&format!("{name}: applied"));
+            .map_err(wrap)?;
+        if behind == 0 {
+            say(&format!("{name}: applied"));
+        } else {
+            say(&format!(
+                "{name}: applied; {behind} of its copies are not complete yet"
+            ));
+        }
     }
     Ok(())
 }
 
-async fn diff(settings: &BrokerSettings) -> Result<ExitCode, Error> {
-    let jetstream = connect(settings).await?;
+async fn diff(broker: &BrokerSettings, streams: StreamSettings) -> Result<ExitCode, Error> {
+    let (jetstream, definitions) = connect(broker, streams).await?;
     let mut code = ExitCode::SUCCESS;
-    for definition in definitions::all()? {
+    for definition in definitions {
         for difference in differences(&jetstream, &definition).await? {
             say(&format!("{}: {difference}", definition.name()));
             code = ExitCode::FAILURE;
@@ -105,7 +123,13 @@ async fn differences(jetstream: &Context, definition: &Definition) -> Result<Vec
     })
 }
 
-async fn connect(settings: &BrokerSettings) -> Result<Context, Error> {
-    let client = nats::connect_once(settings, "tollkeeper").await?;
-    Ok(nats::jetstream(&client))
+/// The broker, and what should be on it.
+async fn connect(
+    broker: &BrokerSettings,
+    streams: StreamSettings,
+) -> Result<(Context, Vec<Definition>), Error> {
+    let client = nats::connect_once(broker, "tollkeeper").await?;
+    let cluster = client.server_info().cluster;
+    let replicas = replicas::number(streams.replicas, cluster.as_deref())?;
+    Ok((nats::jetstream(&client), definitions::all(replicas)?))
 }

@@ -81,6 +81,8 @@ pub(super) fn start_nats(
         store: home.join("store"),
         log: folder.log("nats"),
         port: ports::free().map_err(wrap)?,
+        monitor: None,
+        environment: Vec::new(),
         rubbish: None,
     };
     let nats = Nats::start(config)?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tollkeeper_embedded::nats::Nats;
 use tollkeeper_embedded::postgres::Postgres;
 use tollkeeper_embedded::{Process, Signal};
+use tollkeeper_runtime::settings::StreamSettings;
 
 use super::Addresses;
 use super::error::{Death, Error};
@@ -58,7 +59,7 @@ impl Stack {
         say(&format!("the schema is at {version}"));
         let (nats, broker) = servers::start_nats(folder, &secrets)?;
         say("NATS is up");
-        crate::nats::apply(&broker, &say).await?;
+        crate::nats::apply(&broker, StreamSettings::default(), &say).await?;
         let around = Surroundings {
             folder,
             secrets: &secrets,

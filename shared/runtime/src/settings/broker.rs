@@ -25,6 +25,17 @@ pub(super) const NATS_CREDENTIALS: Setting = Setting {
     example: "",
 };
 
+pub(super) const NATS_REPLICAS: Setting = Setting {
+    name: "NATS_REPLICAS",
+    default: DefaultValue::None,
+    meaning: "On how many servers of a NATS cluster each stream is kept, 1 to 5; with 3, one may fail. \
+              `tollkeeper nats` raises or lowers what is there to it. It has to be set where the broker \
+              is a cluster; a server by itself keeps one copy.",
+    secret: false,
+    read_by: &[Binary::Ctl],
+    example: "3",
+};
+
 /// The NATS servers and how to log in.
 #[derive(Debug, Clone)]
 pub struct BrokerSettings {
@@ -55,5 +66,24 @@ impl BrokerSettings {
             .split(',')
             .map(|server| server.trim().parse())
             .collect()
+    }
+}
+
+/// How the streams are to be kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StreamSettings {
+    /// On how many servers of a cluster, if it was said.
+    pub replicas: Option<usize>,
+}
+
+impl StreamSettings {
+    /// # Errors
+    /// When it is not a number that JetStream offers.
+    pub fn read(source: &Source) -> Result<Self, SettingsError> {
+        let replicas = source.optional(&NATS_REPLICAS)?;
+        if replicas.is_some_and(|replicas| !(1..=5).contains(&replicas)) {
+            return Err(source.invalid(&NATS_REPLICAS, "expected 1 to 5"));
+        }
+        Ok(Self { replicas })
     }
 }

@@ -35,7 +35,7 @@ mod usage;
 mod verification;
 mod webhooks;
 
-pub use broker::BrokerSettings;
+pub use broker::{BrokerSettings, StreamSettings};
 pub use client::{ApiUrl, ApiUrlError, ClientSettings};
 pub use database::DatabaseSettings;
 pub use error::SettingsError;

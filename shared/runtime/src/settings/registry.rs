@@ -11,6 +11,7 @@ pub const ALL: &[&Setting] = &[
     &database::DATABASE_URL,
     &broker::NATS_URL,
     &broker::NATS_CREDENTIALS,
+    &broker::NATS_REPLICAS,
     &listen::LISTEN,
     &listen::GRPC_LISTEN,
     &listen::INTERNAL_LISTEN,
