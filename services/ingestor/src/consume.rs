@@ -20,6 +20,9 @@ const GROUP_EVENTS: usize = 20_000;
 const GROUP_BYTES: usize = 16 << 20;
 /// How many messages the broker may send ahead.
 const AHEAD: usize = 256;
+/// How often the broker says that it still knows of the wish for messages. If it is silent for twice as
+/// long, as when the server that led the consumer was killed, the wish is told again.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A pause this long ends a group.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long a group may take to gather when messages trickle in without a pause.
@@ -98,6 +101,7 @@ impl Consumer {
         let messages = consumer
             .stream()
             .max_messages_per_batch(AHEAD)
+            .heartbeat(HEARTBEAT)
             .messages()
             .await?;
         Ok(messages)

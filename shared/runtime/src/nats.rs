@@ -15,6 +15,10 @@ use crate::settings::BrokerSettings;
 const RECONNECT_FIRST: Duration = Duration::from_millis(50);
 const RECONNECT_MOST: Duration = Duration::from_secs(2);
 
+/// A machine that lost its power closes no connection: three unanswered questions do, and the client
+/// goes to another server of the cluster.
+const PING: Duration = Duration::from_secs(5);
+
 /// Why there is no client at all. An absent server is not such a reason.
 #[derive(Debug, thiserror::Error)]
 pub enum NatsError {
@@ -62,7 +66,7 @@ pub async fn connect_once(settings: &BrokerSettings, name: &str) -> Result<Clien
 
 /// The client ignores the login in a server's URL, so it is taken from the first one here.
 fn options(settings: &BrokerSettings, name: &str) -> Result<ConnectOptions, NatsError> {
-    let mut options = ConnectOptions::new().name(name);
+    let mut options = ConnectOptions::new().name(name).ping_interval(PING);
     let servers = settings.addresses().map_err(NatsError::Address)?;
     if let Some(server) = servers.iter().find(|server| server.has_user_pass()) {
         let user = server.username().unwrap_or_default().to_owned();
