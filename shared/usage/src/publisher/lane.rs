@@ -32,6 +32,8 @@ pub(super) struct Lane {
     /// What is to be sent again, oldest first.
     again: VecDeque<Again>,
     close: Close,
+    /// Whether the last cut could not be recorded, so that a broken disk is logged once.
+    pub(super) is_stuck: bool,
 }
 
 /// How far the telling of the final number is.
@@ -54,6 +56,7 @@ impl Lane {
             acknowledged: RangeSet::default(),
             again: VecDeque::new(),
             close: Close::Open(1),
+            is_stuck: false,
         }
     }
 

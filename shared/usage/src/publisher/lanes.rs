@@ -91,10 +91,15 @@ impl Lanes {
                 Ok(Some(batch)) => {
                     outgoing.push(batch);
                     idle = 0;
+                    lane.is_stuck = false;
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%error, source = %lane.tail.source(), "cannot record a batch");
+                    if !lane.is_stuck {
+                        let source = lane.tail.source();
+                        tracing::warn!(%error, %source, "cannot record a batch, trying again");
+                    }
+                    lane.is_stuck = true;
                 }
             }
         }

@@ -15,6 +15,8 @@ mod outstanding;
 mod seen;
 mod send;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

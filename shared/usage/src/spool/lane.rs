@@ -105,6 +105,11 @@ impl LaneShared {
         self.segments.lock().begun.pop_front()
     }
 
+    /// Has [`take_begun`](Self::take_begun) give this one again: it could not be taken over.
+    pub(super) fn put_back_begun(&self, segment: Arc<Segment>) {
+        self.segments.lock().begun.push_front(segment);
+    }
+
     /// Begins the next prepared segment with the record number `first`.
     fn begin(&self, first: u64) -> Option<Writer> {
         let mut segments = self.segments.lock();

@@ -192,15 +192,22 @@ impl Workshop {
 
     /// Deletes segments and makes use of the room.
     pub(super) fn delete(&self, segments: Vec<Arc<Segment>>) {
+        let mut has_room = false;
         for segment in segments {
             match segment.delete() {
-                Ok(()) => self.budget.give_back(segment.disk_bytes()),
+                Ok(()) => {
+                    self.budget.give_back(segment.disk_bytes());
+                    has_room = true;
+                }
                 // Its room stays taken; the next start finds the file again.
                 Err(error) => tracing::warn!(%error, "cannot delete a settled segment"),
             }
         }
-        self.budget.set_exhausted(false);
-        self.wake();
+        // Whoever is told that there is room tries to make a segment, on the time of a request.
+        if has_room {
+            self.budget.set_exhausted(false);
+            self.wake();
+        }
     }
 
     pub(super) fn wake(&self) {

@@ -87,7 +87,7 @@ pub enum SpoolError {
     #[error("the spool folder {} is in use by another process", .0.display())]
     InUse(PathBuf),
     /// The operating system refused something.
-    #[error("{action} {}", path.display())]
+    #[error("{action} {}: {source}", path.display())]
     Io {
         /// What was being done.
         action: &'static str,

@@ -254,10 +254,22 @@ impl Tail {
     }
 
     fn take_begun(&mut self) -> io::Result<bool> {
-        let Some(segment) = self.live.as_ref().and_then(|lane| lane.take_begun()) else {
+        let Some(lane) = &self.live else {
             return Ok(false);
         };
-        self.segments.push_back(OpenSegment::open(segment)?);
-        Ok(true)
+        let Some(segment) = lane.take_begun() else {
+            return Ok(false);
+        };
+        match OpenSegment::open(Arc::clone(&segment)) {
+            Ok(open) => {
+                self.segments.push_back(open);
+                Ok(true)
+            }
+            // Passed over, its records would be taken for dropped ones.
+            Err(error) => {
+                lane.put_back_begun(segment);
+                Err(error)
+            }
+        }
     }
 }

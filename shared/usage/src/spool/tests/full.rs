@@ -47,6 +47,19 @@ fn a_full_spool_refuses_and_accepts_again_once_the_ledger_covers_something() {
 }
 
 #[test]
+fn a_full_spool_stays_full_while_nothing_is_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = try_open(tight(folder.path(), FullPolicy::Refuse)).unwrap();
+    let mut tails = spool.take_tails();
+    while spool.append(&event(0, "/a")) != Err(SpoolFull) {}
+    for _ in 0..100 {
+        let settled = tails[0].settle(&RangeSet::default(), true);
+        spool.delete(tails[0].source(), settled);
+        assert!(spool.refuses());
+    }
+}
+
+#[test]
 fn set_to_drop_it_reports_what_it_drops_while_it_runs_and_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let spool = try_open(tight(folder.path(), FullPolicy::Drop)).unwrap();

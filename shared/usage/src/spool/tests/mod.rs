@@ -1,9 +1,11 @@
 //! The spool against a plain list, against full disks, and against `kill -9`.
 
 mod again;
+mod clock;
 mod full;
 mod kill;
 mod model;
+mod read_only;
 mod recovery;
 
 use std::collections::BTreeMap;

@@ -28,7 +28,7 @@ fn a_disk_that_takes_nothing_is_named_with_what_it_refused() {
     let text = error.to_string();
     assert_eq!(
         text,
-        "cannot create the spool folder /proc/tollkeeper-spool"
+        "cannot create the spool folder /proc/tollkeeper-spool: No such file or directory (os error 2)"
     );
 }
 

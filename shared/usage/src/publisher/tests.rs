@@ -1,0 +1,169 @@
+//! When batches are cut, while somebody sets the wall clock forward and back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tollkeeper_ambient::{Clock, SystemEntropy};
+use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::quota::QuotaCharges;
+use tollkeeper_domain::usage::UsageEvent;
+use tollkeeper_domain::verdict::Verdict;
+use tollkeeper_testkit::FixedClock;
+use uuid::Uuid;
+
+use super::lanes::Lanes;
+use crate::spool::tail::BATCH_EVENTS;
+use crate::spool::{Spool, SpoolSettings};
+use crate::wire::{Batch, decode};
+
+const LINGER: Duration = Duration::from_millis(100);
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append(u16),
+    /// The wall clock is set by so many hours.
+    SetWall(i64),
+    /// So many milliseconds pass.
+    Pass(u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (1_u16..400).prop_map(Step::Append),
+        2 => (-48_i64..48).prop_map(Step::SetWall),
+        3 => (0_u8..150).prop_map(Step::Pass),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+/// An event that happens now; it is told from others by its token version.
+fn event(number: u64, clock: &FixedClock) -> UsageEvent<'static> {
+    UsageEvent {
+        token_id: TokenId(Uuid::from_u128(1)),
+        account_id: AccountId(Uuid::from_u128(2)),
+        token_version: number,
+        endpoint: "/a",
+        method: "GET",
+        status: 200,
+        verdict: Verdict::Valid,
+        ip: None,
+        user_agent: "test",
+        response_time_us: 5,
+        at_micros: clock.wall_micros(),
+        cost: 1,
+        charges: QuotaCharges::default(),
+    }
+}
+
+/// A lane with a clock of its own, and what is to come of it.
+struct World {
+    clock: Arc<FixedClock>,
+    spool: Arc<Spool>,
+    lanes: Lanes,
+    /// When each event happened, by the wall clock.
+    appended: Vec<i64>,
+    sent: Vec<i64>,
+    /// Since when, by the other clock, there have been events that fill no batch.
+    waiting_since: Option<Duration>,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(FixedClock::default());
+        let settings = SpoolSettings {
+            lanes: 1,
+            segment_bytes: 256 << 10,
+            ..SpoolSettings::new(folder.path())
+        };
+        let spool = Spool::open(settings, clock.clone(), Arc::new(SystemEntropy)).unwrap();
+        Self {
+            clock,
+            lanes: Lanes::new(spool.take_tails()),
+            spool,
+            appended: Vec::new(),
+            sent: Vec::new(),
+            waiting_since: None,
+            _folder: folder,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Append(count) => {
+                for _ in 0..count {
+                    let event = event(self.appended.len() as u64, &self.clock);
+                    self.spool.append(&event).unwrap();
+                    self.appended.push(event.at_micros);
+                }
+            }
+            Step::SetWall(hours) => {
+                let micros = self.clock.wall_micros() + hours * HOUR_MICROS;
+                let time = chrono::DateTime::from_timestamp_micros(micros).unwrap();
+                self.clock.set_wall(time);
+            }
+            Step::Pass(millis) => self.clock.advance(Duration::from_millis(millis.into())),
+        }
+    }
+
+    fn uncut(&self) -> usize {
+        self.appended.len() - self.sent.len()
+    }
+
+    /// A batch is to leave when it is full, or when its first event was seen so long ago.
+    fn is_due(&mut self) -> bool {
+        let now = self.clock.boot_time();
+        if self.uncut() == 0 {
+            self.waiting_since = None;
+            return false;
+        }
+        let since = *self.waiting_since.get_or_insert(now);
+        self.uncut() >= BATCH_EVENTS || now - since >= LINGER
+    }
+
+    /// Looks as the publisher does, and takes what is to leave.
+    async fn look(&mut self) {
+        let now = self.clock.boot_time();
+        while self.is_due() {
+            assert!(self.lanes.has_ready(now, LINGER));
+            let batches = self.lanes.cut(1, now, LINGER).await;
+            let [outgoing] = batches.as_slice() else {
+                panic!("one batch is due")
+            };
+            assert_eq!(outgoing.sealed.first, self.sent.len() as u64 + 1);
+            let batch = Batch::read(outgoing.sealed.message.clone()).unwrap();
+            for (_, record, _) in batch.records() {
+                let record = decode(record).unwrap();
+                assert_eq!(record.token_version, self.sent.len() as u64);
+                self.sent.push(record.at_micros);
+            }
+            self.waiting_since = Some(now);
+        }
+        assert!(!self.lanes.has_ready(now, LINGER));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_wall_clock_that_is_set_holds_nothing_up_and_hurries_nothing(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut world = World::new();
+        for step in steps {
+            world.step(&step);
+            runtime.block_on(world.look());
+        }
+        // What fills no batch leaves when its time is over; what is behind the end of a segment, when
+        // it is over once more.
+        for _ in 0..2 {
+            world.clock.advance_boot(LINGER);
+            runtime.block_on(world.look());
+        }
+        prop_assert_eq!(world.uncut(), 0);
+        prop_assert_eq!(world.sent, world.appended);
+    }
+}
