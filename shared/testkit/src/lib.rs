@@ -11,6 +11,7 @@ pub mod stack;
 
 mod binaries;
 mod clock;
+mod disk;
 mod entropy;
 mod files;
 mod folder;
@@ -21,10 +22,11 @@ mod wait;
 
 pub use binaries::binary;
 pub use clock::FixedClock;
+pub use disk::SmallDisk;
 pub use entropy::SeededEntropy;
 pub use files::most_open_files;
 pub use http::http_client;
-pub use nats::TestNats;
+pub use nats::{TestCluster, TestNats};
 pub use postgres::{PrivatePostgres, TestDatabase};
 pub use proxy::FaultProxy;
 pub use python::python_packages;

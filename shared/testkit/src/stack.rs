@@ -4,7 +4,9 @@
 mod node;
 mod person;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use async_nats::jetstream::{consumer::pull, stream};
 pub use node::Node;
@@ -15,18 +17,18 @@ use tempfile::TempDir;
 use tollkeeper_embedded::postgres::Durability;
 
 use crate::folder::temporary;
-use crate::{PrivatePostgres, TestDatabase, TestNats};
+use crate::{PrivatePostgres, SmallDisk, TestCluster, TestDatabase, TestNats};
 
 /// The key that every API of a stack knows as the operator `test`.
 pub const OPERATOR_KEY: &str = "an-operator-key-for-tests-0123456789";
 
 /// A database, a broker, and the programs that run against them. All end with it.
 #[derive(Debug)]
-pub struct Stack {
+pub struct Stack<B = TestNats> {
     /// The primary.
     pub database: TestDatabase,
-    /// The broker, its streams applied.
-    pub nats: TestNats,
+    /// The broker.
+    pub nats: B,
     folder: TempDir,
     database_url: String,
     nats_url: String,
@@ -35,12 +37,15 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// A database and a broker, and no program yet.
+    /// A database and a broker with its streams applied, and no program yet.
     ///
     /// # Panics
     /// When one of them does not start.
     pub async fn bare() -> Self {
-        Self::of(TestDatabase::create().await, None, TestNats::start().await).await
+        let nats = TestNats::start().await;
+        apply_streams(&nats).await;
+        let url = nats.url();
+        Self::of(TestDatabase::create().await, None, nats, url)
     }
 
     /// As [`Stack::bare`], with every commit and every acknowledged message on the disk, as in
@@ -49,22 +54,50 @@ impl Stack {
     /// # Panics
     /// When one of them does not start.
     pub async fn as_in_production() -> Self {
-        let server = PrivatePostgres::start(Durability::Full).await;
-        let pool = PgPool::connect(&server.url())
-            .await
-            .expect("the server is running");
-        let database = TestDatabase {
-            url: server.url(),
-            pool,
-        };
-        Self::of(database, Some(server), TestNats::start_as_shipped().await).await
+        let (database, server) = database_as_in_production().await;
+        let nats = TestNats::start_as_shipped().await;
+        apply_streams(&nats).await;
+        let url = nats.url();
+        Self::of(database, Some(server), nats, url)
     }
 
-    async fn of(database: TestDatabase, server: Option<PrivatePostgres>, nats: TestNats) -> Self {
-        apply_streams(&nats).await;
+    /// Makes the streams and the consumer that are missing, by the definitions that are shipped.
+    ///
+    /// # Panics
+    /// When the broker does not take them.
+    pub async fn apply_streams(&self) {
+        apply_streams(&self.nats).await;
+    }
+
+    /// Has programs that start from now on reach the broker through this proxy.
+    pub fn nats_through(&mut self, proxy: SocketAddr) {
+        self.nats_url = format!("nats://{proxy}");
+    }
+}
+
+impl Stack<TestCluster> {
+    /// As [`Stack::as_in_production`], with a cluster as the broker. It has no streams yet.
+    ///
+    /// # Panics
+    /// When one of the servers does not start.
+    pub async fn on_a_cluster() -> Self {
+        let ((database, server), nats) =
+            tokio::join!(database_as_in_production(), TestCluster::start());
+        let url = nats.url();
+        Self::of(database, Some(server), nats, url)
+    }
+}
+
+impl<B> Stack<B> {
+    fn of(
+        database: TestDatabase,
+        server: Option<PrivatePostgres>,
+        nats: B,
+        nats_url: String,
+    ) -> Self {
         Self {
             database_url: database.url.clone(),
-            nats_url: nats.url(),
+            nats_url,
             database,
             nats,
             folder: temporary(),
@@ -81,22 +114,9 @@ impl Stack {
         self.server.as_mut().expect("a server of its own")
     }
 
-    /// Makes the streams and the consumer that are missing, by the definitions that are shipped.
-    ///
-    /// # Panics
-    /// When the broker does not take them.
-    pub async fn apply_streams(&self) {
-        apply_streams(&self.nats).await;
-    }
-
     /// Has programs that start from now on reach the database through this proxy.
     pub fn database_through(&mut self, proxy: SocketAddr) {
         self.database_url = self.database.url_through(proxy);
-    }
-
-    /// Has programs that start from now on reach the broker through this proxy.
-    pub fn nats_through(&mut self, proxy: SocketAddr) {
-        self.nats_url = format!("nats://{proxy}");
     }
 
     /// Starts an API with a spool of its own and these settings on top, and waits until it is
@@ -115,13 +135,25 @@ impl Stack {
     /// # Panics
     /// When it cannot be started.
     pub fn starting_api(&mut self, settings: &[(&str, &str)]) -> Node {
-        self.nodes += 1;
-        let spool = self.folder.path().join(format!("spool-{}", self.nodes));
+        let spool = format!("spool-{}", self.nodes + 1);
+        let spool = self.folder.path().join(spool);
+        self.api_with(Vec::new(), &spool, settings)
+    }
+
+    /// Starts an API that has its spool on `disk`, without waiting for it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn starting_api_on(&mut self, disk: &SmallDisk, settings: &[(&str, &str)]) -> Node {
+        self.api_with(disk.enter(), &disk.path().join("spool"), settings)
+    }
+
+    fn api_with(&mut self, within: Vec<OsString>, spool: &Path, settings: &[(&str, &str)]) -> Node {
         let own = [
             ("TOLLKEEPER_OPERATOR_KEY", format!("test:{OPERATOR_KEY}")),
             ("TOLLKEEPER_SPOOL_DIR", spool.display().to_string()),
         ];
-        self.start("tollkeeper-api", own.into(), settings)
+        self.start("tollkeeper-api", within, own.into(), settings)
     }
 
     /// Starts an ingestor and waits until it is ready.
@@ -139,16 +171,17 @@ impl Stack {
     /// # Panics
     /// When it cannot be started.
     pub fn starting_ingestor(&mut self, settings: &[(&str, &str)]) -> Node {
-        self.nodes += 1;
-        self.start("tollkeeper-ingestor", Vec::new(), settings)
+        self.start("tollkeeper-ingestor", Vec::new(), Vec::new(), settings)
     }
 
     fn start(
-        &self,
+        &mut self,
         program: &'static str,
+        within: Vec<OsString>,
         mut own: Vec<(&'static str, String)>,
         settings: &[(&str, &str)],
     ) -> Node {
+        self.nodes += 1;
         own.push(("TOLLKEEPER_DATABASE_URL", self.database_url.clone()));
         own.push(("TOLLKEEPER_NATS_URL", self.nats_url.clone()));
         let mut all: Vec<(String, String)> = own
@@ -164,8 +197,21 @@ impl Stack {
             .folder
             .path()
             .join(format!("{program}-{}.log", self.nodes));
-        Node::start(program, all, log)
+        Node::start(program, within, all, log)
     }
+}
+
+/// A server of its own, with every commit on the disk.
+async fn database_as_in_production() -> (TestDatabase, PrivatePostgres) {
+    let server = PrivatePostgres::start(Durability::Full).await;
+    let pool = PgPool::connect(&server.url())
+        .await
+        .expect("the server is running");
+    let database = TestDatabase {
+        url: server.url(),
+        pool,
+    };
+    (database, server)
 }
 
 /// Applies the definitions that are shipped, as `tollkeeper nats apply` does.

@@ -1,5 +1,6 @@
 //! One running program of a stack.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ const LISTEN: &str = "TOLLKEEPER_LISTEN";
 #[derive(Debug)]
 pub struct Node {
     program: &'static str,
+    /// The command that runs it, if it is not run as it is.
+    within: Vec<OsString>,
     settings: Vec<(String, String)>,
     log: PathBuf,
     /// Where it answers the public; of no use for an ingestor.
@@ -32,6 +35,7 @@ pub struct Node {
 impl Node {
     pub(super) fn start(
         program: &'static str,
+        within: Vec<OsString>,
         settings: Vec<(String, String)>,
         log: PathBuf,
     ) -> Self {
@@ -43,6 +47,7 @@ impl Node {
         let told = told.map(|(_, at)| at.parse().expect("an address with a port"));
         let mut node = Self {
             program,
+            within,
             settings,
             log,
             public: told.unwrap_or_else(free),
@@ -61,8 +66,11 @@ impl Node {
         assert!(self.child.is_none(), "{} is running", self.program);
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.expect("the log can be written");
-        let mut command = Command::new(binary(self.program));
+        let program = OsString::from(binary(self.program));
+        let words: Vec<&OsString> = self.within.iter().chain([&program]).collect();
+        let mut command = Command::new(words[0]);
         command
+            .args(&words[1..])
             .env_clear()
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .env("TOLLKEEPER_INTERNAL_LISTEN", self.internal.to_string())

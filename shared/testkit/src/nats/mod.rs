@@ -1,8 +1,11 @@
 //! A NATS server of one test's own, with JetStream in a temporary folder.
 
+mod cluster;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use cluster::TestCluster;
 use tempfile::TempDir;
 use tollkeeper_embedded::nats::{Nats, NatsConfig};
 use tollkeeper_embedded::{install, ports};
@@ -12,7 +15,7 @@ use crate::binaries::tools_folder;
 use crate::folder::{blocking, temporary};
 
 /// The server settings for deployments.
-const SHIPPED: &str = include_str!("../../../nats/nats-server.conf");
+const SHIPPED: &str = include_str!("../../../../nats/nats-server.conf");
 
 /// Another process may take a free port first.
 const ATTEMPTS: usize = 5;
@@ -25,6 +28,10 @@ const ATTEMPTS: usize = 5;
 pub fn program() -> PathBuf {
     install::nats_server(&tools_folder(), &crate::folder::say)
         .unwrap_or_else(|error| panic!("no NATS server for the tests: {error}"))
+}
+
+fn free_port() -> u16 {
+    ports::free().expect("the loopback has a free port")
 }
 
 /// A running server; it may be stopped, killed and started again on the same port and store.
@@ -68,7 +75,9 @@ impl TestNats {
                 config: config_file.clone(),
                 store: folder.path().join("store"),
                 log: folder.path().join("nats.log"),
-                port: ports::free().expect("the loopback has a free port"),
+                port: free_port(),
+                monitor: None,
+                environment: Vec::new(),
                 rubbish: Some(folder.path().to_owned()),
             };
             match Nats::start(config.clone()) {
