@@ -18,8 +18,11 @@ pub(crate) fn run_faults(arguments: &Arguments) -> Result<(), Error> {
     let Arguments { seed, rounds } = arguments;
     say(&format!("{rounds} pairs of faults from seed {seed}"));
     run(&mut cargo(&["build", "--workspace", "--bins"]))?;
-    run(cargo(&["test", "--workspace", "--test=faults"])
-        .args(["--", "--nocapture"])
-        .env("TOLLKEEPER_FAULTS_SEED", seed.to_string())
-        .env("TOLLKEEPER_FAULTS_ROUNDS", rounds.to_string()))
+    // One after the other: each takes the whole machine.
+    run(
+        cargo(&["test", "--workspace", "--test=faults", "--test=cluster"])
+            .args(["--", "--nocapture", "--test-threads=1"])
+            .env("TOLLKEEPER_FAULTS_SEED", seed.to_string())
+            .env("TOLLKEEPER_FAULTS_ROUNDS", rounds.to_string()),
+    )
 }

@@ -6,37 +6,33 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-mod clients;
+#[path = "../common/mod.rs"]
+mod common;
+mod disk;
 mod fault;
-mod verdict;
 mod world;
 
-use clients::Clients;
+use common::clients::Clients;
+use common::{Plan, say};
 use fault::Fault;
 use world::World;
 
 /// How many requests are answered between two steps.
 const STEP: u64 = 400;
 
-/// Set by `cargo xtask faults`.
-const SEED: &str = "TOLLKEEPER_FAULTS_SEED";
-const ROUNDS: &str = "TOLLKEEPER_FAULTS_ROUNDS";
-
-fn asked_for(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name}: {value}")))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_is_counted_once_whatever_fails() {
-    let seed = asked_for(SEED).unwrap_or(1);
-    let mut random = fastrand::Rng::with_seed(seed);
-    let rounds = match asked_for(ROUNDS) {
+    let Plan {
+        seed,
+        rounds,
+        mut random,
+    } = Plan::read();
+    let rounds = match rounds {
         Some(rounds) => (0..rounds).map(|_| Fault::pair(&mut random)).collect(),
         None => Fault::each_once(&mut random),
     };
     let mut world = World::start().await;
-    let clients = Clients::start(&world).await;
+    let clients = Clients::start(&world.apis).await;
     clients.answered(STEP).await;
     let mut table = vec![format!("seed {seed}")];
     for faults in rounds {
@@ -54,7 +50,6 @@ async fn what_was_answered_is_counted_once_whatever_fails() {
         table.push(format!("{:<44} {seen}", format!("{faults:?}")));
     }
     let seen = clients.stop().await;
-    let difference = verdict::counted_once(&mut world, &seen).await;
-    table.push(difference);
-    world::say(&table.join("\n"));
+    table.push(world.court().await.counted_once(&seen).await);
+    say(&table.join("\n"));
 }

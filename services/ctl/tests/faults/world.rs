@@ -1,12 +1,11 @@
 //! All of Tollkeeper, in parts that can fail one by one.
 
 use async_nats::jetstream;
-use async_nats::jetstream::consumer::pull;
 use tollkeeper_testkit::stack::Node;
 use tollkeeper_testkit::{FaultProxy, Stack, wait_for};
 
-/// The consumer of the ingestors, as it is shipped, but soon tired of waiting.
-const ACK_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+use crate::common::verdict::Court;
+use crate::common::{ACK_WAIT, hurry_redelivery};
 
 /// Two APIs and two ingestors, each of which reaches Postgres and NATS through a proxy.
 pub(crate) struct World {
@@ -33,13 +32,22 @@ impl World {
             to_database,
             to_broker,
         };
-        world.hurry_redelivery().await;
+        hurry_redelivery(&world.broker().await).await;
         world
     }
 
     /// The broker, past the proxy.
     pub(crate) async fn broker(&self) -> jetstream::Context {
         jetstream::new(self.stack.nats.client().await)
+    }
+
+    /// What the verdict is about.
+    pub(crate) async fn court(&mut self) -> Court<'_> {
+        Court {
+            broker: self.broker().await,
+            pool: &self.stack.database.pool,
+            apis: &mut self.apis,
+        }
     }
 
     /// Waits until every program is ready.
@@ -54,18 +62,7 @@ impl World {
         let broker = self.broker().await;
         broker.delete_stream("USAGE").await.unwrap();
         self.stack.apply_streams().await;
-        self.hurry_redelivery().await;
-    }
-
-    async fn hurry_redelivery(&self) {
-        let usage = self.broker().await.get_stream("USAGE").await.unwrap();
-        let shipped = include_str!("../../../../nats/consumers/USAGE.ingestor.json");
-        let shipped: pull::Config = serde_json::from_str(shipped).unwrap();
-        let config = pull::Config {
-            ack_wait: ACK_WAIT,
-            ..shipped
-        };
-        usage.create_consumer(config).await.unwrap();
+        hurry_redelivery(&broker).await;
     }
 
     /// Waits until everything that the ingestors hold now is acknowledged, by one of them or another.
@@ -83,10 +80,4 @@ impl World {
     pub(crate) async fn outwait_acknowledgements(&self) {
         tokio::time::sleep(2 * ACK_WAIT).await;
     }
-}
-
-/// Prints to the person who looks.
-#[allow(clippy::print_stdout, reason = "the table is what the test is for")]
-pub(crate) fn say(line: &str) {
-    println!("{line}");
 }

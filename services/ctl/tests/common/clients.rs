@@ -9,10 +9,9 @@ use parking_lot::Mutex;
 use reqwest::RequestBuilder;
 use serde_json::json;
 use tokio::task::JoinSet;
+use tollkeeper_testkit::stack::Node;
 use tollkeeper_testkit::wait_for;
 use uuid::Uuid;
-
-use crate::world::World;
 
 const CLIENTS: usize = 6;
 
@@ -62,8 +61,8 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// Two tokens that pass and one that lacks the scope, asked for at every node in turn.
-    pub(crate) async fn start(world: &World) -> Self {
-        let operator = world.apis[0].operator();
+    pub(crate) async fn start(apis: &[Node]) -> Self {
+        let operator = apis[0].operator();
         let account = operator.account("shop").await;
         let mut tokens = Vec::new();
         for scopes in [json!(["orders:read"]), json!(["orders:*"]), json!([])] {
@@ -71,8 +70,7 @@ impl Clients {
             let id: Uuid = token["id"].as_str().unwrap().parse().unwrap();
             tokens.push((id, token["token"].as_str().unwrap().to_owned()));
         }
-        let urls: Vec<String> = world
-            .apis
+        let urls: Vec<String> = apis
             .iter()
             .map(|api| {
                 format!(
