@@ -8,6 +8,7 @@ mod migrate;
 mod nats;
 mod out;
 mod projections;
+mod rollups;
 mod token;
 mod up;
 mod usage;
@@ -48,6 +49,8 @@ enum Command {
     Audit(audit::Audit),
     /// Prove that the tables are what the log says, or make them so
     Projections(projections::Arguments),
+    /// Prove that the sums of usage are what its rows say, or make them so
+    Rollups(rollups::Arguments),
     /// Print what a shell needs to complete the arguments of this command
     Completions(completions::Arguments),
 }
@@ -64,6 +67,7 @@ async fn main() -> ExitCode {
         Command::DeadLetters(command) => dead_letters::run(&command).await.map_err(report),
         Command::Audit(command) => audit::audit(&command).await.map_err(report),
         Command::Projections(arguments) => Ok(projections::run(&arguments).await),
+        Command::Rollups(arguments) => Ok(rollups::run(&arguments).await),
         Command::Completions(arguments) => {
             completions::run::<Arguments>(&arguments).map_err(report)
         }

@@ -9,6 +9,7 @@
 //! goes to the dead letters, raw. Calls that were reported to the API wait in a table of their own; the
 //! transaction that takes them out counts them. It never creates streams or migrates the database.
 
+mod audit;
 mod consume;
 mod delivery;
 mod endpoints;
@@ -24,6 +25,7 @@ mod store;
 mod tally;
 mod upkeep;
 
+pub use audit::{Audit, AuditError, audit_once, keep_auditing};
 pub use consume::Consumer;
 pub use delivery::{Content, Delivery};
 pub use fault::Fault;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tollkeeper_ambient::{SharedClock, SystemClock};
 use tollkeeper_ingestor::{
-    Consumer, IngestorSettings, Partitions, Settler, count_reports, keep_balances, keep_partitions,
-    keep_report_ids, keep_rollups, replay_dead_letters,
+    Consumer, IngestorSettings, Partitions, Settler, count_reports, keep_auditing, keep_balances,
+    keep_partitions, keep_report_ids, keep_rollups, replay_dead_letters,
 };
 use tollkeeper_runtime::database::{PoolShape, connect_patiently, pool};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
@@ -82,6 +82,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
         spawner.work("upkeep of report ids", {
             let (pool, clock) = (pool.clone(), Arc::clone(&clock));
             move |stop| keep_report_ids(pool, clock, stop)
+        });
+        spawner.work("audit", {
+            let (pool, clock) = (pool.clone(), Arc::clone(&clock));
+            move |stop| keep_auditing(pool, clock, rollup_retention_days, stop)
         });
         let settler = || {
             let (pool, clock) = (pool.clone(), Arc::clone(&clock));

@@ -2,8 +2,9 @@
 //! and the queries that read it side by side.
 //!
 //! Rows are written only in the transaction that appends the events they come from, but for those of
-//! usage, which the ingestor writes, and for reports of usage, which the API takes in. Queries that
-//! touch an account's data take a [`Reach`], so that none can forget whose data it may see.
+//! usage, which the ingestor writes and whose sums [`rollups`] puts right, and for reports of usage, which the
+//! API takes in. Queries that touch an account's data take a [`Reach`], so that none can forget whose data
+//! it may see.
 
 pub mod accounts;
 pub mod erasures;
@@ -13,6 +14,7 @@ pub mod quota_balances;
 pub mod rebuild;
 pub mod replay;
 pub mod revocations;
+pub mod rollups;
 pub mod tokens;
 pub mod usage;
 

@@ -195,6 +195,38 @@ pub const INGEST_RETRIES: Counter = Counter {
     label: NO_LABEL,
 };
 
+/// Sums that an audit found wrong.
+pub const AUDIT_DIFFERING: Gauge = Gauge {
+    name: "tollkeeper_usage_audit_differing",
+    unit: Unit::Count,
+    description: "Hours, days and totals of tokens that the last audit found not to be what their \
+        rows say",
+    label: Label {
+        name: "sums",
+        values: &["hours", "days", "totals"],
+    },
+};
+
+/// How much an audit covered.
+pub const AUDIT_REQUESTS: Gauge = Gauge {
+    name: "tollkeeper_usage_audit_requests",
+    unit: Unit::Count,
+    description: "Requests of the audited hour that were compared with their rows, or left out as \
+        too many",
+    label: Label {
+        name: "outcome",
+        values: &["compared", "left_out"],
+    },
+};
+
+/// When an audit last came to its end.
+pub const AUDITED_AT: Gauge = Gauge {
+    name: "tollkeeper_usage_audit_timestamp_seconds",
+    unit: Unit::Seconds,
+    description: "When the last audit of usage ended, in seconds since the Unix epoch",
+    label: NO_LABEL,
+};
+
 /// How long an ingest transaction took.
 pub const INGEST_SECONDS: Histogram = Histogram {
     name: "tollkeeper_usage_ingest_seconds",

@@ -10,6 +10,7 @@ pub(crate) mod partitions;
 pub(crate) mod raw;
 pub(crate) mod reports;
 pub(crate) mod rollups;
+pub(crate) mod sample;
 pub(crate) mod sources;
 pub(crate) mod totals;
 

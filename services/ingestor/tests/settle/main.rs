@@ -17,6 +17,7 @@ mod limits;
 mod races;
 mod reports;
 mod silence;
+mod sums;
 
 use std::sync::Arc;
 

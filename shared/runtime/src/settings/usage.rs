@@ -19,7 +19,7 @@ pub(super) const ROLLUP_RETENTION_DAYS: Setting = Setting {
     default: DefaultValue::Same("400"),
     meaning: "Days of usage by hour and by day that are kept; at least 1.",
     secret: false,
-    read_by: &[Binary::Ingestor],
+    read_by: &[Binary::Ingestor, Binary::Ctl],
     example: "",
 };
 

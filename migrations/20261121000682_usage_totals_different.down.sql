@@ -1,0 +1,1 @@
+drop function usage_totals_different(timestamptz, timestamptz, timestamptz, uuid[]);
