@@ -9,7 +9,7 @@ use crate::workspace::{self, Workspace};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Passed on: `--only <name>`, `--pairs <n>`, `--seconds <n>`, `--tokens <n>`, `--plots <folder>`
+    /// Passed on: `--only <name>`, `--pairs <n>`, `--seconds <n>`, `--tokens <n>`, `--plots <folder>`, `--long`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }

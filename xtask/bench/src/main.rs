@@ -2,18 +2,22 @@
 //! run, because absolute figures drift from machine to machine and from hour to hour.
 
 mod attack;
+mod batches;
 mod engine;
 mod forward_auth;
 mod grpc;
 mod import;
+mod ingestors;
 mod issue;
 mod limits;
 mod lists;
 mod load;
 mod open_loop;
+mod outage;
 mod pipeline;
 mod plot;
 mod process;
+mod questions;
 mod rebuild;
 mod report;
 mod revocation;
@@ -47,6 +51,9 @@ struct Arguments {
     /// How many tokens are imported, and how many are in use at most
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     tokens: u32,
+    /// The ones that take long as well: ten minutes without the database, 50 million raw rows
+    #[arg(long)]
+    long: bool,
     /// Only the measurements whose name holds this
     #[arg(long, default_value = "")]
     only: String,
@@ -129,9 +136,18 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     if wanted("pipeline") {
         pipeline::measure(&mut stack, arguments, &mut report).await?;
     }
-    // Last, because it empties the usage tables.
+    if arguments.long && wanted("outage") {
+        outage::measure(&mut stack, &mut report).await?;
+    }
+    // Last, because they empty the usage tables.
     if wanted("settler") {
-        settler::measure(&stack.database.url, &mut report)?;
+        settler::measure(&stack.database.pool, arguments, &mut report).await?;
+    }
+    if wanted("ingestors") {
+        ingestors::measure(&mut stack, arguments, &mut report).await?;
+    }
+    if arguments.long && wanted("questions") {
+        questions::measure(&mut Stack::as_in_production().await, &mut report).await?;
     }
     report.finish()
 }

@@ -87,7 +87,7 @@ fn cpu(pids: [u32; 2]) -> Result<[f64; 2], Failure> {
 }
 
 /// Waits until every event that was appended has its row.
-async fn arrived(api: &Node, pool: &PgPool) {
+pub(crate) async fn arrived(api: &Node, pool: &PgPool) {
     wait_for("every row", async || {
         let metrics = api.about_itself("/metrics").await.text;
         let name = "tollkeeper_usage_spool_appended_total ";
