@@ -96,6 +96,8 @@ pub(crate) fn apply(cluster: &TestCluster, replicas: Option<&str>) -> Output {
 pub(crate) fn tollkeeper(cluster: &TestCluster, replicas: Option<&str>, what: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tollkeeper"))
         .args(["nats", what])
+        // What this test is told is no setting of Tollkeeper.
+        .env_clear()
         .env("TOLLKEEPER_NATS_URL", cluster.url())
         .envs(replicas.map(|replicas| ("TOLLKEEPER_NATS_REPLICAS", replicas)))
         .output()
