@@ -16,6 +16,7 @@ use crate::caller::jwt::JwtPolicy;
 use crate::commands::Commands;
 use crate::history::News;
 use crate::nodes::Roll;
+use crate::replica::Replica;
 use crate::seal::Sealer;
 
 /// The parts of a running API. Clones share them.
@@ -34,6 +35,8 @@ pub struct Parts {
     pub node_pool: PgPool,
     /// Reads usage. Questions about it may take long, and nothing else waits for its connections.
     pub usage_pool: PgPool,
+    /// Reads usage in its place, as long as it is not far behind; none if there is none.
+    pub replica: Option<Arc<Replica>>,
     /// Takes in reports of usage, which may be large. Nothing else waits for its connections.
     pub report_pool: PgPool,
     /// Knows the nodes.

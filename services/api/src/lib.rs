@@ -23,6 +23,7 @@ mod quotas;
 mod rate_limits;
 pub mod readiness;
 pub mod relay;
+pub mod replica;
 mod router;
 pub mod seal;
 pub mod settings;

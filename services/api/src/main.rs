@@ -8,11 +8,12 @@ use tokio::net::TcpListener;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
 use tollkeeper_api::background::{deletions, expiry, revocations};
 use tollkeeper_api::history::News;
+use tollkeeper_api::replica::Replica;
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{
     App, Audience, Commands, JwtPolicy, Parts, Roll, SignedBy, ext_authz, history, idempotency,
-    leaks, listener, readiness, relay, webhooks,
+    leaks, listener, readiness, relay, replica, webhooks,
 };
 use tollkeeper_authn::postgres::{Node, PostgresSource};
 use tollkeeper_authn::{Engine, EngineConfig, exchange, hints};
@@ -163,6 +164,15 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let node_pool = database::pool(&settings.database, &serving_nodes)?;
     let answering = PoolShape::new("tollkeeper-api usage", USAGE_CONNECTIONS);
     let usage_pool = database::pool(&settings.database, &answering)?;
+    let replica = match &settings.replica {
+        Some(replica) => {
+            let answering = PoolShape::new("tollkeeper-api usage", USAGE_CONNECTIONS + 1);
+            let pool = database::pool(replica, &answering)
+                .map_err(|error| format!("TOLLKEEPER_REPLICA_URL: {error}"))?;
+            Some(Arc::new(Replica::new(pool)))
+        }
+        None => None,
+    };
     let taking_in = PoolShape::new("tollkeeper-api reports", REPORT_CONNECTIONS);
     let report_pool = database::pool(&settings.database, &taking_in)?;
     let news = News::new(lifecycle.stopping());
@@ -196,6 +206,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         roll,
         node_pool,
         usage_pool,
+        replica: replica.clone(),
         report_pool,
         pool: pool.clone(),
         engine: engine.clone(),
@@ -238,6 +249,12 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     lifecycle.spawn_support("spool watch", |stop| {
         readiness::watch_spool(watched, spool_ready, stop)
     });
+    if let Some(replica) = replica {
+        let (primary, clock) = (app.pool.clone(), app.clock.clone());
+        lifecycle.spawn_support("replica watch", |stop| {
+            replica::watch(replica, primary, clock, stop)
+        });
+    }
     lifecycle.spawn_support("postgres watch", |stop| {
         readiness::watch_postgres(pool, postgres, stop)
     });

@@ -36,6 +36,8 @@ pub enum BadLegacy {
 pub struct ApiSettings {
     /// The primary.
     pub database: DatabaseSettings,
+    /// What answers questions about usage in its place, if anything does.
+    pub replica: Option<DatabaseSettings>,
     /// NATS.
     pub broker: BrokerSettings,
     /// The public listener, and that for gRPC.
@@ -73,6 +75,7 @@ impl ApiSettings {
     pub fn read(source: &Source) -> Result<Self, SettingsError> {
         Ok(Self {
             database: DatabaseSettings::read(source)?,
+            replica: DatabaseSettings::replica(source)?,
             broker: BrokerSettings::read(source)?,
             listen: ListenSettings::read(source)?,
             internal: InternalListenSettings::read(source)?,

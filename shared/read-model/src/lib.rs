@@ -15,6 +15,7 @@ pub mod rebuild;
 pub mod replay;
 pub mod revocations;
 pub mod rollups;
+pub mod standby;
 pub mod tokens;
 pub mod usage;
 

@@ -48,6 +48,8 @@ pub const ALL: &[Metric] = &[
     Metric::Counter(&usage::MARK_FAILURES),
     Metric::Counter(&usage::INGESTED_BATCHES),
     Metric::Counter(&usage::INGESTED_EVENTS),
+    Metric::Counter(&usage::QUESTIONS),
+    Metric::Gauge(&usage::REPLICA_LAG),
     Metric::Counter(&usage::REPORTED_EVENTS),
     Metric::Gauge(&usage::REPORTS_OLDEST),
     Metric::Counter(&usage::DROPPED_EVENTS),

@@ -149,6 +149,25 @@ pub const REPORTS_OLDEST: Gauge = Gauge {
     label: NO_LABEL,
 };
 
+/// Questions about usage.
+pub const QUESTIONS: Counter = Counter {
+    name: "tollkeeper_usage_questions_total",
+    unit: Unit::Count,
+    description: "Questions about usage, by who was asked: the replica, the primary because there is no replica, or the primary instead of a replica that is away or too far behind",
+    label: Label {
+        name: "server",
+        values: &["replica", "primary", "primary_instead"],
+    },
+};
+
+/// How far the replica is behind.
+pub const REPLICA_LAG: Gauge = Gauge {
+    name: "tollkeeper_usage_replica_lag_seconds",
+    unit: Unit::Seconds,
+    description: "How far the replica for questions about usage was behind the primary when both were last seen",
+    label: NO_LABEL,
+};
+
 /// Events that reporters told to be dropped.
 pub const DROPPED_EVENTS: Counter = Counter {
     name: "tollkeeper_usage_dropped_events_total",

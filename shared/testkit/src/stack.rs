@@ -54,8 +54,20 @@ impl Stack {
     /// # Panics
     /// When one of them does not start.
     pub async fn as_in_production() -> Self {
-        let (database, server) = database_as_in_production().await;
+        let (database, server) = database_of_its_own(Durability::Full).await;
         let nats = TestNats::start_as_shipped().await;
+        apply_streams(&nats).await;
+        let url = nats.url();
+        Self::of(database, Some(server), nats, url)
+    }
+
+    /// As [`Stack::bare`], with a database server that no other test uses: see [`Stack::server`].
+    ///
+    /// # Panics
+    /// When one of them does not start.
+    pub async fn with_own_server() -> Self {
+        let (database, server) = database_of_its_own(Durability::None).await;
+        let nats = TestNats::start().await;
         apply_streams(&nats).await;
         let url = nats.url();
         Self::of(database, Some(server), nats, url)
@@ -82,7 +94,7 @@ impl Stack<TestCluster> {
     /// When one of the servers does not start.
     pub async fn on_a_cluster() -> Self {
         let ((database, server), nats) =
-            tokio::join!(database_as_in_production(), TestCluster::start());
+            tokio::join!(database_of_its_own(Durability::Full), TestCluster::start());
         let url = nats.url();
         Self::of(database, Some(server), nats, url)
     }
@@ -202,8 +214,8 @@ impl<B> Stack<B> {
 }
 
 /// A server of its own, with every commit on the disk.
-async fn database_as_in_production() -> (TestDatabase, PrivatePostgres) {
-    let server = PrivatePostgres::start(Durability::Full).await;
+async fn database_of_its_own(durability: Durability) -> (TestDatabase, PrivatePostgres) {
+    let server = PrivatePostgres::start(durability).await;
     let pool = PgPool::connect(&server.url())
         .await
         .expect("the server is running");

@@ -6,17 +6,18 @@ use axum::response::IntoResponse;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::network::{Network, NetworkSet};
 use tollkeeper_domain::rate_limit::{NewRateLimit, RateLimit, RateLimits};
 use tollkeeper_domain::token::Validity;
 use tollkeeper_domain::verdict::Verdict;
-use tollkeeper_read_model::tokens;
 use tollkeeper_read_model::usage::{PassedRequest, passed, passed_cut};
+use tollkeeper_read_model::{Reach, tokens};
 use utoipa::ToSchema;
 
 use super::proposal::{Proposal, Trial};
-use super::reading;
+use super::reading::{self, Reading};
 use crate::app::App;
 use crate::caller::{Allowed, UsageRead};
 use crate::http::body::{Body, nullable};
@@ -177,15 +178,25 @@ pub(crate) async fn handle(
     let found = tokens::find(&app.pool, allowed.reach, token, as_of).await?;
     found.ok_or_else(|| Problem::not_found("token"))?;
 
-    let mut db = reading::begin(&app).await?;
-    let failed = |error| reading::failed_with(error, "ask for fewer `days`");
-    let cut = passed_cut(&mut db, allowed.reach, token, since, MOST_REQUESTS);
-    let cut = cut.await.map_err(failed)?;
-    let mut trial = Trial::of(&proposal);
-    let visit = |request| trial.judge(request);
-    let read = passed(&mut db, allowed.reach, token, since, cut, visit);
-    read.await.map_err(failed)?;
-    Ok(Json(report(since, as_of, cut.is_some(), trial)))
+    let (reach, proposal) = (allowed.reach, &proposal);
+    let asking =
+        |mut db: Reading| async move { try_on(&mut db, reach, token, since, proposal).await };
+    let (cut, trial) = reading::ask(&app, "ask for fewer `days`", asking).await?;
+    Ok(Json(report(since, as_of, cut, trial)))
+}
+
+/// Puts the token's requests through the change. Whether there were more than are judged.
+async fn try_on<'a>(
+    db: &mut PgConnection,
+    reach: Reach,
+    token: TokenId,
+    since: DateTime<Utc>,
+    proposal: &'a Proposal,
+) -> Result<(bool, Trial<'a>), sqlx::Error> {
+    let cut = passed_cut(db, reach, token, since, MOST_REQUESTS).await?;
+    let mut trial = Trial::of(proposal);
+    passed(db, reach, token, since, cut, |request| trial.judge(request)).await?;
+    Ok((cut.is_some(), trial))
 }
 
 /// What is asked for, or what is wrong with it.

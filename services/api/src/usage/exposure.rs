@@ -13,7 +13,8 @@ use tollkeeper_read_model::usage::{Exposure, Trace, Traces, exposure};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{reading, times};
+use super::reading::{self, Reading};
+use super::times;
 use crate::app::App;
 use crate::caller::{Allowed, UsageRead};
 use crate::commands::CommandError;
@@ -182,10 +183,9 @@ pub(crate) async fn handle(
     // way there.
     let revoked = revoked(&app, &row).await?;
 
-    let mut db = reading::begin(&app).await?;
-    let end = row.revoked_at;
-    let found = exposure(&mut db, allowed.reach, token, since, end).await;
-    let found = found.map_err(reading::failed)?;
+    let (reach, end) = (allowed.reach, row.revoked_at);
+    let asking = |mut db: Reading| async move { exposure(&mut db, reach, token, since, end).await };
+    let found = reading::ask(&app, reading::SHORTER, asking).await?;
     let revocation = revoked.map(|(revoked_at, position, nodes)| Revocation {
         revoked_at,
         position,

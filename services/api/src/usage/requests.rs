@@ -14,8 +14,9 @@ use tollkeeper_read_model::usage::{RequestFilter, RequestRow, requests};
 use utoipa::{IntoParams, ToSchema};
 
 use super::csv::{Table, text};
+use super::reading::{self, Reading};
 use super::words::{self, Format};
-use super::{cursor, reading, times};
+use super::{cursor, times};
 use crate::app::App;
 use crate::caller::{Allowed, UsageRead};
 use crate::http::page::limit;
@@ -163,17 +164,11 @@ pub(crate) async fn handle(
     let found = tokens::find(&app.pool, allowed.reach, token, app.now()).await?;
     found.ok_or_else(|| Problem::not_found("token"))?;
 
-    let mut db = reading::begin(&app).await?;
-    let rows = requests(
-        &mut db,
-        allowed.reach,
-        token,
-        &filter,
-        after.as_ref(),
-        limit + 1,
-    )
-    .await;
-    let mut rows = rows.map_err(reading::failed)?;
+    let (reach, filter, place) = (allowed.reach, &filter, after.as_ref());
+    let asking = |mut db: Reading| async move {
+        requests(&mut db, reach, token, filter, place, limit + 1).await
+    };
+    let mut rows = reading::ask(&app, reading::SHORTER, asking).await?;
     let wanted = usize::try_from(limit).unwrap_or(0);
     let more = rows.len() > wanted;
     rows.truncate(wanted);

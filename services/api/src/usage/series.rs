@@ -13,8 +13,9 @@ use utoipa::ToSchema;
 
 use super::csv::{Table, number, text};
 use super::question::Asked;
+use super::reading::{self, Reading};
+use super::times;
 use super::words::{Bucket, Format, group_name};
-use super::{reading, times};
 use crate::app::App;
 use crate::http::problem::Problem;
 
@@ -177,9 +178,10 @@ pub(super) async fn answer(
 ) -> Result<Response, Problem> {
     let as_of = app.now();
     let question = asked.question(as_of)?;
-    let mut db = reading::begin(app).await?;
-    let cells = series(&mut db, reach, &question).await;
-    let told = tell(&question, cells.map_err(reading::failed)?, as_of);
+    let question = &question;
+    let asking = |mut db: Reading| async move { series(&mut db, reach, question).await };
+    let cells = reading::ask(app, reading::SHORTER, asking).await?;
+    let told = tell(question, cells, as_of);
     match format {
         Format::Json => Ok(Json(told).into_response()),
         Format::Csv => table(&told),

@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::csv::{Table, number, text};
 use super::question::groups;
+use super::reading::{self, Reading};
+use super::times;
 use super::words::{By, Format};
-use super::{reading, times};
 use crate::app::App;
 use crate::caller::{Allowed, UsageRead};
 use crate::http::problem::Problem;
@@ -141,17 +142,11 @@ pub(crate) async fn handle(
     let order = query.order.unwrap_or(By::Requests);
     let limit = groups(query.limit)?;
     let account = query.account_id.map(AccountId);
-    let mut db = reading::begin(&app).await?;
-    let found = top(
-        &mut db,
-        allowed.reach,
-        account,
-        (range, width),
-        order.into(),
-        limit,
-    )
-    .await;
-    let found = found.map_err(reading::failed)?;
+    let (reach, by) = (allowed.reach, order.into());
+    let asking = |mut db: Reading| async move {
+        top(&mut db, reach, account, (range, width), by, limit).await
+    };
+    let found = reading::ask(&app, reading::SHORTER, asking).await?;
     let items: Vec<Item> = found.into_iter().map(Into::into).collect();
     match query.format {
         Format::Json => Ok(Json(Top {

@@ -98,6 +98,24 @@ impl Postgres {
         Ok(server)
     }
 
+    /// Starts a streaming replica of the server that runs as `primary`, copying its cluster first if
+    /// need be, and waits until it answers.
+    ///
+    /// # Errors
+    /// When the cluster cannot be copied or the server does not come up.
+    pub fn follow(
+        binaries: &Binaries,
+        primary: &PostgresConfig,
+        config: PostgresConfig,
+    ) -> Result<Self, ServerError> {
+        if !config.data.join("PG_VERSION").exists() {
+            let account = Account::ordinary();
+            prepare(&config.data, account, 0o700)?;
+            copy_cluster(binaries, primary, &config, account)?;
+        }
+        Self::start(binaries, config)
+    }
+
     /// How it runs.
     #[must_use]
     pub fn config(&self) -> &PostgresConfig {
@@ -184,17 +202,46 @@ fn make_cluster(
         initdb.arg("--no-sync");
     }
     account.apply(&mut initdb);
-    let made = initdb.output();
+    let made = run(initdb, "initdb");
     fs::remove_file(&password).map_err(folder)?;
-    let output = made.map_err(|reason| ServerError::Start {
-        name: "initdb".to_owned(),
+    made
+}
+
+/// What a replica needs to follow is written beside the copy.
+fn copy_cluster(
+    binaries: &Binaries,
+    primary: &PostgresConfig,
+    config: &PostgresConfig,
+    account: Account,
+) -> Result<(), ServerError> {
+    let mut copy = Command::new(binaries.program("pg_basebackup"));
+    copy.arg("-D")
+        .arg(&config.data)
+        .args(["--write-recovery-conf", "--wal-method", "stream"])
+        .args(["--checkpoint", "fast", "--no-password", "-U", USER])
+        .arg("-h")
+        .arg(&primary.sockets)
+        .args(["-p", &primary.port.to_string()])
+        .env("PGPASSWORD", &primary.password)
+        .current_dir("/");
+    if config.durability == Durability::None {
+        copy.arg("--no-sync");
+    }
+    account.apply(&mut copy);
+    run(copy, "pg_basebackup")
+}
+
+/// Runs a program to its end.
+fn run(mut command: Command, name: &str) -> Result<(), ServerError> {
+    let output = command.output().map_err(|reason| ServerError::Start {
+        name: name.to_owned(),
         reason,
     })?;
     if output.status.success() {
         Ok(())
     } else {
         Err(ServerError::Failed {
-            name: "initdb".to_owned(),
+            name: name.to_owned(),
             status: output.status,
             output: String::from_utf8_lossy(&output.stderr).into_owned(),
         })

@@ -14,7 +14,17 @@ pub(super) const DATABASE_URL: Setting = Setting {
     example: "postgres://tollkeeper:password@localhost/tollkeeper",
 };
 
-/// The primary database.
+pub(super) const REPLICA_URL: Setting = Setting {
+    name: "REPLICA_URL",
+    default: DefaultValue::None,
+    meaning: "A streaming replica of the primary, as a `postgres://` URL, for questions about usage \
+              alone. While it is away or more than 10 seconds behind, the primary answers them.",
+    secret: true,
+    read_by: &[Binary::Api],
+    example: "postgres://tollkeeper:password@replica/tollkeeper",
+};
+
+/// A database.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
     /// A `postgres://` URL; it may hold a password.
@@ -25,7 +35,21 @@ impl DatabaseSettings {
     /// # Errors
     /// When it is missing or not a Postgres URL.
     pub fn read(source: &Source) -> Result<Self, SettingsError> {
-        let url: Secret = source.required(&DATABASE_URL)?;
+        let url = source.required(&DATABASE_URL)?;
+        Self::of(url, source, &DATABASE_URL)
+    }
+
+    /// The replica that questions about usage are asked of, if there is one.
+    ///
+    /// # Errors
+    /// When it is not a Postgres URL.
+    pub fn replica(source: &Source) -> Result<Option<Self>, SettingsError> {
+        let url: Option<Secret> = source.optional(&REPLICA_URL)?;
+        url.map(|url| Self::of(url, source, &REPLICA_URL))
+            .transpose()
+    }
+
+    fn of(url: Secret, source: &Source, setting: &Setting) -> Result<Self, SettingsError> {
         let schemes = ["postgres://", "postgresql://"];
         if schemes
             .iter()
@@ -33,7 +57,7 @@ impl DatabaseSettings {
         {
             Ok(Self { url })
         } else {
-            Err(source.invalid(&DATABASE_URL, "expected a postgres:// URL"))
+            Err(source.invalid(setting, "expected a postgres:// URL"))
         }
     }
 }

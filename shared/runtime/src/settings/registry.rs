@@ -9,6 +9,7 @@ use super::{
 /// All settings, in the order of the reference.
 pub const ALL: &[&Setting] = &[
     &database::DATABASE_URL,
+    &database::REPLICA_URL,
     &broker::NATS_URL,
     &broker::NATS_CREDENTIALS,
     &broker::NATS_REPLICAS,

@@ -44,6 +44,21 @@ impl PrivatePostgres {
         private
     }
 
+    /// Starts a streaming replica of it, with all that it has by now.
+    ///
+    /// # Panics
+    /// When the replica does not come up.
+    pub async fn replica(&self) -> Self {
+        let folder = temporary();
+        let (path, primary) = (folder.path().to_owned(), self.config.clone());
+        let server = blocking(move || server::follow(&path, &primary)).await;
+        Self {
+            config: server.config().clone(),
+            server: Some(server),
+            _folder: folder,
+        }
+    }
+
     /// The URL of its database, over the socket.
     #[must_use]
     pub fn url(&self) -> String {

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use tollkeeper_ambient::{Entropy, SystemEntropy};
-use tollkeeper_embedded::postgres::{Durability, Postgres, PostgresConfig};
-use tollkeeper_embedded::{install, ports};
+use tollkeeper_embedded::postgres::{Binaries, Durability, Postgres, PostgresConfig};
+use tollkeeper_embedded::{ServerError, install, ports};
 
 /// The URL of the maintenance database of a server, over its socket.
 const SHARED: &str = "TOLLKEEPER_TEST_POSTGRES";
@@ -35,27 +35,54 @@ pub(super) fn shared() -> &'static str {
 
 /// Starts a server in `folder` on a free port.
 pub(super) fn start(folder: &Path, durability: Durability, max_connections: u32) -> Postgres {
+    let config = PostgresConfig {
+        data: folder.join("data"),
+        sockets: folder.join("run"),
+        log: folder.join("postgres.log"),
+        password: password(),
+        port: 0,
+        tcp: true,
+        durability,
+        max_connections,
+        rubbish: Some(folder.to_owned()),
+    };
+    attempt(&config, Postgres::start)
+}
+
+/// Starts a streaming replica of `primary` in `folder` on a free port.
+pub(super) fn follow(folder: &Path, primary: &PostgresConfig) -> Postgres {
+    let config = PostgresConfig {
+        data: folder.join("data"),
+        sockets: folder.join("run"),
+        log: folder.join("postgres.log"),
+        rubbish: Some(folder.to_owned()),
+        ..primary.clone()
+    };
+    attempt(&config, |binaries, config| {
+        Postgres::follow(binaries, primary, config)
+    })
+}
+
+/// Starts a server on some free port.
+fn attempt(
+    config: &PostgresConfig,
+    start: impl Fn(&Binaries, PostgresConfig) -> Result<Postgres, ServerError>,
+) -> Postgres {
     let binaries = install::postgres(&crate::folder::say)
         .unwrap_or_else(|error| panic!("no Postgres for the tests: {error}"));
     let mut last = None;
     for _ in 0..ATTEMPTS {
-        let config = PostgresConfig {
-            data: folder.join("data"),
-            sockets: folder.join("run"),
-            log: folder.join("postgres.log"),
-            password: password(),
-            port: ports::free().expect("the loopback has a free port"),
-            tcp: true,
-            durability,
-            max_connections,
-            rubbish: Some(folder.to_owned()),
+        let port = ports::free().expect("the loopback has a free port");
+        let chosen = PostgresConfig {
+            port,
+            ..config.clone()
         };
-        match Postgres::start(&binaries, config) {
+        match start(&binaries, chosen) {
             Ok(server) => return server,
             Err(error) => {
                 last = Some(error);
                 // A cluster keeps the password it was made with.
-                let _ = fs::remove_dir_all(folder.join("data"));
+                let _ = fs::remove_dir_all(&config.data);
             }
         }
     }

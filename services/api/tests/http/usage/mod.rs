@@ -4,6 +4,7 @@ mod dry_run;
 mod exposure;
 mod large;
 mod many;
+mod replica;
 mod report;
 mod requests;
 mod road;
