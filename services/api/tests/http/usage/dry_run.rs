@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tollkeeper_domain::verdict::Verdict;
-use tollkeeper_testkit::{Stack, wait_for};
+use tollkeeper_testkit::Stack;
 
 use super::support::{Call, add_requests, ask, at, refused};
 use crate::support::{bad_fields, now, path_of, text};
@@ -193,12 +193,13 @@ async fn more_requests_than_are_judged_are_cut_to_the_newest() {
     let path = trial_of(&token);
     let ended = at(start + TimeDelta::milliseconds(1));
     let body = json!({ "expires_at": ended });
-    // A machine with much to do may take too long at first.
-    wait_for("all of them to be read in time", async || {
-        operator.post(&path, body.clone()).await.status == 200
-    })
-    .await;
-    let report = operator.post(&path, body).await.expect(200);
+    // A machine with much to do may take too long, and more than once.
+    let report = loop {
+        let answer = operator.post(&path, body.clone()).await;
+        if ![400, 503].contains(&answer.status) {
+            break answer.expect(200);
+        }
+    };
     assert_eq!(
         (&report["judged"], &report["cut"]),
         (&json!(100_000), &json!(true)),
