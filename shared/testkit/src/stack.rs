@@ -213,7 +213,7 @@ impl<B> Stack<B> {
     }
 }
 
-/// A server of its own, with every commit on the disk.
+/// A server of its own, and its database.
 async fn database_of_its_own(durability: Durability) -> (TestDatabase, PrivatePostgres) {
     let server = PrivatePostgres::start(durability).await;
     let pool = PgPool::connect(&server.url())
