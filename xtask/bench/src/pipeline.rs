@@ -13,7 +13,7 @@ use tollkeeper_testkit::{Stack, wait_for};
 use uuid::Uuid;
 
 use crate::forward_auth::{PATH, tokens};
-use crate::process::cpu_seconds;
+use crate::process::family_cpu_seconds;
 use crate::report::{Report, median};
 use crate::traffic::Traffic;
 use crate::{Arguments, Failure, open_loop};
@@ -50,8 +50,14 @@ pub(crate) async fn measure(
         } else {
             SHORT_SECONDS.min(3 * arguments.seconds)
         };
-        let pids = [api.pid(), ingestor.pid()];
+        let pids = [
+            api.pid(),
+            ingestor.pid(),
+            stack.nats.pid(),
+            stack.server().pid(),
+        ];
         let before = cpu(pids)?;
+        let rows_before = rows_on_disk(&pool).await?;
         let probes = Probes::start(&api, &pool, rate).await;
         let latencies = open_loop::run(api.public, PATH, &traffic, rate, seconds).await?;
         let mut lags = probes.stop().await?;
@@ -59,7 +65,9 @@ pub(crate) async fn measure(
         let after = cpu(pids)?;
         lags.sort_by(f64::total_cmp);
         let p99 = lags[(lags.len() * 99).div_ceil(100) - 1];
-        let cost = |place: usize| (after[place] - before[place]) / latencies.len() as f64 * 1e6;
+        let millions = latencies.len() as f64 / 1e6;
+        let cost = |place: usize| (after[place] - before[place]) / millions;
+        let disk = (rows_on_disk(&pool).await? - rows_before) / f64::from(1 << 20) / millions;
         report.row(
             &format!("whole road at {rate:.0} req/s for {seconds} s: answer to committed row, p99"),
             "≤ 1 s at 15,000",
@@ -70,9 +78,12 @@ pub(crate) async fn measure(
                 latencies.quantile(0.99) / 1e3
             ),
             format!(
-                "CPU for a million requests: API {:.1} s, ingestor {:.1} s",
+                "for a million requests: CPU of the API {:.1} s, ingestor {:.1} s, NATS {:.1} s, \
+                 Postgres {:.1} s; raw rows {disk:.0} MiB",
                 cost(0),
-                cost(1)
+                cost(1),
+                cost(2),
+                cost(3)
             ),
         );
         if p99 > HOLDS {
@@ -82,8 +93,20 @@ pub(crate) async fn measure(
     Ok(())
 }
 
-fn cpu(pids: [u32; 2]) -> Result<[f64; 2], Failure> {
-    Ok([cpu_seconds(pids[0])?, cpu_seconds(pids[1])?])
+fn cpu(pids: [u32; 4]) -> Result<[f64; 4], Failure> {
+    let mut seconds = [0.0; 4];
+    for (seconds, pid) in seconds.iter_mut().zip(pids) {
+        *seconds = family_cpu_seconds(pid)?;
+    }
+    Ok(seconds)
+}
+
+/// What raw rows and their indexes take, in bytes.
+async fn rows_on_disk(pool: &PgPool) -> Result<f64, sqlx::Error> {
+    let bytes = "select coalesce(sum(pg_total_relation_size(inhrelid)), 0)::bigint from pg_inherits
+        where inhparent = 'api_token_usage'::regclass";
+    let bytes: i64 = sqlx::query_scalar(bytes).fetch_one(pool).await?;
+    Ok(bytes as f64)
 }
 
 /// Waits until every event that was appended has its row.

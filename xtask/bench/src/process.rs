@@ -47,18 +47,51 @@ impl Drop for Server {
 
 /// User and system time of a process so far, in seconds.
 pub(crate) fn cpu_seconds(pid: u32) -> Result<f64, Failure> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The program's name stands in parentheses and may hold spaces.
-    let fields: Vec<&str> = stat
-        .rsplit_once(')')
-        .ok_or("no name")?
-        .1
-        .split_whitespace()
-        .collect();
-    let ticks: f64 = fields.get(11).ok_or("no utime")?.parse::<f64>()?
-        + fields.get(12).ok_or("no stime")?.parse::<f64>()?;
-    // The kernel counts in hundredths for every program, whatever its own tick is.
-    Ok(ticks / 100.0)
+    Ok(Times::of(pid)?.own)
+}
+
+/// The same of a process and of all its children, those that have ended among them.
+pub(crate) fn family_cpu_seconds(pid: u32) -> Result<f64, Failure> {
+    let parent = Times::of(pid)?;
+    let mut seconds = parent.own + parent.ended_children;
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(id) = name.to_str().and_then(|it| it.parse().ok()) else {
+            continue;
+        };
+        // One that ends at this moment is in its parent's sum the next time.
+        if let Ok(child) = Times::of(id)
+            && child.parent == pid
+        {
+            seconds += child.own;
+        }
+    }
+    Ok(seconds)
+}
+
+/// What the kernel has noted of a process, in seconds.
+struct Times {
+    parent: u32,
+    own: f64,
+    ended_children: f64,
+}
+
+impl Times {
+    fn of(pid: u32) -> Result<Self, Failure> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        // The program's name stands in parentheses and may hold spaces.
+        let (_, fields) = stat.rsplit_once(')').ok_or("no name")?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        // The kernel counts in hundredths for every program, whatever its own tick is.
+        let seconds = |place: usize| -> Result<f64, Failure> {
+            Ok(fields.get(place).ok_or("too few fields")?.parse::<f64>()? / 100.0)
+        };
+        Ok(Self {
+            parent: fields.get(1).ok_or("no parent")?.parse()?,
+            own: seconds(11)? + seconds(12)?,
+            ended_children: seconds(13)? + seconds(14)?,
+        })
+    }
 }
 
 /// Memory of its own that a process has in RAM now. Pages of files are not in it: those of the spool are

@@ -140,6 +140,15 @@ impl TestNats {
         blocking(move || server.stop()).await.expect("it stops");
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn pid(&mut self) -> u32 {
+        let server = self.server.as_mut().expect("the server is running");
+        server.process().id()
+    }
+
     /// `kill -9`.
     ///
     /// # Panics
