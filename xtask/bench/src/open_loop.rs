@@ -40,6 +40,11 @@ impl Latencies {
         quantile(self.micros.clone(), share)
     }
 
+    /// Each of them, in microseconds.
+    pub(crate) fn micros(&self) -> &[u32] {
+        &self.micros
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.micros.len()
@@ -55,7 +60,7 @@ impl Latencies {
 }
 
 /// The nearest rank.
-fn quantile(mut micros: Vec<u32>, share: f64) -> f64 {
+pub(crate) fn quantile(mut micros: Vec<u32>, share: f64) -> f64 {
     let rank = (micros.len() as f64 * share).ceil() as usize;
     let (_, at, _) = micros.select_nth_unstable(rank.saturating_sub(1));
     f64::from(*at)
