@@ -8,6 +8,7 @@ mod migrate;
 mod nats;
 mod out;
 mod projections;
+mod proof;
 mod rollups;
 mod token;
 mod up;

@@ -10,12 +10,7 @@ use tollkeeper_runtime::settings::{Binary, DatabaseSettings, SettingsError, Sour
 
 use crate::audit::hexadecimal;
 use crate::out::{complain, say};
-
-/// Rows differ.
-const DIFFERENT: u8 = 1;
-
-/// It is not known whether they do.
-const UNKNOWN: u8 = 2;
+use crate::proof::{DIFFERENT, Output, UNKNOWN};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -33,12 +28,6 @@ enum Command {
     Verify,
     /// Verify, and put every row that differs right, in one transaction
     Rebuild,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
 }
 
 #[derive(Debug, thiserror::Error)]

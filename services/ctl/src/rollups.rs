@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::NaiveDate;
 use serde_json::json;
 use sqlx::{ConnectOptions, PgConnection};
 use tollkeeper_ambient::{Clock, SystemClock};
@@ -13,12 +13,7 @@ use tollkeeper_runtime::settings::{
 };
 
 use crate::out::{complain, say};
-
-/// Sums differ.
-const DIFFERENT: u8 = 1;
-
-/// It is not known whether they do, of one day at least.
-const UNKNOWN: u8 = 2;
+use crate::proof::{DIFFERENT, Output, UNKNOWN};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -45,12 +40,6 @@ struct Period {
     /// The last day, which is one of them
     #[arg(long, value_name = "DATE")]
     to: NaiveDate,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -124,19 +113,9 @@ async fn prepare(period: Period) -> Result<(PgConnection, rollups::Days), Error>
     let days = rollups::Days {
         first: from,
         last: to,
-        rollups_from: kept_from(SystemClock.now(), usage.rollup_retention_days),
+        rollups_from: rollups::kept_from(SystemClock.now(), usage.rollup_retention_days),
     };
     Ok((options.connect().await.map_err(Error::Unreachable)?, days))
-}
-
-/// Since when sums by day are kept.
-fn kept_from(now: DateTime<Utc>, retention_days: u32) -> DateTime<Utc> {
-    let day = now
-        .date_naive()
-        .checked_sub_days(Days::new(retention_days.into()));
-    day.unwrap_or(NaiveDate::MIN)
-        .and_time(NaiveTime::MIN)
-        .and_utc()
 }
 
 fn tell(report: &Report, output: Output, outcome: &str, replaced: Option<bool>) {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Days, DurationRound, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, NaiveTime, TimeDelta, Utc};
 use sqlx::{Connection, PgConnection, PgPool};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -67,7 +67,7 @@ pub async fn audit_once(
         sqlx::query!("set transaction isolation level repeatable read, read only")
             .execute(&mut *transaction)
             .await?;
-        let from = kept_from(now, rollup_retention_days);
+        let from = rollups::kept_from(now, rollup_retention_days);
         let audit = look(&mut transaction, hour, from, most_rows).await?;
         transaction.commit().await?;
         Ok(audit)
@@ -108,12 +108,6 @@ async fn look(
 fn last_hour(now: DateTime<Utc>) -> DateTime<Utc> {
     let hour = TimeDelta::hours(1);
     now.duration_trunc(hour).unwrap_or(now) - hour
-}
-
-fn kept_from(now: DateTime<Utc>, retention_days: u32) -> DateTime<Utc> {
-    let day = now.date_naive();
-    let first = day.checked_sub_days(Days::new(retention_days.into()));
-    first.unwrap_or(day).and_time(NaiveTime::MIN).and_utc()
 }
 
 /// Audits each hour when it is over, until `stop`.

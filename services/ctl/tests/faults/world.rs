@@ -76,7 +76,8 @@ impl World {
         .await;
     }
 
-    /// Lets more time pass than the broker waits for an acknowledgement.
+    /// Lets more time pass than the broker waits for an acknowledgement. This length is the fault, and
+    /// nothing is to be seen of its end: the database is away.
     pub(crate) async fn outwait_acknowledgements(&self) {
         tokio::time::sleep(2 * ACK_WAIT).await;
     }

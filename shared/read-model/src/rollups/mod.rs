@@ -31,6 +31,17 @@ pub struct Days {
     pub rollups_from: DateTime<Utc>,
 }
 
+/// From when on sums by day are kept, if `retention_days` of them are.
+#[must_use]
+pub fn kept_from(now: DateTime<Utc>, retention_days: u32) -> DateTime<Utc> {
+    let first = now
+        .date_naive()
+        .checked_sub_days(chrono::Days::new(retention_days.into()));
+    first.map_or(DateTime::UNIX_EPOCH, |day| {
+        day.and_time(NaiveTime::MIN).and_utc()
+    })
+}
+
 /// Which sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -178,6 +189,26 @@ async fn kept(db: &mut PgConnection, day: NaiveDate, whole: Range) -> Result<Kep
     })
 }
 
+/// A bucket of a token that is not as it should be.
+struct BucketRow {
+    token_id: Uuid,
+    bucket: DateTime<Utc>,
+    stored: i64,
+    counted: i64,
+}
+
+impl BucketRow {
+    fn of(self, sums: Sums) -> Difference {
+        Difference {
+            sums,
+            token_id: self.token_id,
+            bucket: Some(self.bucket),
+            stored: self.stored,
+            counted: self.counted,
+        }
+    }
+}
+
 /// The hours of the range that are not what the rows say, of these tokens or of all.
 ///
 /// # Errors
@@ -187,7 +218,8 @@ pub async fn hours(
     range: Range,
     tokens: Option<&[Uuid]>,
 ) -> Result<Vec<Difference>, sqlx::Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        BucketRow,
         r#"select token_id as "token_id!", bucket as "bucket!", stored as "stored!",
             counted as "counted!"
         from usage_hours_different($1, $2, $3) order by bucket, token_id"#,
@@ -197,14 +229,7 @@ pub async fn hours(
     )
     .fetch_all(db)
     .await?;
-    let rows = rows.into_iter().map(|row| Difference {
-        sums: Sums::Hours,
-        token_id: row.token_id,
-        bucket: Some(row.bucket),
-        stored: row.stored,
-        counted: row.counted,
-    });
-    Ok(rows.collect())
+    Ok(rows.into_iter().map(|row| row.of(Sums::Hours)).collect())
 }
 
 /// The days of the range, which are whole ones, that are not what their hours add up to.
@@ -216,7 +241,8 @@ pub async fn days(
     range: Range,
     tokens: Option<&[Uuid]>,
 ) -> Result<Vec<Difference>, sqlx::Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        BucketRow,
         r#"select token_id as "token_id!", bucket as "bucket!", stored as "stored!",
             counted as "counted!"
         from usage_days_different($1, $2, $3) order by bucket, token_id"#,
@@ -226,14 +252,7 @@ pub async fn days(
     )
     .fetch_all(db)
     .await?;
-    let rows = rows.into_iter().map(|row| Difference {
-        sums: Sums::Days,
-        token_id: row.token_id,
-        bucket: Some(row.bucket),
-        stored: row.stored,
-        counted: row.counted,
-    });
-    Ok(rows.collect())
+    Ok(rows.into_iter().map(|row| row.of(Sums::Days)).collect())
 }
 
 /// The totals that are not what the days add up to, or whose last use is not that of the newest row
