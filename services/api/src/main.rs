@@ -23,7 +23,9 @@ use tollkeeper_runtime::health::{Health, InternalServer, Need};
 use tollkeeper_runtime::lifecycle::Lifecycle;
 use tollkeeper_runtime::logging::LogGuard;
 use tollkeeper_runtime::{logging, metrics, nats, tls};
-use tollkeeper_usage::{PostgresLedger, Publisher, PublisherSettings, Reporter, Scrubber, Spool};
+use tollkeeper_usage::{
+    PostgresLedger, PostgresMarks, Publisher, PublisherSettings, Reporter, Scrubber, Spool,
+};
 
 /// How long requests, the writer and the publisher may take to finish after a signal.
 const GRACE: Duration = Duration::from_secs(20);
@@ -227,8 +229,9 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
             "the spool is drained as far as it goes"
         );
     });
-    let marked = (app.spool.clone(), app.pool.clone());
-    lifecycle.spawn_support("usage marks", |stop| reporter.run(marked.0, marked.1, stop));
+    let marks = Arc::new(PostgresMarks::new(app.pool.clone()));
+    let marked = app.spool.clone();
+    lifecycle.spawn_support("usage marks", |stop| reporter.run(marked, marks, stop));
     if let Some(keys) = keys {
         lifecycle.spawn_support("keys of JWTs", |stop| keys.run(stop));
     }

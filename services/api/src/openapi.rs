@@ -137,6 +137,7 @@ use crate::{
         nodes::lookup::handle,
         nodes::events::handle,
         nodes::ledger::handle,
+        nodes::mark::handle,
         nodes::balances::handle,
         tokens::service::issue::handle,
         tokens::service::list::handle,

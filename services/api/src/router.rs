@@ -118,6 +118,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/nodes/lookup", post(nodes::lookup::handle))
         .route("/v1/nodes/events", get(nodes::events::handle))
         .route("/v1/nodes/ledger", post(nodes::ledger::handle))
+        .route("/v1/nodes/{id}/usage", put(nodes::mark::handle))
         .route("/v1/nodes/balances", post(nodes::balances::handle));
 
     // Account holders, and programs with a token, each for their own account alone.

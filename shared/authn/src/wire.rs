@@ -5,6 +5,7 @@
 //! among those asked for, and an event says no more than that there are new secrets.
 
 mod balances;
+mod marks;
 
 use serde::{Deserialize, Serialize};
 use tollkeeper_domain::secret::SecretHash;
@@ -15,6 +16,7 @@ use crate::feed::{Change, FeedEvent, LogHash, LogHead, LoggedEvent};
 use crate::source::{Found, Lookup, SourceError};
 
 pub use balances::{Balance, BalanceUsed, Balances, BalancesUsed, MOST_BALANCES, MOST_OWN_SOURCES};
+pub use marks::{Given, UsageMark};
 
 /// The most digests in one look-up.
 pub const MOST_DIGESTS: usize = 128;

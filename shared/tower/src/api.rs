@@ -5,6 +5,7 @@
 
 mod client;
 mod ledger;
+mod marks;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use uuid::Uuid;
 pub(crate) use client::Client;
 pub use client::ClientError;
 pub(crate) use ledger::ApiLedger;
+pub(crate) use marks::ApiMarks;
 
 /// Asks the API.
 #[derive(Debug)]

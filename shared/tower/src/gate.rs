@@ -16,20 +16,20 @@ use tollkeeper_runtime::nats::{self, NatsError};
 use tollkeeper_runtime::settings::{NetworkList, UsageIp};
 use tollkeeper_runtime::tls;
 use tollkeeper_usage::{
-    Drained, LedgerReader, PostgresLedger, Publisher, PublisherSettings, Scrubber, Spool,
-    SpoolError, SpoolSettings, SpoolStats,
+    Drained, LedgerReader, MarkKeeper, PostgresLedger, PostgresMarks, Publisher, PublisherSettings,
+    Reporter, Scrubber, Spool, SpoolError, SpoolSettings, SpoolStats,
 };
 use uuid::Uuid;
 
-use crate::api::{ApiLedger, ApiSource, Client, ClientError};
+use crate::api::{ApiLedger, ApiMarks, ApiSource, Client, ClientError};
 use crate::config::{GateConfig, Source};
 use crate::layer::GateLayer;
 
 /// How Postgres and NATS name the connections.
 const PROGRAM: &str = "tollkeeper-tower";
 
-/// The ledger is asked once a second.
-const LEDGER_CONNECTIONS: u32 = 1;
+/// The ledger is asked once a second, and a mark is made.
+const USAGE_CONNECTIONS: u32 = 2;
 
 /// Between two tries to be ready.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -113,7 +113,16 @@ impl Gate {
             registrar: None,
         };
         let id = node.id;
-        let Asked { tokens, ledger } = asked(&config, node)?;
+        let reporter = Reporter {
+            id,
+            name: config.name.clone(),
+            started_at: clock.now(),
+        };
+        let Asked {
+            tokens,
+            ledger,
+            marks,
+        } = asked(&config, node)?;
         let working = CancellationToken::new();
         let nats_ready = Health::new(working.clone()).component("nats", Need::Optional);
         let broker = nats::connect(&config.nats, PROGRAM, nats_ready).await?;
@@ -151,6 +160,8 @@ impl Gate {
                     drop(ended);
                 }
             }),
+            // Nothing depends on it, so its end is not the gate's.
+            tokio::spawn(reporter.run(spool.clone(), marks, working.clone())),
         ];
         let settings = PublisherSettings::default();
         let publisher = Publisher::new(spool.clone(), broker, ledger, settings);
@@ -257,6 +268,8 @@ struct Asked {
     tokens: Arc<dyn TokenSource>,
     /// Of what has been counted.
     ledger: Arc<dyn LedgerReader>,
+    /// To keep how far usage has got.
+    marks: Arc<dyn MarkKeeper>,
 }
 
 fn asked(config: &GateConfig, node: Node) -> Result<Asked, StartError> {
@@ -264,18 +277,20 @@ fn asked(config: &GateConfig, node: Node) -> Result<Asked, StartError> {
         Source::Postgres(database) => {
             let in_flight = u32::try_from(config.engine.fill.in_flight).unwrap_or(u32::MAX);
             let options = database::connect_options(database, PROGRAM)?;
-            let shape = PoolShape::new(PROGRAM, LEDGER_CONNECTIONS);
+            let shape = PoolShape::new(PROGRAM, USAGE_CONNECTIONS);
             let pool = database::pool(database, &shape)?;
             Ok(Asked {
                 tokens: Arc::new(PostgresSource::new(node, options, in_flight)),
-                ledger: Arc::new(PostgresLedger::new(pool)),
+                ledger: Arc::new(PostgresLedger::new(pool.clone())),
+                marks: Arc::new(PostgresMarks::new(pool)),
             })
         }
         Source::Api { url, credential } => {
             let client = Arc::new(Client::new(url, credential)?);
             Ok(Asked {
                 tokens: Arc::new(ApiSource::new(client.clone(), node)),
-                ledger: Arc::new(ApiLedger(client)),
+                ledger: Arc::new(ApiLedger(client.clone())),
+                marks: Arc::new(ApiMarks(client)),
             })
         }
     }

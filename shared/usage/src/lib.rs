@@ -19,6 +19,6 @@ pub mod wire;
 
 pub use ledger::{LedgerError, LedgerReader, PostgresLedger};
 pub use publisher::{Drained, Publisher, PublisherHandle, PublisherSettings};
-pub use reporter::Reporter;
+pub use reporter::{MarkError, MarkKeeper, PostgresMarks, Reporter};
 pub use scrubber::Scrubber;
 pub use spool::{FullPolicy, Spool, SpoolError, SpoolFull, SpoolSettings, SpoolStats};

@@ -1,6 +1,7 @@
 //! The whole road on one machine: client, API, NATS, ingestor and Postgres share its cores, and probes
 //! measure how long it takes from an answer until its row is committed.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -109,18 +110,29 @@ async fn rows_on_disk(pool: &PgPool) -> Result<f64, sqlx::Error> {
     Ok(bytes as f64)
 }
 
-/// Waits until every event that was appended has its row.
+/// Waits until every event that was appended has its row, as long as there are more and more of them.
 pub(crate) async fn arrived(api: &Node, pool: &PgPool) {
-    wait_for("every row", async || {
-        let metrics = api.about_itself("/metrics").await.text;
-        let name = "tollkeeper_usage_spool_appended_total ";
-        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
-        let appended: Option<i64> = line.and_then(|count| count.trim().parse().ok());
-        let counted = sqlx::query_scalar("select sum(last - first + 1)::bigint from usage_ledger");
-        let counted: Option<Option<i64>> = counted.fetch_one(pool).await.ok();
-        appended.is_some() && counted.flatten() == appended
-    })
-    .await;
+    let missing = Cell::new(i64::MAX);
+    while missing.get() > 0 {
+        let before = missing.get();
+        wait_for("every row, or more of them", async || {
+            let now = without_row(api, pool).await;
+            missing.set(now.unwrap_or(before));
+            missing.get() < before
+        })
+        .await;
+    }
+}
+
+/// How many events were appended that have no row; `None` where that cannot be read.
+async fn without_row(api: &Node, pool: &PgPool) -> Option<i64> {
+    let metrics = api.about_itself("/metrics").await.text;
+    let name = "tollkeeper_usage_spool_appended_total ";
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+    let appended: i64 = line?.trim().parse().ok()?;
+    let counted = sqlx::query_scalar("select sum(last - first + 1)::bigint from usage_ledger");
+    let counted: Option<i64> = counted.fetch_one(pool).await.ok()?;
+    Some(appended - counted.unwrap_or(0))
 }
 
 /// Requests whose rows are waited for, each probe one after the other with a token of its own.

@@ -7,6 +7,7 @@ pub(crate) mod forget;
 pub(crate) mod ledger;
 pub(crate) mod list;
 pub(crate) mod lookup;
+pub(crate) mod mark;
 mod remote;
 pub(crate) mod report;
 mod roll;

@@ -69,18 +69,8 @@ pub(crate) async fn handle(
 
 fn check(report: &Report) -> Result<(), Problem> {
     let mut errors = FieldErrors::default();
-    for (pointer, text, longest) in [
-        ("/name", &report.name, LONGEST_NAME),
-        ("/version", &report.version, LONGEST_VERSION),
-    ] {
-        let length = text.chars().count();
-        if length == 0 || length > longest || text.chars().any(char::is_control) {
-            errors.add(
-                pointer,
-                format!("1 to {longest} characters, none of them a control"),
-            );
-        }
-    }
+    check_name(&mut errors, &report.name);
+    check_text(&mut errors, "/version", &report.version, LONGEST_VERSION);
     let whole = |number: u64| i64::try_from(number).is_ok();
     if let Some(applied) = &report.applied {
         for (pointer, number) in [
@@ -97,4 +87,19 @@ fn check(report: &Report) -> Result<(), Problem> {
         errors.add("/valid_for_ms", "at most a week");
     }
     errors.check()
+}
+
+/// What people are to read as the name of a node.
+pub(super) fn check_name(errors: &mut FieldErrors, name: &str) {
+    check_text(errors, "/name", name, LONGEST_NAME);
+}
+
+fn check_text(errors: &mut FieldErrors, pointer: &'static str, text: &str, longest: usize) {
+    let length = text.chars().count();
+    if length == 0 || length > longest || text.chars().any(char::is_control) {
+        errors.add(
+            pointer,
+            format!("1 to {longest} characters, none of them a control"),
+        );
+    }
 }

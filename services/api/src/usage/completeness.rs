@@ -83,7 +83,7 @@ pub(crate) struct Completeness {
     /// again with its spool.
     #[schema(minimum = 0)]
     vanished_sources: i64,
-    /// How many of those nobody has marked, as on nodes without a database: they do not move
+    /// How many of those nobody has marked, as nodes of versions that did not yet: they do not move
     /// `complete_through`.
     #[schema(minimum = 0)]
     unmarked_sources: i64,

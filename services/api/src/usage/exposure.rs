@@ -9,6 +9,7 @@ use tollkeeper_domain::event::Stream;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_event_store::history;
 use tollkeeper_read_model::tokens::{self, TokenRow};
+use tollkeeper_read_model::usage::completeness::{self, Summary};
 use tollkeeper_read_model::usage::{Exposure, Trace, Traces, exposure};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -38,6 +39,8 @@ pub(crate) struct Query {
     "token_id": "019aa5d0-5a3c-7bc2-8d1e-0f4b5a6c7d8e",
     "since": "2026-03-01T10:00:00Z",
     "as_of": "2026-03-01T12:34:56.789012Z",
+    "usage_complete_through": "2026-03-01T12:34:55.120034Z",
+    "usage_unmarked_sources": 0,
     "revocation": null,
     "requests": 1,
     "allowed": 1,
@@ -57,6 +60,12 @@ pub(crate) struct Report {
     /// When this was read. Requests count when they have come to the tables, which takes them about
     /// a second: the newest may be missing.
     as_of: DateTime<Utc>,
+    /// Every request that was answered before this is in the report, or known to be dropped or set
+    /// aside. It stands still while a process that vanished may have more.
+    usage_complete_through: DateTime<Utc>,
+    /// How many sources it does not tell of, because nobody has marked them.
+    #[schema(minimum = 0)]
+    usage_unmarked_sources: i64,
     /// Null where the token is not revoked.
     #[schema(required)]
     revocation: Option<Revocation>,
@@ -184,8 +193,12 @@ pub(crate) async fn handle(
     let revoked = revoked(&app, &row).await?;
 
     let (reach, end) = (allowed.reach, row.revoked_at);
-    let asking = |mut db: Reading| async move { exposure(&mut db, reach, token, since, end).await };
-    let found = reading::ask(&app, reading::SHORTER, asking).await?;
+    let asking = |mut db: Reading| async move {
+        // How complete usage is comes first: what is settled by then is in what is read after it.
+        let usage = completeness::summary(&mut *db).await?;
+        Ok((usage, exposure(&mut db, reach, token, since, end).await?))
+    };
+    let (usage, found) = reading::ask(&app, reading::SHORTER, asking).await?;
     let revocation = revoked.map(|(revoked_at, position, nodes)| Revocation {
         revoked_at,
         position,
@@ -193,7 +206,7 @@ pub(crate) async fn handle(
         nodes,
         allowed_after: found.allowed_after,
     });
-    Ok(Json(report(token, since, as_of, revocation, found)))
+    Ok(Json(report(token, since, as_of, &usage, revocation, found)))
 }
 
 /// When and where in the log it was revoked, and which nodes have applied that.
@@ -216,6 +229,7 @@ fn report(
     token_id: TokenId,
     since: DateTime<Utc>,
     as_of: DateTime<Utc>,
+    usage: &Summary,
     revocation: Option<Revocation>,
     found: Exposure,
 ) -> Report {
@@ -224,6 +238,8 @@ fn report(
         token_id: token_id.0,
         since,
         as_of,
+        usage_complete_through: usage.complete_through,
+        usage_unmarked_sources: usage.unmarked,
         revocation,
         requests: total.map_or(0, |it| it.requests),
         allowed: total.map_or(0, |it| it.allowed),

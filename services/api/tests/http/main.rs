@@ -34,6 +34,7 @@ mod leaks;
 mod legacy;
 mod limit_rules;
 mod nodes;
+mod nodes_usage;
 mod oauth;
 mod past;
 mod proof;

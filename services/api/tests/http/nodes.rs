@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use crate::support::{bad_fields, manager, path_of, problem, system_account, text, unissued};
 
-const VERIFY: [&str; 1] = ["tollkeeper:verify"];
+pub(crate) const VERIFY: [&str; 1] = ["tollkeeper:verify"];
 
 /// A node's id, as it chooses one at each start.
-fn new_node() -> String {
+pub(crate) fn new_node() -> String {
     format!("/v1/nodes/{}", Uuid::from_u128(rand_bits()))
 }
 
@@ -23,16 +23,20 @@ fn rand_bits() -> u128 {
     u128::from_le_bytes(bits)
 }
 
-fn report(applied: Value) -> Value {
+pub(crate) fn report(applied: Value) -> Value {
     json!({ "name": "a service", "version": "0.1.0", "applied": applied, "valid_for_ms": 600_000 })
 }
 
-async fn put(person: &Person, path: &str, body: Value) -> tollkeeper_testkit::stack::Answer {
+pub(crate) async fn put(
+    person: &Person,
+    path: &str,
+    body: Value,
+) -> tollkeeper_testkit::stack::Answer {
     Person::send(person.request(Method::PUT, path).json(&body)).await
 }
 
 /// Somebody with a token of a system account of their own.
-async fn gateway(api: &Node) -> Person {
+pub(crate) async fn gateway(api: &Node) -> Person {
     let operator = api.operator();
     let account = system_account(&operator).await;
     let token = operator.issue(&account, json!({ "scopes": VERIFY })).await;

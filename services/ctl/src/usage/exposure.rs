@@ -61,6 +61,10 @@ pub(super) async fn run(
             "first_seen": revocation["revoked_at"],
         }));
     }
+    items.push(json!({
+        "of": "complete through",
+        "last_seen": report["usage_complete_through"],
+    }));
     for (kind, name) in KINDS {
         for trace in report[kind]["items"].as_array().into_iter().flatten() {
             let mut item = trace.clone();

@@ -13,7 +13,7 @@ const SILENCE_SECONDS: f64 = 10.0;
 pub struct SourceRow {
     /// The source.
     pub source: Uuid,
-    /// The run it belongs to; `None` where nobody has marked it, as on nodes without the database.
+    /// The run it belongs to; `None` where nobody has marked it, as nodes of versions that did not yet.
     pub reporter_id: Option<Uuid>,
     /// The name of that run's machine.
     pub reporter_name: Option<String>,
@@ -156,7 +156,12 @@ pub async fn summary(db: impl PgExecutor<'_>) -> Result<Summary, sqlx::Error> {
     sqlx::query_as!(
         Summary,
         r#"select now() as "as_of!",
-            coalesce(min(complete_through), now()) as "complete_through!",
+            least(
+                min(complete_through),
+                -- A replica speaks of the moment up to which it has followed.
+                case when pg_is_in_recovery()
+                    then coalesce(pg_last_xact_replay_timestamp(), to_timestamp(0)) else now() end
+            ) as "complete_through!",
             count(*) as "incomplete!",
             count(*) filter (where seen_at <= now() - make_interval(secs => $1)
                 and ended_at is null and final_number is null) as "vanished!",

@@ -9,11 +9,12 @@ use axum::body::Body;
 use axum::routing::get;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tollkeeper_domain::verdict::Verdict;
+use tollkeeper_testkit::wait_for;
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::{House, Reads, ask, serve, status};
@@ -154,4 +155,53 @@ async fn what_is_counted_is_what_was_asked() {
     .unwrap();
     let row = (&*row.0, &*row.1, &*row.2, &*row.3, row.4);
     assert_eq!(row, ("GET", "/orders/17", "a client", "203.0.113.9", 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_a_gate_has_got_is_known_when_it_is_gone_by_postgres() {
+    how_far_a_gate_has_got_is_known_when_it_is_gone(Reads::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_a_gate_has_got_is_known_when_it_is_gone_by_the_api() {
+    how_far_a_gate_has_got_is_known_when_it_is_gone(Reads::Api).await;
+}
+
+async fn how_far_a_gate_has_got_is_known_when_it_is_gone(reads: Reads) {
+    // Nobody counts, so everything is missing.
+    let house = House::where_gates_read(reads).await;
+    let gate = house.gate().await;
+    let id = gate.node_id().to_string();
+    let token = house.issue(json!({})).await;
+    let app = Router::new()
+        .route("/", get(async || "well"))
+        .layer(gate.layer());
+    for _ in 0..3 {
+        assert_eq!(status(&app, &token).await, 200);
+    }
+    let sources = async || {
+        let path = "/v1/usage/completeness?limit=200";
+        let all = house.operator.get(path).await.expect(200);
+        let items = all["items"].as_array().unwrap().iter();
+        let of_gate = items.filter(|item| item["reporter"]["id"] == *id).cloned();
+        of_gate.collect::<Vec<_>>()
+    };
+    let sum = |sources: &[Value], what: &str| {
+        let numbers = sources.iter().map(|item| item[what].as_i64().unwrap());
+        numbers.sum::<i64>()
+    };
+    wait_for("a mark of the three calls", async || {
+        sum(&sources().await, "pending") == 3
+    })
+    .await;
+    for source in sources().await {
+        assert_eq!(source["state"], "live", "{source}");
+        assert_eq!(source["reporter"]["name"], "a service");
+    }
+    assert_eq!(status(&app, &token).await, 200);
+    gate.shutdown().await;
+    // A lane that was never used is of no interest when its run is over.
+    let after = sources().await;
+    assert_eq!(sum(&after, "missing"), 4, "{after:?}");
+    assert!(after.iter().all(|source| source["state"] == "ended"));
 }

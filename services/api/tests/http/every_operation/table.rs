@@ -19,11 +19,12 @@ const PAGES: [&str; 4] = [
 ];
 
 /// They ask in other forms, or other callers, and are tried by themselves.
-const BY_THEMSELVES: [&str; 12] = [
+const BY_THEMSELVES: [&str; 13] = [
     "GET /v1/usage/completeness",
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
     "PUT /v1/nodes/{id}",
+    "PUT /v1/nodes/{id}/usage",
     "POST /v1/nodes/lookup",
     "GET /v1/nodes/events",
     "POST /v1/nodes/ledger",
@@ -35,11 +36,12 @@ const BY_THEMSELVES: [&str; 12] = [
 ];
 
 /// Of these only a panic could be a 500.
-const READ_NOTHING: [&str; 17] = [
+const READ_NOTHING: [&str; 18] = [
     "GET /v1/usage/completeness",
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
     "PUT /v1/nodes/{id}",
+    "PUT /v1/nodes/{id}/usage",
     "POST /v1/nodes/lookup",
     "GET /v1/nodes/events",
     "POST /v1/nodes/ledger",

@@ -109,6 +109,33 @@ async fn everything_that_a_leaked_token_did_is_reported() {
     assert_eq!(moment(&address["first_seen"]), second(100));
     assert_eq!(moment(&address["last_seen"]), second(300));
 
+    assert_eq!(report["usage_unmarked_sources"], 0);
+    wait_for("usage to be complete beyond what was read", async || {
+        let later = ask(&operator, &report_on(&token, &since)).await;
+        moment(&later["usage_complete_through"]) > moment(&report["as_of"])
+    })
+    .await;
+    // A process that vanished with calls that nobody has counted, and one of an older version.
+    for row in [
+        "insert into usage_reporters
+           (id, name, started_at, seen_at, sources, marked_at, appended, checked_at, checked,
+            complete_through)
+         values (gen_random_uuid(), 'gone', '2026-03-01T00:00:00Z', '2026-03-01T12:00:00Z',
+            array[gen_random_uuid()], '2026-03-01T12:00:00Z', array[3], '2026-03-01T11:59:59Z', array[1],
+            '2026-03-01T11:59:58Z')",
+        "insert into usage_sources (source) values (gen_random_uuid())",
+    ] {
+        sqlx::query(row).execute(pool).await.unwrap();
+    }
+    let unsure = ask(&operator, &report_on(&token, &since)).await;
+    assert_eq!(
+        (
+            &unsure["usage_complete_through"],
+            &unsure["usage_unmarked_sources"]
+        ),
+        (&json!("2026-03-01T11:59:58Z"), &json!(1))
+    );
+
     let none = ask(&operator, &report_on(&token, "")).await;
     assert_eq!(none["requests"], 0, "before the token was");
     assert_eq!(none["first_seen"], Value::Null);

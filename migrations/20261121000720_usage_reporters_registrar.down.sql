@@ -1,0 +1,1 @@
+alter table usage_reporters drop column registered_by;
