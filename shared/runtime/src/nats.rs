@@ -3,12 +3,20 @@
 //! The client reconnects by itself, for ever; this module tells the log and `/readyz` what it does.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectError, ConnectOptions, Event};
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use tollkeeper_telemetry::process::{NATS_CONNECTED, NATS_CREDENTIALS_EXPIRY, NATS_RECONNECTS};
+
 use crate::health::ReadinessHandle;
+use crate::metrics::tell_expiry;
 use crate::settings::BrokerSettings;
 
 /// The first attempts come quickly, so that a restarted broker is found at once.
@@ -44,13 +52,20 @@ pub async fn connect(
 ) -> Result<Client, NatsError> {
     let servers = settings.addresses().map_err(NatsError::Address)?;
     readiness.not_ready("NATS is not connected yet");
+    let credentials = settings.credentials.as_ref();
+    let expiry = credentials.and_then(|credentials| expiry(credentials.expose()));
+    tell_expiry(&NATS_CREDENTIALS_EXPIRY, expiry);
+    let was_connected = Arc::new(AtomicBool::new(false));
     let options = options(settings, name)?
         .retry_on_initial_connect()
         .max_reconnects(None)
         .reconnect_delay_callback(reconnect_delay)
         .event_callback(move |event| {
-            let readiness = readiness.clone();
-            async move { follow(&event, &readiness) }
+            let (readiness, was_connected) = (readiness.clone(), was_connected.clone());
+            async move {
+                follow(&event, &readiness);
+                measure(&event, &was_connected);
+            }
         });
     Ok(options.connect(servers).await?)
 }
@@ -112,9 +127,58 @@ fn follow(event: &Event, readiness: &ReadinessHandle) {
     }
 }
 
+fn measure(event: &Event, was_connected: &AtomicBool) {
+    match event {
+        Event::Connected => {
+            NATS_CONNECTED.handle().set(1.0);
+            if was_connected.swap(true, Ordering::Relaxed) {
+                NATS_RECONNECTS.handle().increment(1);
+            }
+        }
+        Event::Disconnected | Event::Closed => NATS_CONNECTED.handle().set(0.0),
+        _ => {}
+    }
+}
+
+/// When the user's JWT in the content of a credentials file expires, in seconds since the Unix epoch;
+/// none if it does not say.
+fn expiry(credentials: &str) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: i64,
+    }
+    let mut lines = credentials.lines();
+    let jwt = lines
+        .by_ref()
+        .find(|line| line.contains("BEGIN NATS USER JWT"));
+    let jwt = jwt.and_then(|_| lines.next())?;
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(jwt.trim().split('.').nth(1)?);
+    let claims: Claims = serde_json::from_slice(&claims.ok()?).ok()?;
+    // 0 is what the tools of NATS write for never.
+    (claims.exp > 0).then_some(claims.exp)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn credentials(claims: &str) -> String {
+        let claims = BASE64_URL_SAFE_NO_PAD.encode(claims);
+        format!(
+            "-----BEGIN NATS USER JWT-----\neyJ0eXAiOiJKV1QifQ.{claims}.c2lnbmF0dXJl\n\
+             ------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\nSU\n"
+        )
+    }
+
+    #[test]
+    fn credentials_tell_when_they_expire_if_they_do() {
+        let expiring = credentials(r#"{"name":"api","exp":1800000000,"nats":{}}"#);
+        assert_eq!(expiry(&expiring), Some(1_800_000_000));
+        assert_eq!(expiry(&expiring.replace('\n', "\r\n")), Some(1_800_000_000));
+        assert_eq!(expiry(&credentials(r#"{"exp":0}"#)), None);
+        assert_eq!(expiry(&credentials(r#"{"name":"api"}"#)), None);
+        assert_eq!(expiry("no credentials"), None);
+    }
 
     #[test]
     fn the_delay_grows_to_its_bound() {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tollkeeper_runtime::health::{Health, InternalServer, Need, State};
 use tollkeeper_runtime::metrics;
 use tollkeeper_runtime::settings::InternalListenSettings;
+use tollkeeper_telemetry::Service;
 
 async fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -23,7 +24,7 @@ async fn get(address: SocketAddr, path: &str) -> String {
 #[tokio::test]
 async fn readiness_names_what_is_missing_and_metrics_exist_at_zero() {
     let health = Health::new(CancellationToken::new());
-    let recorder = metrics::install().unwrap();
+    let recorder = metrics::install(Service::Api).unwrap();
     let settings = InternalListenSettings {
         address: "127.0.0.1:0".parse().unwrap(),
     };

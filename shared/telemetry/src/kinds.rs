@@ -3,56 +3,83 @@
 
 use metrics::Unit;
 
-/// The one label of a metric and every value it can take.
-#[derive(Debug, Clone, Copy)]
-pub struct Label {
-    /// The label's name; empty for a metric without one.
-    pub name: &'static str,
-    /// All values, each registered at start.
-    pub values: &'static [&'static str],
-}
-
-/// A metric that is one single time series.
-pub const NO_LABEL: Label = Label {
-    name: "",
-    values: &[],
-};
+use crate::labels::{Label, recorded};
 
 /// A number that only grows. Its name ends in `_total`.
 #[derive(Debug)]
 pub struct Counter {
+    /// Under which it is exported.
     pub name: &'static str,
+    /// What it is counted in.
     pub unit: Unit,
+    /// What it says, for people.
     pub description: &'static str,
-    pub label: Label,
+    /// What its time series are told apart by.
+    pub labels: &'static [Label],
 }
 
 /// A number that goes up and down.
 #[derive(Debug)]
 pub struct Gauge {
+    /// Under which it is exported.
     pub name: &'static str,
+    /// What it is measured in.
     pub unit: Unit,
+    /// What it says, for people.
     pub description: &'static str,
-    pub label: Label,
+    /// What its time series are told apart by.
+    pub labels: &'static [Label],
 }
 
 /// A distribution over fixed buckets, so that the distributions of several processes can be added.
+/// The recorder keeps each sample for a while: this is for what happens some hundred times a second.
 #[derive(Debug)]
 pub struct Histogram {
+    /// Under which it is exported.
     pub name: &'static str,
+    /// What it is measured in.
     pub unit: Unit,
+    /// What it says, for people.
     pub description: &'static str,
-    pub label: Label,
+    /// What its time series are told apart by.
+    pub labels: &'static [Label],
     /// Upper bounds in `unit`, ascending; the unbounded last bucket is implied.
     pub buckets: &'static [f64],
 }
 
+/// A distribution of durations on the way of each request: counted in place, see
+/// [`Durations`](crate::Durations).
+#[derive(Debug)]
+pub struct DurationHistogram {
+    /// Under which it is exported.
+    pub name: &'static str,
+    /// What it says, for people.
+    pub description: &'static str,
+    /// What its time series are told apart by.
+    pub labels: &'static [Label],
+    /// Upper bounds in seconds, ascending; the unbounded last bucket is implied.
+    pub buckets: &'static [f64],
+}
+
+/// A number of seconds that only grows, with fractions. The recorder counts whole numbers alone, so
+/// this is written beside what it writes.
+#[derive(Debug)]
+pub struct SecondsCounter {
+    /// Under which it is exported.
+    pub name: &'static str,
+    /// What it says, for people.
+    pub description: &'static str,
+}
+
 /// An entry of the catalogue.
 #[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "each is described where its kind is")]
 pub enum Metric {
     Counter(&'static Counter),
     Gauge(&'static Gauge),
     Histogram(&'static Histogram),
+    Durations(&'static DurationHistogram),
+    Seconds(&'static SecondsCounter),
 }
 
 impl Metric {
@@ -63,16 +90,52 @@ impl Metric {
             Self::Counter(metric) => metric.name,
             Self::Gauge(metric) => metric.name,
             Self::Histogram(metric) => metric.name,
+            Self::Durations(metric) => metric.name,
+            Self::Seconds(metric) => metric.name,
         }
     }
 
-    /// Its label, [`NO_LABEL`] where it has none.
+    /// What it says, for people.
     #[must_use]
-    pub fn label(&self) -> Label {
+    pub fn description(&self) -> &'static str {
         match self {
-            Self::Counter(metric) => metric.label,
-            Self::Gauge(metric) => metric.label,
-            Self::Histogram(metric) => metric.label,
+            Self::Counter(metric) => metric.description,
+            Self::Gauge(metric) => metric.description,
+            Self::Histogram(metric) => metric.description,
+            Self::Durations(metric) => metric.description,
+            Self::Seconds(metric) => metric.description,
+        }
+    }
+
+    /// What its time series are told apart by.
+    #[must_use]
+    pub fn labels(&self) -> &'static [Label] {
+        match self {
+            Self::Counter(metric) => metric.labels,
+            Self::Gauge(metric) => metric.labels,
+            Self::Histogram(metric) => metric.labels,
+            Self::Durations(metric) => metric.labels,
+            Self::Seconds(_) => &[],
+        }
+    }
+
+    /// The type as Prometheus names it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Counter(_) | Self::Seconds(_) => "counter",
+            Self::Gauge(_) => "gauge",
+            Self::Histogram(_) | Self::Durations(_) => "histogram",
+        }
+    }
+
+    /// The upper bounds of its buckets, where it has some.
+    #[must_use]
+    pub fn buckets(&self) -> &'static [f64] {
+        match self {
+            Self::Histogram(metric) => metric.buckets,
+            Self::Durations(metric) => metric.buckets,
+            Self::Counter(_) | Self::Gauge(_) | Self::Seconds(_) => &[],
         }
     }
 }
@@ -83,18 +146,17 @@ macro_rules! handles {
         impl $metric {
             /// The handle of a metric without a label.
             pub fn handle(&self) -> $handle {
-                debug_assert!(self.label.name.is_empty(), "{} has a label", self.name);
-                metrics::$register!(self.name)
+                self.of(&[])
             }
 
-            /// The handle of the time series with this value of the label.
+            /// The handle of the time series with this value of the one label.
             pub fn with(&self, value: &'static str) -> $handle {
-                debug_assert!(
-                    self.label.values.contains(&value),
-                    "{} does not list {value:?}",
-                    self.name
-                );
-                metrics::$register!(self.name, self.label.name => value)
+                self.of(&[value])
+            }
+
+            /// The handle of the time series with these values, in the order of the labels.
+            pub fn of(&self, values: &[&'static str]) -> $handle {
+                metrics::$register!(self.name, recorded(self.name, self.labels, values))
             }
         }
     };

@@ -2,23 +2,27 @@
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 
-use crate::catalogue::ALL;
-use crate::kinds::{Label, Metric};
+use crate::catalogue;
+use crate::kinds::Metric;
+use crate::labels::{Service, series};
 
-/// Describes every metric to the installed recorder and makes each time series exist, counters and
-/// gauges at zero. Call once, after the recorder is installed.
-pub fn describe_all() {
-    for metric in ALL {
+/// Describes every metric of the service to the installed recorder and makes each time series exist,
+/// counters and gauges at zero. Call once, after the recorder is installed. What the recorder does not
+/// take ([`Metric::Durations`], [`Metric::Seconds`]) is left to whoever writes beside it.
+pub fn describe_all(service: Service) {
+    for metric in catalogue::of(service) {
         describe(metric);
-        each_series(metric.label(), |value| register(metric, value));
+        for values in series(metric.labels(), service) {
+            register(metric, &values);
+        }
     }
 }
 
-/// The buckets of each histogram, for the recorder's builder: `(metric name, upper bounds)`.
+/// The buckets of each histogram of the recorder, for its builder: `(metric name, upper bounds)`.
 pub fn buckets() -> impl Iterator<Item = (&'static str, &'static [f64])> {
-    ALL.iter().filter_map(|metric| match metric {
+    catalogue::all().filter_map(|metric| match metric {
         Metric::Histogram(histogram) => Some((histogram.name, histogram.buckets)),
-        Metric::Counter(_) | Metric::Gauge(_) => None,
+        _ => None,
     })
 }
 
@@ -31,24 +35,15 @@ fn describe(metric: &Metric) {
         Metric::Histogram(metric) => {
             describe_histogram!(metric.name, metric.unit, metric.description);
         }
+        Metric::Durations(_) | Metric::Seconds(_) => {}
     }
 }
 
-fn each_series(label: Label, mut register: impl FnMut(Option<&'static str>)) {
-    if label.name.is_empty() {
-        register(None);
-    } else {
-        label.values.iter().for_each(|value| register(Some(value)));
-    }
-}
-
-fn register(metric: &Metric, value: Option<&'static str>) {
-    match (metric, value) {
-        (Metric::Counter(counter), None) => counter.handle().increment(0),
-        (Metric::Counter(counter), Some(value)) => counter.with(value).increment(0),
-        (Metric::Gauge(gauge), None) => gauge.handle().set(0.0),
-        (Metric::Gauge(gauge), Some(value)) => gauge.with(value).set(0.0),
-        (Metric::Histogram(histogram), None) => drop(histogram.handle()),
-        (Metric::Histogram(histogram), Some(value)) => drop(histogram.with(value)),
+fn register(metric: &Metric, values: &[&'static str]) {
+    match metric {
+        Metric::Counter(counter) => counter.of(values).increment(0),
+        Metric::Gauge(gauge) => gauge.of(values).set(0.0),
+        Metric::Histogram(histogram) => drop(histogram.of(values)),
+        Metric::Durations(_) | Metric::Seconds(_) => {}
     }
 }

@@ -2,14 +2,23 @@
 
 use metrics::Unit;
 
-use crate::kinds::{Counter, Gauge, Histogram, Label, NO_LABEL};
+use crate::kinds::{Counter, Gauge, Histogram};
+use crate::labels::Label;
 
 /// Disk taken by the spool's segments.
 pub const SPOOL_BYTES: Gauge = Gauge {
     name: "tollkeeper_usage_spool_bytes",
     unit: Unit::Bytes,
     description: "Disk taken by the usage spool, segments made ahead included",
-    label: NO_LABEL,
+    labels: &[],
+};
+
+/// The most disk that the spool may take.
+pub const SPOOL_MAX_BYTES: Gauge = Gauge {
+    name: "tollkeeper_usage_spool_max_bytes",
+    unit: Unit::Bytes,
+    description: "Disk that the usage spool may take",
+    labels: &[],
 };
 
 /// The age of the oldest event without an acknowledgement of the broker.
@@ -17,7 +26,7 @@ pub const SPOOL_OLDEST: Gauge = Gauge {
     name: "tollkeeper_usage_spool_oldest_seconds",
     unit: Unit::Seconds,
     description: "Age of the oldest event the broker has not acknowledged, 0 if there is none",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Sources that are not settled.
@@ -25,7 +34,7 @@ pub const SPOOL_SOURCES: Gauge = Gauge {
     name: "tollkeeper_usage_spool_sources",
     unit: Unit::Count,
     description: "Lanes in the spool folder, those of earlier runs included",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Events appended to the spool.
@@ -33,7 +42,7 @@ pub const SPOOL_APPENDED: Counter = Counter {
     name: "tollkeeper_usage_spool_appended_total",
     unit: Unit::Count,
     description: "Events appended to the spool",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Events that found the spool full.
@@ -41,7 +50,7 @@ pub const SPOOL_DROPPED: Counter = Counter {
     name: "tollkeeper_spool_dropped_total",
     unit: Unit::Count,
     description: "Events dropped because the spool was full",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Requests that were refused for a full spool.
@@ -49,7 +58,7 @@ pub const SPOOL_REFUSED: Counter = Counter {
     name: "tollkeeper_spool_refused_total",
     unit: Unit::Count,
     description: "Events refused because the spool was full",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Events the broker has acknowledged.
@@ -57,7 +66,15 @@ pub const PUBLISHED_EVENTS: Counter = Counter {
     name: "tollkeeper_usage_published_events_total",
     unit: Unit::Count,
     description: "Events in batches the broker has acknowledged",
-    label: NO_LABEL,
+    labels: &[],
+};
+
+/// Batches the broker has acknowledged.
+pub const PUBLISHED_BATCHES: Counter = Counter {
+    name: "tollkeeper_usage_published_batches_total",
+    unit: Unit::Count,
+    description: "Batches of events the broker has acknowledged, those sent again not counted twice",
+    labels: &[],
 };
 
 /// Publishing that had to be tried again.
@@ -65,7 +82,7 @@ pub const PUBLISH_RETRIES: Counter = Counter {
     name: "tollkeeper_usage_publish_retries_total",
     unit: Unit::Count,
     description: "Tries to publish a batch that failed and are repeated",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Batches that were sent again.
@@ -73,10 +90,10 @@ pub const RESENT_BATCHES: Counter = Counter {
     name: "tollkeeper_usage_resent_batches_total",
     unit: Unit::Count,
     description: "Batches sent again because the broker has lost them, by what showed that",
-    label: Label {
-        name: "reason",
-        values: &["stream_changed", "stream_went_back", "passed_over"],
-    },
+    labels: &[Label::one(
+        "reason",
+        &["stream_changed", "stream_went_back", "passed_over"],
+    )],
 };
 
 /// Segments given up to the broker.
@@ -84,7 +101,7 @@ pub const RELEASED_SEGMENTS: Counter = Counter {
     name: "tollkeeper_usage_released_segments_total",
     unit: Unit::Count,
     description: "Segments that the broker had acknowledged and a full spool gave up unsettled",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Failed reads of the ledger.
@@ -92,7 +109,7 @@ pub const LEDGER_READ_FAILURES: Counter = Counter {
     name: "tollkeeper_usage_ledger_read_failures_total",
     unit: Unit::Count,
     description: "Reads of the usage ledger by the publisher that failed",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Marks of how far the lanes have got that were not made.
@@ -100,7 +117,7 @@ pub const MARK_FAILURES: Counter = Counter {
     name: "tollkeeper_usage_mark_failures_total",
     unit: Unit::Count,
     description: "Times that the database could not be told how far the usage spool has got",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Batches by what the ingestor made of them.
@@ -108,9 +125,9 @@ pub const INGESTED_BATCHES: Counter = Counter {
     name: "tollkeeper_usage_ingested_batches_total",
     unit: Unit::Count,
     description: "Batch messages settled by the ingestor, by outcome",
-    label: Label {
-        name: "outcome",
-        values: &[
+    labels: &[Label::one(
+        "outcome",
+        &[
             "counted",
             "duplicate",
             "overlap",
@@ -119,7 +136,7 @@ pub const INGESTED_BATCHES: Counter = Counter {
             "dropped",
             "refused",
         ],
-    },
+    )],
 };
 
 /// Events counted by the ingestor.
@@ -127,7 +144,7 @@ pub const INGESTED_EVENTS: Counter = Counter {
     name: "tollkeeper_usage_ingested_events_total",
     unit: Unit::Count,
     description: "Events counted into the usage tables",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Events that were reported over the API.
@@ -135,10 +152,10 @@ pub const REPORTED_EVENTS: Counter = Counter {
     name: "tollkeeper_usage_reported_events_total",
     unit: Unit::Count,
     description: "Calls reported over the API, by outcome",
-    label: Label {
-        name: "outcome",
-        values: &["accepted", "duplicate", "rejected"],
-    },
+    labels: &[Label::one(
+        "outcome",
+        &["accepted", "duplicate", "rejected"],
+    )],
 };
 
 /// How long the oldest report has waited to be counted.
@@ -146,7 +163,7 @@ pub const REPORTS_OLDEST: Gauge = Gauge {
     name: "tollkeeper_usage_reports_oldest_seconds",
     unit: Unit::Seconds,
     description: "Age of the oldest call that was reported over the API and is not counted, 0 if there is none",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Questions about usage.
@@ -154,10 +171,10 @@ pub const QUESTIONS: Counter = Counter {
     name: "tollkeeper_usage_questions_total",
     unit: Unit::Count,
     description: "Questions about usage, by who was asked: the replica, the primary because there is no replica, or the primary instead of a replica that is away or too far behind",
-    label: Label {
-        name: "server",
-        values: &["replica", "primary", "primary_instead"],
-    },
+    labels: &[Label::one(
+        "server",
+        &["replica", "primary", "primary_instead"],
+    )],
 };
 
 /// How far the replica is behind.
@@ -165,7 +182,7 @@ pub const REPLICA_LAG: Gauge = Gauge {
     name: "tollkeeper_usage_replica_lag_seconds",
     unit: Unit::Seconds,
     description: "How far the replica for questions about usage was behind the primary when both were last seen",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Events that reporters told to be dropped.
@@ -173,7 +190,7 @@ pub const DROPPED_EVENTS: Counter = Counter {
     name: "tollkeeper_usage_dropped_events_total",
     unit: Unit::Count,
     description: "Events reported as dropped by full spools; some may be counted after all",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Dead letters that were tried again, by what came of it.
@@ -181,10 +198,7 @@ pub const DEAD_LETTERS_REPLAYED: Counter = Counter {
     name: "tollkeeper_usage_dead_letters_replayed_total",
     unit: Unit::Count,
     description: "Dead letters that were tried again, by outcome",
-    label: Label {
-        name: "outcome",
-        values: &["counted", "failed"],
-    },
+    labels: &[Label::one("outcome", &["counted", "failed"])],
 };
 
 /// Dead letters by reason.
@@ -192,10 +206,7 @@ pub const DEAD_LETTERS: Counter = Counter {
     name: "tollkeeper_usage_dead_letters_total",
     unit: Unit::Count,
     description: "Messages and records put into the dead letters, by reason",
-    label: Label {
-        name: "reason",
-        values: &["undecodable", "refused", "overlap"],
-    },
+    labels: &[Label::one("reason", &["undecodable", "refused", "overlap"])],
 };
 
 /// Events whose timestamp was out of bounds.
@@ -203,7 +214,7 @@ pub const TIMESTAMPS_REPLACED: Counter = Counter {
     name: "tollkeeper_usage_timestamps_replaced_total",
     unit: Unit::Count,
     description: "Events whose timestamp was out of bounds and replaced by the time of arrival",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Transactions that are repeated after a fault.
@@ -211,7 +222,7 @@ pub const INGEST_RETRIES: Counter = Counter {
     name: "tollkeeper_usage_ingest_retries_total",
     unit: Unit::Count,
     description: "Ingest transactions repeated after a fault of the database",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// Sums that an audit found wrong.
@@ -220,10 +231,7 @@ pub const AUDIT_DIFFERING: Gauge = Gauge {
     unit: Unit::Count,
     description: "Hours, days and totals of tokens that the last audit found not to be what their \
         rows say",
-    label: Label {
-        name: "sums",
-        values: &["hours", "days", "totals"],
-    },
+    labels: &[Label::one("sums", &["hours", "days", "totals"])],
 };
 
 /// How much an audit covered.
@@ -232,10 +240,7 @@ pub const AUDIT_REQUESTS: Gauge = Gauge {
     unit: Unit::Count,
     description: "Requests of the audited hour that were compared with their rows, or left out as \
         too many",
-    label: Label {
-        name: "outcome",
-        values: &["compared", "left_out"],
-    },
+    labels: &[Label::one("outcome", &["compared", "left_out"])],
 };
 
 /// When an audit last came to its end.
@@ -243,7 +248,7 @@ pub const AUDITED_AT: Gauge = Gauge {
     name: "tollkeeper_usage_audit_timestamp_seconds",
     unit: Unit::Seconds,
     description: "When the last audit of usage ended, in seconds since the Unix epoch",
-    label: NO_LABEL,
+    labels: &[],
 };
 
 /// How long an ingest transaction took.
@@ -251,7 +256,7 @@ pub const INGEST_SECONDS: Histogram = Histogram {
     name: "tollkeeper_usage_ingest_seconds",
     unit: Unit::Seconds,
     description: "Duration of ingest transactions that were committed",
-    label: NO_LABEL,
+    labels: &[],
     buckets: &[
         0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
     ],
@@ -262,8 +267,100 @@ pub const INGEST_LAG: Histogram = Histogram {
     name: "tollkeeper_usage_ingest_lag_seconds",
     unit: Unit::Seconds,
     description: "Time from the oldest event of a transaction to its commit",
-    label: NO_LABEL,
+    labels: &[],
     buckets: &[
         0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
     ],
+};
+
+/// Messages that no ingestor has been given yet.
+pub const CONSUMER_PENDING: Gauge = Gauge {
+    name: "tollkeeper_usage_consumer_pending",
+    unit: Unit::Count,
+    description: "Messages in the stream of usage that no ingestor has been given yet",
+    labels: &[],
+};
+
+/// Messages under way to the database.
+pub const CONSUMER_ACK_PENDING: Gauge = Gauge {
+    name: "tollkeeper_usage_consumer_ack_pending",
+    unit: Unit::Count,
+    description: "Messages that ingestors were given and have not acknowledged yet",
+    labels: &[],
+};
+
+/// Messages that were given out again.
+pub const CONSUMER_REDELIVERED: Gauge = Gauge {
+    name: "tollkeeper_usage_consumer_redelivered",
+    unit: Unit::Count,
+    description: "Messages that ingestors were given more than once and have not acknowledged yet",
+    labels: &[],
+};
+
+/// The size of the stream.
+pub const STREAM_BYTES: Gauge = Gauge {
+    name: "tollkeeper_usage_stream_bytes",
+    unit: Unit::Bytes,
+    description: "Size of the stream of usage at the broker",
+    labels: &[],
+};
+
+/// The most that the stream may hold.
+pub const STREAM_MAX_BYTES: Gauge = Gauge {
+    name: "tollkeeper_usage_stream_max_bytes",
+    unit: Unit::Bytes,
+    description: "Size that the stream of usage may have, 0 if it has no bound",
+    labels: &[],
+};
+
+/// Events that are not in the ledger and not on their way.
+pub const LEDGER_MISSING: Gauge = Gauge {
+    name: "tollkeeper_usage_ledger_missing_events",
+    unit: Unit::Count,
+    description: "Events that processes gave out which have ended or vanished, and that the ledger \
+                  does not hold; of the last 1000 such sources",
+    labels: &[],
+};
+
+/// Sources whose process vanished.
+pub const VANISHED_SOURCES: Gauge = Gauge {
+    name: "tollkeeper_usage_vanished_sources",
+    unit: Unit::Count,
+    description: "Incomplete sources of processes that vanished: what they did last is not known \
+                  until they start again with their spool",
+    labels: &[],
+};
+
+/// Up to when usage is complete.
+pub const COMPLETENESS_LAG: Gauge = Gauge {
+    name: "tollkeeper_usage_completeness_lag_seconds",
+    unit: Unit::Seconds,
+    description: "How long ago it was that every answered call is known to be counted, dropped or set \
+                  aside",
+    labels: &[],
+};
+
+/// Dead letters that wait for somebody.
+pub const DEAD_LETTERS_WAITING: Gauge = Gauge {
+    name: "tollkeeper_usage_dead_letters_waiting",
+    unit: Unit::Count,
+    description: "Dead letters that nobody has dealt with, at most 10000 of them",
+    labels: &[],
+};
+
+/// Days that raw usage can be written to.
+pub const PARTITIONS_AHEAD: Gauge = Gauge {
+    name: "tollkeeper_usage_partitions_ahead",
+    unit: Unit::Count,
+    description: "Days after today, one after the other, that have a partition of raw usage",
+    labels: &[],
+};
+
+/// Readings for the gauges that failed.
+pub const WATCH_FAILURES: Counter = Counter {
+    name: "tollkeeper_usage_watch_failures_total",
+    unit: Unit::Count,
+    description: "Readings of the database and of the broker that failed, so that gauges about them \
+                  stayed as they were",
+    labels: &[Label::one("server", &["postgres", "nats"])],
 };

@@ -2,7 +2,8 @@
 
 use metrics::Unit;
 
-use crate::kinds::{Counter, Histogram, Label, NO_LABEL};
+use crate::kinds::{Counter, Histogram};
+use crate::labels::Label;
 
 /// Attempts to deliver an event, by how they ended.
 pub const ATTEMPTS: Counter = Counter {
@@ -11,16 +12,16 @@ pub const ATTEMPTS: Counter = Counter {
     description: "Attempts to deliver an event to a webhook: taken (delivered), answered with \
                   something else than 2xx (refused), not answered in time (timed_out), not \
                   reached (unreachable), or not to be reached (address_not_allowed)",
-    label: Label {
-        name: "outcome",
-        values: &[
+    labels: &[Label::one(
+        "outcome",
+        &[
             "delivered",
             "refused",
             "timed_out",
             "unreachable",
             "address_not_allowed",
         ],
-    },
+    )],
 };
 
 /// How long attempts took.
@@ -28,7 +29,7 @@ pub const ATTEMPT_SECONDS: Histogram = Histogram {
     name: "tollkeeper_webhook_attempt_seconds",
     unit: Unit::Seconds,
     description: "Time that an attempt to deliver an event to a webhook took",
-    label: NO_LABEL,
+    labels: &[],
     buckets: &[0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0],
 };
 
@@ -38,8 +39,5 @@ pub const DISABLED: Counter = Counter {
     unit: Unit::Count,
     description: "Webhooks that were disabled because they answered 410 (gone) or took nothing \
                   for days (failing)",
-    label: Label {
-        name: "reason",
-        values: &["gone", "failing"],
-    },
+    labels: &[Label::one("reason", &["gone", "failing"])],
 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use tollkeeper_telemetry::catalogue::COMPONENT_READY;
+use tollkeeper_telemetry::process::COMPONENT_READY;
 
 /// Whether the process can serve without a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

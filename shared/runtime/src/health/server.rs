@@ -9,11 +9,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::components::Health;
+use crate::metrics::Metrics;
 use crate::settings::InternalListenSettings;
 
 /// A bound internal listener.
@@ -40,7 +40,7 @@ impl InternalServer {
     pub async fn bind(
         settings: InternalListenSettings,
         health: Health,
-        metrics: PrometheusHandle,
+        metrics: Metrics,
     ) -> Result<Self, BindError> {
         let address = settings.address;
         let listener = TcpListener::bind(address)
@@ -85,7 +85,13 @@ async fn readyz(State(health): State<Health>) -> Response {
     (status, Json(report)).into_response()
 }
 
-async fn render(State(metrics): State<PrometheusHandle>) -> Response {
+async fn render(State(metrics): State<Metrics>) -> Response {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], metrics.render()).into_response()
+    match tokio::task::spawn_blocking(move || metrics.render()).await {
+        Ok(text) => ([(header::CONTENT_TYPE, kind)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics cannot be shown");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
