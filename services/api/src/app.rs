@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::caller::jwt::JwtPolicy;
 use crate::commands::Commands;
 use crate::history::News;
+use crate::measures::Measures;
 use crate::nodes::Roll;
 use crate::replica::Replica;
 use crate::seal::Sealer;
@@ -51,6 +52,8 @@ pub struct Parts {
     pub entropy: SharedEntropy,
     /// Seals secrets at rest; none if no key is configured.
     pub sealer: Option<Sealer>,
+    /// Counts what is asked and answered.
+    pub measures: Measures,
     /// What the API was told to be.
     pub policy: Policy,
 }

@@ -9,6 +9,7 @@ use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -77,11 +78,13 @@ impl Service<hyper::Request<Incoming>> for Front {
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let connection = &self.0;
         connection.pulse.begin();
+        let began = connection.app.clock.boot_time();
         // Most requests are proxies' about tokens in memory: nothing is allocated to wait for those.
         let asked = forward_auth::is_for(request.uri().path())
             .then(|| forward_auth::at_once(&connection.app, connection.peer, &request));
         let miss = match asked {
             Some(Ok(response)) => {
+                connection.measure(&response, began);
                 connection.pulse.end();
                 return Either::Left(ready(Ok(response)));
             }
@@ -92,7 +95,12 @@ impl Service<hyper::Request<Incoming>> for Front {
         Either::Right(Box::pin(async move {
             let Connection { app, peer, .. } = &*connection;
             let response = match miss {
-                Some(miss) => forward_auth::handle(app, *peer, &request.map(drop), miss).await,
+                Some(miss) => {
+                    let request = request.map(drop);
+                    let response = forward_auth::handle(app, *peer, &request, miss).await;
+                    connection.measure(&response, began);
+                    response
+                }
                 None => connection.route(request.map(Body::new)).await,
             };
             connection.pulse.end();
@@ -102,6 +110,13 @@ impl Service<hyper::Request<Incoming>> for Front {
 }
 
 impl Connection {
+    /// Counts an answer to a reverse proxy. The router counts its own.
+    fn measure(&self, response: &Response, began: Duration) {
+        let measures = &self.app.measures;
+        let took = self.app.clock.boot_time().saturating_sub(began);
+        measures.answered(measures.forward_auth(), response.status(), took);
+    }
+
     async fn route(&self, mut request: Request) -> Response {
         request.extensions_mut().insert(Peer(self.peer));
         match self.router.clone().oneshot(request).await {

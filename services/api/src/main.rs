@@ -12,8 +12,8 @@ use tollkeeper_api::replica::Replica;
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{
-    App, Audience, Commands, JwtPolicy, Parts, Roll, SignedBy, ext_authz, history, idempotency,
-    leaks, listener, readiness, relay, replica, webhooks,
+    App, Audience, Commands, JwtPolicy, Measures, Parts, Roll, SignedBy, ext_authz, history,
+    idempotency, leaks, listener, readiness, relay, replica, webhooks,
 };
 use tollkeeper_authn::postgres::{Node, PostgresSource};
 use tollkeeper_authn::{Engine, EngineConfig, exchange, hints};
@@ -23,6 +23,7 @@ use tollkeeper_runtime::health::{Health, InternalServer, Need};
 use tollkeeper_runtime::lifecycle::Lifecycle;
 use tollkeeper_runtime::logging::LogGuard;
 use tollkeeper_runtime::{logging, metrics, nats, tls};
+use tollkeeper_telemetry::Service;
 use tollkeeper_usage::{
     PostgresLedger, PostgresMarks, Publisher, PublisherSettings, Reporter, Scrubber, Spool,
 };
@@ -85,7 +86,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     tls::choose_cryptography();
     let settings = ApiSettings::from_process()?;
     let log = logging::init(&settings.log)?;
-    let recorder = metrics::install()?;
+    let shown = metrics::install(Service::Api)?;
     let brand = settings.brand()?;
     if let Some(leaks) = settings.leaks() {
         leaks::keys::Keys::read(&leaks.keys)
@@ -107,7 +108,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let warm = health.component("warm_start", Need::Required);
     let spool_ready = health.component("spool", settings.spool_need());
 
-    let internal = InternalServer::bind(settings.internal, health, recorder.clone()).await?;
+    let internal = InternalServer::bind(settings.internal, health, shown.clone()).await?;
     let connections = listener::places(settings.listen.connections);
     let public = TcpListener::bind(settings.listen.address)
         .await
@@ -158,7 +159,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let engine = Arc::new(Engine::new(config, source, clock.clone()));
     // Changes must not wait behind lists and searches.
     let writing = PoolShape::new("tollkeeper-api writer", WRITER_CONNECTIONS);
-    let (writer, handle) = Writer::new(database::pool(&settings.database, &writing)?);
+    let writer_pool = database::pool(&settings.database, &writing)?;
+    let (writer, handle) = Writer::new(writer_pool.clone());
     // Nor behind what is delivered.
     let delivering = PoolShape::new("tollkeeper-api webhooks", DELIVERY_CONNECTIONS);
     let delivery_pool = database::pool(&settings.database, &delivering)?;
@@ -171,12 +173,23 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
             let answering = PoolShape::new("tollkeeper-api usage", USAGE_CONNECTIONS + 1);
             let pool = database::pool(replica, &answering)
                 .map_err(|error| format!("TOLLKEEPER_REPLICA_URL: {error}"))?;
+            shown.add_pool("replica", pool.clone());
             Some(Arc::new(Replica::new(pool)))
         }
         None => None,
     };
     let taking_in = PoolShape::new("tollkeeper-api reports", REPORT_CONNECTIONS);
     let report_pool = database::pool(&settings.database, &taking_in)?;
+    for (name, pool) in [
+        ("main", &pool),
+        ("writer", &writer_pool),
+        ("webhooks", &delivery_pool),
+        ("nodes", &node_pool),
+        ("usage", &usage_pool),
+        ("reports", &report_pool),
+    ] {
+        shown.add_pool(name, pool.clone());
+    }
     let news = News::new(lifecycle.stopping());
     let commands = Commands::new(
         pool.clone(),
@@ -202,6 +215,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         ledger,
         PublisherSettings::default(),
     );
+    let measures = Measures::new();
+    measures.show(&shown);
     let app = App::new(Parts {
         commands,
         news: news.clone(),
@@ -216,11 +231,12 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         clock,
         sealer: Sealer::new(&settings.seal.keys, entropy.clone()),
         entropy,
+        measures,
         policy: settings.policy(brand, scrubber, jwt),
     });
 
     lifecycle.spawn_support("internal listener", |stop| internal.serve(stop));
-    lifecycle.spawn_support("metrics upkeep", |stop| metrics::upkeep(recorder, stop));
+    lifecycle.spawn_support("metrics upkeep", |stop| metrics::upkeep(shown, stop));
     lifecycle.spawn_support("event writer", |stop| writer.run(stop));
     lifecycle.spawn_support("publisher", |stop| async move {
         let drained = publisher.run(stop, DRAIN_SPOOL).await;
@@ -261,8 +277,14 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     lifecycle.spawn_support("postgres watch", |stop| {
         readiness::watch_postgres(pool, postgres, stop)
     });
-    let relayed = (app.pool.clone(), nats::jetstream(&broker));
-    lifecycle.spawn("relay", |stop| relay::run(relayed.0, relayed.1, stop));
+    let relayed = (
+        app.pool.clone(),
+        nats::jetstream(&broker),
+        app.clock.clone(),
+    );
+    lifecycle.spawn("relay", |stop| {
+        relay::run(relayed.0, relayed.1, relayed.2, stop)
+    });
     let kept = app.pool.clone();
     lifecycle.spawn("kept answers", |stop| idempotency::upkeep::run(kept, stop));
     let deliveries = webhooks::delivery::Worker::new(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-use tollkeeper_authn::{Engine, EngineStatus, Freshness};
+use tollkeeper_authn::{Engine, EngineStatus, Freshness, MemoryUse};
 use tollkeeper_runtime::database::{Stopped, connect_patiently};
 use tollkeeper_runtime::health::{ReadinessHandle, State};
 use tollkeeper_telemetry::verification;
@@ -135,9 +135,14 @@ fn tell(status: &EngineStatus) {
         .handle()
         .absolute(counts.unavailable);
     verification::LOOKUPS.handle().absolute(counts.lookups);
-    for state in verification::STATE.label.values {
-        let is_it = *state == status.freshness.as_str();
-        verification::STATE.with(state).set(f64::from(is_it));
+    for state in [Freshness::Live, Freshness::Stale, Freshness::Unavailable] {
+        let is_it = state == status.freshness;
+        verification::STATE
+            .with(state.as_str())
+            .set(f64::from(is_it));
+    }
+    for (outcome, count) in [("ok", counts.heads_read), ("failed", counts.heads_failed)] {
+        verification::HEAD_READS.with(outcome).absolute(count);
     }
     verification::RATE_LIMITED
         .handle()
@@ -170,9 +175,24 @@ fn tell(status: &EngineStatus) {
     verification::PROOF_AGE.handle().set(age.as_secs_f64());
     let applied = status.applied_position.unwrap_or_default();
     verification::APPLIED_POSITION.handle().set(applied as f64);
-    verification::CACHE_BYTES
+    tell_memory(&status.memory);
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "gauges are floating-point numbers"
+)]
+fn tell_memory(memory: &MemoryUse) {
+    verification::CACHE_BYTES.handle().set(memory.bytes as f64);
+    verification::CACHE_MAX_BYTES
         .handle()
-        .set(status.memory.bytes as f64);
+        .set(memory.max_bytes as f64);
+    verification::CACHE_ENTRIES
+        .handle()
+        .set(memory.entries as f64);
+    verification::CACHE_EVICTIONS
+        .handle()
+        .absolute(memory.evicted);
 }
 
 /// Watches whether usage can be kept until `stop`.

@@ -14,9 +14,12 @@ use async_nats::jetstream::Context;
 use futures::future::try_join_all;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
+use tollkeeper_ambient::SharedClock;
 use tollkeeper_event_store::{
-    FollowError, Lease, LeaseError, StoredEvent, lease, move_checkpoint, read_after,
+    FollowError, Lease, LeaseError, ReadError, StoredEvent, head, lease, move_checkpoint,
+    read_after,
 };
+use tollkeeper_telemetry::events::{RELAY_LAG, RELAY_LAG_EVENTS, RELAYED};
 
 use crate::public_event::public;
 
@@ -37,6 +40,8 @@ enum RelayError {
     #[error(transparent)]
     Log(#[from] FollowError),
     #[error(transparent)]
+    Head(#[from] ReadError),
+    #[error(transparent)]
     Lease(#[from] LeaseError),
     #[error("neither log nor broker answered in time")]
     Late,
@@ -47,11 +52,11 @@ enum RelayError {
 }
 
 /// Relays until `stop`. Faults are logged and tried again: nothing is lost while it waits.
-pub async fn run(pool: PgPool, broker: Context, stop: CancellationToken) {
+pub async fn run(pool: PgPool, broker: Context, clock: SharedClock, stop: CancellationToken) {
     let mut held: Option<Lease> = None;
     let mut failing = false;
     while !stop.is_cancelled() {
-        let outcome = bounded(step(&pool, &broker, &mut held)).await;
+        let outcome = bounded(step(&pool, &broker, &clock, &mut held)).await;
         let pause = match &outcome {
             Ok(caught_up) => *caught_up,
             Err(error) => {
@@ -96,17 +101,42 @@ async fn bounded(page: impl Future<Output = Result<bool, RelayError>>) -> Result
 async fn step(
     pool: &PgPool,
     broker: &Context,
+    clock: &SharedClock,
     held: &mut Option<Lease>,
 ) -> Result<bool, RelayError> {
     if held.is_none() {
         *held = lease(pool, NAME, LEASE).await.map_err(LeaseError::from)?;
     }
-    let Some(lease) = held else { return Ok(true) };
+    let Some(lease) = held else {
+        // Whoever holds it tells how far the relay is.
+        tell_lag(0, None, clock);
+        return Ok(true);
+    };
     let events = read_after(pool, lease.position, PAGE).await?;
     let done = events.last().map_or(lease.position, |event| event.position);
+    let is_all = events.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+    let end = if is_all {
+        done
+    } else {
+        head(pool).await?.position
+    };
+    tell_lag(end - lease.position, events.first(), clock);
     publish(broker, &events).await?;
     move_checkpoint(pool, lease, done, LEASE).await?;
-    Ok(events.len() < usize::try_from(PAGE).unwrap_or(usize::MAX))
+    RELAYED.handle().increment(events.len() as u64);
+    if is_all {
+        tell_lag(0, None, clock);
+    }
+    Ok(is_all)
+}
+
+/// Tells how many events are not relayed, and how old the first of them is.
+fn tell_lag(events: i64, first: Option<&StoredEvent>, clock: &SharedClock) {
+    let age = first.map_or(0.0, |first| {
+        (clock.now() - first.recorded_at).as_seconds_f64().max(0.0)
+    });
+    RELAY_LAG_EVENTS.handle().set(events as f64);
+    RELAY_LAG.handle().set(age);
 }
 
 async fn publish(broker: &Context, events: &[StoredEvent]) -> Result<(), RelayError> {

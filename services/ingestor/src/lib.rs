@@ -24,6 +24,7 @@ mod settle;
 mod store;
 mod tally;
 mod upkeep;
+mod watch;
 
 pub use audit::{Audit, AuditError, audit_once, keep_auditing};
 pub use consume::Consumer;
@@ -39,3 +40,4 @@ pub use upkeep::{
     UpkeepError, keep_balances, keep_partitions, keep_report_ids, keep_rollups,
     remove_old_balances, remove_old_report_ids, remove_old_rollups, upkeep_once,
 };
+pub use watch::{watch_broker, watch_database};

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tollkeeper_ambient::{SharedClock, SystemClock};
 use tollkeeper_ingestor::{
     Consumer, IngestorSettings, Partitions, Settler, count_reports, keep_auditing, keep_balances,
-    keep_partitions, keep_report_ids, keep_rollups, replay_dead_letters,
+    keep_partitions, keep_report_ids, keep_rollups, replay_dead_letters, watch_broker,
+    watch_database,
 };
 use tollkeeper_runtime::database::{PoolShape, connect_patiently, pool};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
@@ -15,6 +16,7 @@ use tollkeeper_runtime::lifecycle::Lifecycle;
 use tollkeeper_runtime::logging::LogGuard;
 use tollkeeper_runtime::settings::{Binary, Source};
 use tollkeeper_runtime::{logging, metrics, nats};
+use tollkeeper_telemetry::Service;
 
 /// How long a stop may take: the longest transaction, with room.
 const GRACE: Duration = Duration::from_secs(30);
@@ -36,22 +38,23 @@ async fn main() -> ExitCode {
 async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
     let settings = IngestorSettings::read(&Source::from_process(Binary::Ingestor)?)?;
     let log = logging::init(&settings.log)?;
-    let recorder = metrics::install()?;
+    let shown = metrics::install(Service::Ingestor)?;
     let lifecycle = Lifecycle::new();
     let health = Health::new(lifecycle.stopping());
     let postgres = health.component("postgres", Need::Required);
     let broker = health.component("nats", Need::Required);
 
-    let listener = InternalServer::bind(settings.internal, health, recorder.clone()).await?;
+    let listener = InternalServer::bind(settings.internal, health, shown.clone()).await?;
     tracing::info!(address = %listener.address()?, "health and metrics");
     let pool = pool(
         &settings.database,
         &PoolShape::new("tollkeeper-ingestor", 4),
     )?;
+    shown.add_pool("main", pool.clone());
     let client = nats::connect(&settings.broker, "tollkeeper-ingestor", broker.clone()).await?;
 
     lifecycle.spawn_support("internal listener", |stop| listener.serve(stop));
-    lifecycle.spawn_support("metrics upkeep", |stop| metrics::upkeep(recorder, stop));
+    lifecycle.spawn_support("metrics upkeep", |stop| metrics::upkeep(shown, stop));
     let spawner = lifecycle.spawner();
     let retention_days = settings.retention_days;
     let rollup_retention_days = settings.rollup_retention_days;
@@ -86,6 +89,14 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
         spawner.work("audit", {
             let (pool, clock) = (pool.clone(), Arc::clone(&clock));
             move |stop| keep_auditing(pool, clock, rollup_retention_days, stop)
+        });
+        spawner.work("watch of the tables", {
+            let (pool, clock) = (pool.clone(), Arc::clone(&clock));
+            move |stop| watch_database(pool, clock, stop)
+        });
+        spawner.work("watch of the broker", {
+            let client = client.clone();
+            move |stop| watch_broker(client, stop)
         });
         let settler = || {
             let (pool, clock) = (pool.clone(), Arc::clone(&clock));

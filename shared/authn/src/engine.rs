@@ -14,6 +14,7 @@ use crate::counters::{Count, Counters};
 use crate::entry::TokenEntry;
 use crate::feed::FeedEvent;
 use crate::flights::{Flights, Joined, Outcome, Refused, Wanted};
+use crate::heard::{Heard, Way};
 use crate::judge::{Belief, Requirement, judge};
 use crate::limits::PresentShare;
 use crate::limits::exchange::Outbox;
@@ -42,6 +43,7 @@ pub struct Engine {
     pub(crate) proof: Proof,
     pub(crate) rule: StaleRule,
     pub(crate) counters: Counters,
+    pub(crate) heard: Heard,
     /// What is to be told to other nodes of limits; none where nobody is told.
     pub(crate) outbox: OnceLock<Outbox>,
     pub(crate) share: PresentShare,
@@ -61,6 +63,7 @@ impl Engine {
             proof: Proof::default(),
             rule: StaleRule::new(&config),
             counters: Counters::new(),
+            heard: Heard::default(),
             outbox: OnceLock::new(),
             share: PresentShare::default(),
             proving: tokio::sync::Mutex::new(()),
@@ -321,12 +324,20 @@ impl Engine {
     /// this node already sees it.
     pub fn committed(&self, event: &FeedEvent) {
         self.store.hear(event, Evidence::Committed);
+        self.tell_heard(event, Way::Commit);
     }
 
     /// Takes in an event that came by message. Whoever can send messages can at worst cost reads:
     /// what it names is read again, and denied only while the primary cannot be asked.
     pub fn hint(&self, event: &FeedEvent) {
         self.store.hear(event, Evidence::Hearsay);
+        self.tell_heard(event, Way::Message);
+    }
+
+    fn tell_heard(&self, event: &FeedEvent, way: Way) {
+        let applied = self.store.applied().map_or(0, |head| head.position);
+        let now = self.clock.wall_micros();
+        self.heard.tell(event, way, applied, now);
     }
 
     /// How far the node's knowledge can be trusted now, and its age.

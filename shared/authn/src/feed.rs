@@ -29,6 +29,9 @@ pub struct FeedEvent {
     pub position: u64,
     /// The version it gave to its token or account.
     pub version: u64,
+    /// When the log recorded it, in microseconds since the Unix epoch, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded_at_micros: Option<i64>,
     /// What it changed.
     pub change: Change,
 }
@@ -121,6 +124,7 @@ impl FeedEvent {
         Self {
             position,
             version,
+            recorded_at_micros: None,
             change,
         }
     }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::counters::Count;
 use crate::engine::Engine;
 use crate::feed::LogHead;
+use crate::heard::Way;
 use crate::source::{Attendance, SourceError};
 use crate::time::Moment;
 
@@ -41,7 +42,13 @@ impl Engine {
             self.store
                 .buckets
                 .tidy(self.store.buckets.ticks(now.boot_nanos));
-            match self.prove().await {
+            let proven = self.prove().await;
+            let read = match &proven {
+                Ok(()) => Count::HeadRead,
+                Err(_) => Count::HeadFailed,
+            };
+            self.counters.add(read, 1);
+            match proven {
                 Ok(()) if failing => {
                     failing = false;
                     tracing::info!("the log can be read again");
@@ -146,6 +153,8 @@ impl Engine {
                     return Ok(false);
                 }
                 self.store.apply(&logged.event, applied);
+                let (position, now) = (applied.position, self.clock.wall_micros());
+                self.heard.tell(&logged.event, Way::Log, position, now);
                 if logged.hides_secrets {
                     self.store.doubt_absences();
                 }

@@ -33,6 +33,7 @@ mod feed;
 mod fill;
 mod flights;
 mod follow;
+mod heard;
 pub mod hints;
 mod index;
 mod judge;

@@ -69,6 +69,10 @@ pub struct EngineCounts {
     pub reads_refused: u64,
     /// Digests whose read failed.
     pub reads_failed: u64,
+    /// Readings of the log up to its head that moved the proof.
+    pub heads_read: u64,
+    /// Readings of the log that failed, so that the proof did not move.
+    pub heads_failed: u64,
     /// Times everything was forgotten because the log was another one or too far ahead.
     pub restarts: u64,
 }
@@ -106,6 +110,8 @@ impl Engine {
                 digests_read: count(Count::Digest),
                 reads_refused: count(Count::ReadRefused),
                 reads_failed: count(Count::ReadFailed),
+                heads_read: count(Count::HeadRead),
+                heads_failed: count(Count::HeadFailed),
                 restarts: count(Count::Restart),
             },
         }

@@ -4,6 +4,7 @@
 //! read, taking in an event) holds `book`, one short lock, never across an await.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tollkeeper_domain::secret::SecretHash;
@@ -57,6 +58,10 @@ pub struct MemoryUse {
     pub entries: usize,
     /// Bytes they count for.
     pub bytes: u64,
+    /// Bytes they may count for.
+    pub max_bytes: u64,
+    /// How many were forgotten to make room for others, since the start.
+    pub evicted: u64,
     /// Tokens among them; fewer than entries while old secrets are in their grace.
     pub tokens: usize,
     /// Accounts among them.
@@ -78,6 +83,7 @@ pub(crate) struct Store {
     known: Known,
     unknown: Unknown,
     book: Mutex<Book>,
+    evicted: AtomicU64,
     /// What was let through of limits: neither evicted with tokens nor cleared with them.
     pub(crate) buckets: Buckets,
     /// What was used of quotas, likewise.
@@ -91,6 +97,7 @@ impl Store {
             balances: Balances::new(config.spare_balances),
             known: cache::known(config.cache_bytes),
             unknown: cache::unknown(config.negative_entries),
+            evicted: AtomicU64::new(0),
             book: Mutex::new(Book {
                 index: Index::default(),
                 committed: Recent::new(config.recent_events),
@@ -201,6 +208,9 @@ impl Store {
             .insert_with_lifecycle(found.digest, Arc::clone(&entry), evicted);
         for gone in &evicted[before..] {
             book.index.remove(gone);
+            // What is replaced comes out, too.
+            let made_room = u64::from(gone.digest != entry.digest);
+            self.evicted.fetch_add(made_room, Ordering::Relaxed);
         }
         Settled::Token(entry)
     }
@@ -298,6 +308,8 @@ impl Store {
         MemoryUse {
             entries: self.known.len(),
             bytes: self.known.weight(),
+            max_bytes: self.known.capacity(),
+            evicted: self.evicted.load(Ordering::Relaxed),
             tokens,
             accounts,
             negative_entries: self.unknown.len(),

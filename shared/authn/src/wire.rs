@@ -310,6 +310,8 @@ impl From<Event> for LoggedEvent {
             event: FeedEvent {
                 position: event.position,
                 version: event.version,
+                // Nodes without a database are not told.
+                recorded_at_micros: None,
                 change: event.change,
             },
         }
@@ -348,6 +350,7 @@ mod tests {
             event: FeedEvent {
                 position: 3,
                 version: 1,
+                recorded_at_micros: None,
                 change: Change::Token {
                     id: TokenId(Uuid::nil()),
                     effect: Effect::Changed,
@@ -371,6 +374,7 @@ mod tests {
             event: FeedEvent {
                 position: 3,
                 version: 1,
+                recorded_at_micros: None,
                 change: Change::Unrelated,
             },
         };

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tollkeeper_domain::event::Stream;
 use tollkeeper_domain::ids::AccountId;
+use tollkeeper_telemetry::events::{APPENDED, CONFLICTS};
 
 use crate::append::{AppendError, Appended, MAX_EVENTS, Submission, append_group};
 
@@ -166,6 +167,7 @@ async fn write(pool: &PgPool, group: Vec<Waiting>) {
         match append_group(pool, &submissions).await {
             Ok(appended) => {
                 for (waiting, appended) in part.into_iter().zip(appended) {
+                    count(&waiting.submission);
                     // A caller that has gone away does not undo what it asked for.
                     let _gone = waiting.answer.send(Ok(appended));
                 }
@@ -179,6 +181,9 @@ async fn write(pool: &PgPool, group: Vec<Waiting>) {
             }
             Err(own) if part.len() == 1 => {
                 if let Some(waiting) = part.pop() {
+                    if matches!(own, AppendError::Conflict) {
+                        CONFLICTS.handle().increment(1);
+                    }
                     let _gone = waiting.answer.send(Err(own));
                 }
             }
@@ -188,5 +193,26 @@ async fn write(pool: &PgPool, group: Vec<Waiting>) {
                 parts.extend([later, part]);
             }
         }
+    }
+}
+
+fn count(appended: &Submission) {
+    for new in &appended.events {
+        APPENDED.with(new.event.name()).increment(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollkeeper_domain::event::TYPES;
+    use tollkeeper_telemetry::{Service, series};
+
+    use super::*;
+
+    #[test]
+    fn events_of_every_type_are_counted() {
+        let types = TYPES.iter().map(|(name, _)| vec![*name]);
+        let counted = series(APPENDED.labels, Service::Api);
+        assert_eq!(types.collect::<Vec<_>>(), counted);
     }
 }

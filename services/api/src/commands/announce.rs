@@ -50,6 +50,7 @@ impl Audience {
         let first = appended.first_position;
         for (position, event) in (first.unsigned_abs()..).zip(&mut events) {
             event.position = position;
+            event.recorded_at_micros = Some(appended.recorded_at.timestamp_micros());
             self.engine.committed(event);
         }
         self.news.committed();

@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
+use tollkeeper_telemetry::http::{CONNECTIONS, MOST_CONNECTIONS};
 
 use self::patience::Patience;
 pub(crate) use self::patience::Pulse;
@@ -56,6 +57,7 @@ pub async fn serve(
     let fronts = Fronts::new(app);
     let places = Arc::new(Semaphore::new(connections));
     let clients = GracefulShutdown::new();
+    MOST_CONNECTIONS.handle().set(connections as f64);
     loop {
         let accepted = async {
             let place = places.clone().acquire_owned().await;
@@ -70,9 +72,10 @@ pub async fn serve(
             enough: connections / ENOUGH_FREE,
         };
         let client = converse(stream, fronts.front(peer), clients.watcher(), scarce);
+        let counted = Counted::new();
         tokio::spawn(async move {
             client.await;
-            drop(place);
+            drop((counted, place));
         });
     }
     drop(listener);
@@ -80,6 +83,22 @@ pub async fn serve(
         tracing::warn!("not waiting any longer for clients that do not finish");
     }
     Ok(())
+}
+
+/// A connection that is counted among those that are open.
+struct Counted(());
+
+impl Counted {
+    fn new() -> Self {
+        CONNECTIONS.handle().increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        CONNECTIONS.handle().decrement(1.0);
+    }
 }
 
 /// Whether places are few.

@@ -26,7 +26,7 @@ use crate::app::App;
 use crate::caller::{Privilege, Verify};
 use crate::http::client::ClientAddress;
 use crate::http::problem::Problem;
-use crate::verification::counted::{Asked, count};
+use crate::verification::counted::{Asked, count, count_told};
 
 /// What is told of a token that works; of another nothing but that it does not.
 #[derive(Debug, Serialize, ToSchema)]
@@ -160,6 +160,7 @@ pub(crate) async fn handle(
     let verification = app.engine.verify(token, &ASKED_BY_A_SERVER).await;
     let identity = verification.identity();
     if identity.is_some_and(|it| !caller.reach().includes(it.account_id())) {
+        count_told(&app, Verdict::NotFound, began);
         return Ok((NO_STORE, Json(Introspection::INACTIVE)).into_response());
     }
     count(&app, &verification, began, &Asked::default()).map_err(Problem::in_oauth_form)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tollkeeper_authn::Verification;
 use tollkeeper_check::kept;
 use tollkeeper_domain::usage::UsageEvent;
+use tollkeeper_domain::verdict::Verdict;
 
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -18,7 +19,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) ip: Option<IpAddr>,
 }
 
-/// Counts a request, begun that long after boot, of a token that is known.
+/// Counts a request, begun that long after boot: its verdict, and as usage if the token is known.
 ///
 /// # Errors
 /// 503 if the spool is full and the deployment chose to refuse then.
@@ -28,10 +29,31 @@ pub(crate) fn count(
     began: Duration,
     asked: &Asked<'_>,
 ) -> Result<(), Problem> {
+    let took = app.clock.boot_time().saturating_sub(began);
+    let counted = append(app, verification, took, asked);
+    let verdict = match &counted {
+        Ok(()) => verification.verdict,
+        Err(_) => Verdict::Unavailable,
+    };
+    app.measures.verified(verdict, took);
+    counted
+}
+
+/// Counts that whoever asked was told no more than `verdict`.
+pub(crate) fn count_told(app: &App, verdict: Verdict, began: Duration) {
+    let took = app.clock.boot_time().saturating_sub(began);
+    app.measures.verified(verdict, took);
+}
+
+fn append(
+    app: &App,
+    verification: &Verification,
+    took: Duration,
+    asked: &Asked<'_>,
+) -> Result<(), Problem> {
     let Some(identity) = verification.identity() else {
         return Ok(());
     };
-    let took = app.clock.boot_time().saturating_sub(began).as_micros();
     let (cost, charges) = verification.charges();
     let event = UsageEvent {
         token_id: identity.token_id(),
@@ -43,7 +65,7 @@ pub(crate) fn count(
         verdict: verification.verdict,
         ip: asked.ip.and_then(|ip| kept(ip, app.policy.usage_ip)),
         user_agent: "",
-        response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
+        response_time_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
         at_micros: verification.at_micros,
         cost,
         charges,

@@ -142,8 +142,8 @@ impl<'a> Question<'a> {
             429 if options.limits_as_403 => 403,
             status => status,
         };
+        let took = app.clock.boot_time().saturating_sub(*began);
         if let Some(identity) = verification.identity() {
-            let took = app.clock.boot_time().saturating_sub(*began).as_micros();
             let (cost, charges) = verification.charges();
             let event = UsageEvent {
                 token_id: identity.token_id(),
@@ -155,19 +155,22 @@ impl<'a> Question<'a> {
                 verdict,
                 ip: kept(origin.way.farthest, app.policy.usage_ip),
                 user_agent: origin.user_agent,
-                response_time_us: u32::try_from(took).unwrap_or(u32::MAX),
+                response_time_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
                 at_micros: verification.at_micros,
                 cost,
                 charges,
             };
             app.spool.append(&event).map_err(|_full| {
                 verification.give_back_quotas();
+                app.measures.verified(Verdict::Unavailable, took);
                 Refusal::unavailable().told(Verdict::Unavailable)
             })?;
             if verdict == Verdict::Valid {
+                app.measures.verified(verdict, took);
                 return Ok(allowed(&verification, identity));
             }
         }
+        app.measures.verified(verdict, took);
         let refusal = Refusal::of(verdict, status, &options.scopes.join(" "));
         Err(refusal.by_limits(&verification).into())
     }

@@ -19,7 +19,7 @@ use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_read_model::Reach;
 use zeroize::Zeroizing;
 
-use super::counted::{Asked, count};
+use super::counted::{Asked, count, count_told};
 use super::limits::{MAX_COST, State as LimitState, Uses};
 use crate::app::App;
 use crate::caller::{Allowed, Verify};
@@ -230,6 +230,7 @@ impl Question {
     ) -> Result<Answer, Problem> {
         let identity = verification.identity();
         if identity.is_some_and(|it| !allowed.reach.includes(it.account_id())) {
+            count_told(app, Verdict::NotFound, began);
             return Ok(Answer::unknown(verification));
         }
         let asked = Asked {

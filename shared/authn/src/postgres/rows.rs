@@ -168,7 +168,8 @@ pub async fn events(
     limit: usize,
 ) -> Result<Vec<LoggedEvent>, SourceError> {
     let rows = sqlx::query!(
-        "select position, stream_type, stream_id, stream_version, type as event_type, payload, hash \
+        "select position, stream_type, stream_id, stream_version, type as event_type, payload, \
+            recorded_at, hash \
          from events where position > $1 order by position limit $2",
         i64::try_from(position).unwrap_or(i64::MAX),
         i64::try_from(limit).unwrap_or(i64::MAX),
@@ -181,14 +182,17 @@ pub async fn events(
             Ok(LoggedEvent {
                 hash: bytes(&row.hash)?,
                 hides_secrets: false,
-                event: FeedEvent::of(
-                    number(row.position)?,
-                    &row.stream_type,
-                    row.stream_id,
-                    number(row.stream_version)?,
-                    &row.event_type,
-                    &row.payload,
-                ),
+                event: FeedEvent {
+                    recorded_at_micros: Some(micros(row.recorded_at)),
+                    ..FeedEvent::of(
+                        number(row.position)?,
+                        &row.stream_type,
+                        row.stream_id,
+                        number(row.stream_version)?,
+                        &row.event_type,
+                        &row.payload,
+                    )
+                },
             })
         })
         .collect()

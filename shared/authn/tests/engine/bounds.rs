@@ -210,6 +210,8 @@ async fn memory_keeps_its_bound_and_the_index_follows() {
     );
     assert_eq!(memory.tokens, memory.entries);
     assert_eq!(memory.accounts, memory.entries);
+    assert_eq!(memory.max_bytes, 1 << 20);
+    assert_eq!(memory.evicted, 10_000 - memory.entries as u64);
 }
 
 #[tokio::test]
@@ -223,6 +225,7 @@ async fn the_secrets_of_one_token_are_indexed_together() {
     assert_eq!(node.verdict(&token).await, Verdict::Expired);
     assert_eq!(node.verdict(&renewed).await, Verdict::Valid);
     let memory = node.status().memory;
+    assert_eq!(memory.evicted, 0, "what is read again makes no room");
     assert_eq!((memory.tokens, memory.entries, memory.accounts), (1, 2, 1));
 }
 

@@ -11,6 +11,7 @@ fn forged(token: &Held, effect: Effect) -> FeedEvent {
     FeedEvent {
         position: 1_000_000,
         version: 1_000_000,
+        recorded_at_micros: None,
         change: Change::Token {
             id: token.id,
             effect,
@@ -51,6 +52,7 @@ async fn a_forged_hint_costs_one_read() {
     let account = FeedEvent {
         position: 9,
         version: 9,
+        recorded_at_micros: None,
         change: Change::Account {
             id: token.account,
             effect: Effect::Ended,

@@ -32,6 +32,7 @@ impl World {
         let event = FeedEvent {
             position: self.log.len() as u64 + 1,
             version,
+            recorded_at_micros: None,
             change,
         };
         let mut chained = self.head().hash.to_vec();

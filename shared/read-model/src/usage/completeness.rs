@@ -172,3 +172,28 @@ pub async fn summary(db: impl PgExecutor<'_>) -> Result<Summary, sqlx::Error> {
     .fetch_one(db)
     .await
 }
+
+/// How many events were given out by processes that have ended or vanished and are not in the ledger,
+/// of the newest 1,000 sources of which some are missing.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn missing(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select coalesce(sum(greatest(final_number, appended, highest) - held), 0)::bigint as "missing!"
+        from (
+            select source, final_number, appended
+            from usage_completeness
+            where not is_complete and (final_number is not null or ended_at is not null
+                or seen_at <= now() - make_interval(secs => $1))
+            order by source desc limit 1000
+        ) as gone
+        cross join lateral (
+            select coalesce(sum(last - first + 1), 0) as held, max(last) as highest
+            from usage_ledger where usage_ledger.source = gone.source
+        ) as settled"#,
+        SILENCE_SECONDS,
+    )
+    .fetch_one(db)
+    .await
+}

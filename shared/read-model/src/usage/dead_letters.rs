@@ -89,3 +89,17 @@ pub async fn ask_for_replay(
     .fetch_all(db)
     .await
 }
+
+/// How many letters there are, counted up to `most`.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn waiting(db: impl PgExecutor<'_>, most: i64) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "waiting!"
+        from (select from usage_dead_letters limit $1) as letters"#,
+        most,
+    )
+    .fetch_one(db)
+    .await
+}

@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tollkeeper_telemetry::usage::{
-    LEDGER_READ_FAILURES, PUBLISHED_EVENTS, RELEASED_SEGMENTS, RESENT_BATCHES,
+    LEDGER_READ_FAILURES, PUBLISHED_BATCHES, PUBLISHED_EVENTS, RELEASED_SEGMENTS, RESENT_BATCHES,
 };
 use uuid::Uuid;
 
@@ -293,6 +293,7 @@ impl Publisher {
                     let events = sealed.last + 1 - sealed.first;
                     self.spool.counters().count_published(events);
                     PUBLISHED_EVENTS.handle().increment(events);
+                    PUBLISHED_BATCHES.handle().increment(1);
                 }
                 self.lanes.acknowledged(&outgoing, receipt, self.looks);
                 self.note_oldest();

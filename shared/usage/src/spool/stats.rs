@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tollkeeper_telemetry::usage::{
-    SPOOL_APPENDED, SPOOL_BYTES, SPOOL_DROPPED, SPOOL_OLDEST, SPOOL_REFUSED, SPOOL_SOURCES,
+    SPOOL_APPENDED, SPOOL_BYTES, SPOOL_DROPPED, SPOOL_MAX_BYTES, SPOOL_OLDEST, SPOOL_REFUSED,
+    SPOOL_SOURCES,
 };
 
 use super::lane::Padded;
@@ -38,6 +39,7 @@ impl SpoolStats {
     pub(super) fn report(&self) {
         let oldest = self.oldest_age.unwrap_or_default();
         SPOOL_BYTES.handle().set(self.bytes as f64);
+        SPOOL_MAX_BYTES.handle().set(self.max_bytes as f64);
         SPOOL_OLDEST.handle().set(oldest.as_secs_f64());
         SPOOL_SOURCES.handle().set(self.sources as f64);
         SPOOL_APPENDED.handle().absolute(self.appended);
