@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Stdio;
 
 use tollkeeper_runtime::settings::reference;
+use tollkeeper_telemetry::reference::metrics_md;
 
 use crate::error::Error;
 use crate::shell::{cargo, output};
@@ -17,6 +18,7 @@ const DOCUMENTS: &[Document] = &[
         Ok(reference::configuration_md().into())
     }),
     (".env.example", || Ok(reference::env_example().into())),
+    ("docs/metrics.md", || Ok(metrics_md().into())),
     ("docs/openapi.json", openapi),
 ];
 

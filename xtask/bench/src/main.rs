@@ -12,6 +12,7 @@ mod issue;
 mod limits;
 mod lists;
 mod load;
+mod metrics;
 mod open_loop;
 mod outage;
 mod pipeline;
@@ -114,6 +115,9 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let mut stack = Stack::as_in_production().await;
     if wanted("forward-auth") {
         forward_auth::measure(&mut stack, arguments, &mut report).await?;
+    }
+    if wanted("metrics") {
+        metrics::measure(&mut stack, arguments, &mut report).await?;
     }
     if wanted("grpc") {
         grpc::measure(&mut stack, arguments, &mut report).await?;

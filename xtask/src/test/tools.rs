@@ -20,6 +20,7 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<(), Error> {
     for (program, package) in [
         ("chromium", "chromium"),
         ("chromedriver", "chromium-driver"),
+        ("promtool", "prometheus"),
     ] {
         if !is_installed(program) {
             install::packages(&[package], &say)?;

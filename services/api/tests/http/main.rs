@@ -33,6 +33,7 @@ mod jwt;
 mod leaks;
 mod legacy;
 mod limit_rules;
+mod metrics;
 mod nodes;
 mod nodes_usage;
 mod oauth;
