@@ -79,9 +79,13 @@ pub async fn connect_once(settings: &BrokerSettings, name: &str) -> Result<Clien
     Ok(options(settings, name)?.connect(servers).await?)
 }
 
-/// The client ignores the login in a server's URL, so it is taken from the first one here.
+/// The client ignores the login in a server's URL, so it is taken from the first one here. Answers come
+/// to an inbox of the program's name, which is all that its user at the broker has to be allowed.
 fn options(settings: &BrokerSettings, name: &str) -> Result<ConnectOptions, NatsError> {
-    let mut options = ConnectOptions::new().name(name).ping_interval(PING);
+    let mut options = ConnectOptions::new()
+        .name(name)
+        .custom_inbox_prefix(format!("_INBOX.{name}"))
+        .ping_interval(PING);
     let servers = settings.addresses().map_err(NatsError::Address)?;
     if let Some(server) = servers.iter().find(|server| server.has_user_pass()) {
         let user = server.username().unwrap_or_default().to_owned();

@@ -73,6 +73,17 @@ impl Stack {
         Self::of(database, Some(server), nats, url)
     }
 
+    /// As [`Stack::bare`], with a broker that knows its users and lets nobody else in, and without
+    /// streams. Programs have to be told as whom they connect: see [`TestNats::url_of`].
+    ///
+    /// # Panics
+    /// When one of them does not start.
+    pub async fn with_users() -> Self {
+        let nats = TestNats::start_with_users().await;
+        let url = nats.url();
+        Self::of(TestDatabase::create().await, None, nats, url)
+    }
+
     /// Makes the streams and the consumer that are missing, by the definitions that are shipped.
     ///
     /// # Panics

@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 
 use super::Error;
 
-static FOLDER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../nats");
+// The folders by themselves: what lies beside them may be a deployment's passwords.
+static STREAMS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../nats/streams");
+static CONSUMERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../nats/consumers");
 
 /// The shipped configuration of the server.
 pub(crate) const SERVER_CONFIG: &str = include_str!("../../../../nats/nats-server.conf");
@@ -55,13 +57,13 @@ impl Definition {
 /// on a cluster each stream is kept on `replicas` of them, and its consumers follow it.
 pub(super) fn all(replicas: usize) -> Result<Vec<Definition>, Error> {
     let mut definitions = Vec::new();
-    for file in files("streams") {
+    for file in files(&STREAMS) {
         let (mut config, mut wanted): (Box<stream::Config>, _) = read(file)?;
         config.num_replicas = replicas;
         wanted.insert(REPLICAS.to_owned(), replicas.into());
         definitions.push(Definition::Stream { config, wanted });
     }
-    for file in files("consumers") {
+    for file in files(&CONSUMERS) {
         let (config, wanted) = read(file)?;
         let stem = file.path().file_stem().unwrap_or_default();
         let stem = stem.to_string_lossy();
@@ -75,10 +77,9 @@ pub(super) fn all(replicas: usize) -> Result<Vec<Definition>, Error> {
     Ok(definitions)
 }
 
-fn files(folder: &str) -> Vec<&'static File<'static>> {
-    let found = FOLDER.get_dir(folder).into_iter();
-    let mut files: Vec<_> = found
-        .flat_map(Dir::files)
+fn files(folder: &'static Dir<'static>) -> Vec<&'static File<'static>> {
+    let mut files: Vec<_> = folder
+        .files()
         .filter(|file| file.path().extension().is_some_and(|kind| kind == "json"))
         .collect();
     files.sort_by_key(|file| file.path());
@@ -115,7 +116,7 @@ mod tests {
     fn every_definition_parses_and_states_only_known_fields() {
         let definitions = all(1).unwrap();
         assert!(definitions.len() >= 2);
-        for (folder, kinds) in [("streams", "Stream"), ("consumers", "Consumer")] {
+        for (folder, kinds) in [(&STREAMS, "Stream"), (&CONSUMERS, "Consumer")] {
             for file in files(folder) {
                 let stated: Map<String, Value> = serde_json::from_slice(file.contents()).unwrap();
                 let parsed = definitions.iter().find(|definition| {

@@ -14,8 +14,25 @@ use tollkeeper_runtime::settings::{BrokerSettings, Secret};
 use crate::binaries::tools_folder;
 use crate::folder::{blocking, temporary};
 
-/// The server settings for deployments.
+/// The server settings for deployments, and the file of that name.
 const SHIPPED: &str = include_str!("../../../../nats/nats-server.conf");
+const SHIPPED_NAME: &str = "nats-server.conf";
+
+/// Those of a server by itself that knows its users.
+const SHIPPED_WITH_USERS: [(&str, &str); 3] = [
+    (
+        "production.conf",
+        include_str!("../../../../nats/production.conf"),
+    ),
+    (SHIPPED_NAME, SHIPPED),
+    (
+        "accounts.conf",
+        include_str!("../../../../nats/accounts.conf"),
+    ),
+];
+
+/// What the shipped example says the passwords are, for the tests' servers alone.
+const PASSWORDS: &str = include_str!("../../../../nats/passwords.conf.example");
 
 /// Another process may take a free port first.
 const ATTEMPTS: usize = 5;
@@ -48,7 +65,7 @@ impl TestNats {
     /// # Panics
     /// When there is no `nats-server` and it cannot be installed.
     pub async fn start() -> Self {
-        blocking(|| Self::start_blocking(None)).await
+        blocking(|| Self::start_blocking(&[])).await
     }
 
     /// As [`TestNats::start`], with the settings that are shipped: what is acknowledged is on the
@@ -57,16 +74,27 @@ impl TestNats {
     /// # Panics
     /// When there is no `nats-server` and it cannot be installed.
     pub async fn start_as_shipped() -> Self {
-        blocking(|| Self::start_blocking(Some(SHIPPED))).await
+        blocking(|| Self::start_blocking(&[(SHIPPED_NAME, SHIPPED)])).await
     }
 
-    fn start_blocking(settings: Option<&str>) -> Self {
+    /// As [`TestNats::start_as_shipped`], with the users that are shipped: see [`TestNats::url_of`].
+    ///
+    /// # Panics
+    /// When there is no `nats-server` and it cannot be installed.
+    pub async fn start_with_users() -> Self {
+        let mut files = SHIPPED_WITH_USERS.to_vec();
+        files.push(("passwords.conf", PASSWORDS));
+        blocking(move || Self::start_blocking(&files)).await
+    }
+
+    /// A server with these files in a folder, the first of which is its configuration.
+    fn start_blocking(files: &[(&str, &str)]) -> Self {
         let folder = temporary();
-        let config_file = settings.map(|text| {
-            let path = folder.path().join("nats.conf");
-            std::fs::write(&path, text).expect("the temporary folder can be written");
-            path
-        });
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::write(path, text).expect("the temporary folder can be written");
+        }
+        let config_file = files.first().map(|(name, _)| folder.path().join(name));
         let program = program();
         let mut last = None;
         for _ in 0..ATTEMPTS {
@@ -104,6 +132,27 @@ impl TestNats {
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://{}", self.address())
+    }
+
+    /// The URL by which a user of a server with users connects, the user's password in it.
+    ///
+    /// # Panics
+    /// When there is no such user.
+    #[must_use]
+    pub fn url_of(&self, user: &str) -> String {
+        let name = match user {
+            "tollkeeper-api" => "API_PASSWORD",
+            "tollkeeper-ingestor" => "INGESTOR_PASSWORD",
+            "tollkeeper-admin" => "ADMIN_PASSWORD",
+            other => panic!("no user {other}"),
+        };
+        let line = PASSWORDS.lines().find(|line| line.starts_with(name));
+        let password = line.and_then(|line| line.split('"').nth(1));
+        format!(
+            "nats://{user}:{}@{}",
+            password.expect("a password"),
+            self.address()
+        )
     }
 
     /// The folder that holds its streams.
