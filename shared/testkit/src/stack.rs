@@ -1,5 +1,5 @@
 //! The whole of Tollkeeper as its users run it: the real programs, against a private Postgres and
-//! a private NATS.
+//! a private NATS. Each program logs into the database as a member of its own role.
 
 mod node;
 mod person;
@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tollkeeper_embedded::postgres::Durability;
 
 use crate::folder::temporary;
+use crate::postgres;
 use crate::{PrivatePostgres, SmallDisk, TestCluster, TestDatabase, TestNats};
 
 /// The key that every API of a stack knows as the operator `test`.
@@ -205,7 +206,12 @@ impl<B> Stack<B> {
         settings: &[(&str, &str)],
     ) -> Node {
         self.nodes += 1;
-        own.push(("TOLLKEEPER_DATABASE_URL", self.database_url.clone()));
+        let role = match program {
+            "tollkeeper-api" => "tollkeeper_api",
+            _ => "tollkeeper_ingestor",
+        };
+        let database_url = postgres::url_of(&self.database_url, role);
+        own.push(("TOLLKEEPER_DATABASE_URL", database_url));
         own.push(("TOLLKEEPER_NATS_URL", self.nats_url.clone()));
         let mut all: Vec<(String, String)> = own
             .into_iter()

@@ -4,4 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod broker;
+mod database;
 mod forbidden;
+mod grants;
+mod roles;

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use tollkeeper_ambient::{Clock, Entropy, SystemClock, SystemEntropy};
 use tollkeeper_runtime::settings::{DatabaseSettings, Secret};
 
-use super::{server, template};
+use super::{logins, server, template};
 
 /// A migrated, empty database of one test. It goes away with its server.
 #[derive(Debug, Clone)]
@@ -50,6 +50,13 @@ impl TestDatabase {
             .max_connections(10)
             .connect_lazy(&url)?;
         Ok(Self { url, pool })
+    }
+
+    /// The URL by which a login that is a member of this role of the migrations, and of no other, gets
+    /// here.
+    #[must_use]
+    pub fn url_of(&self, role: &str) -> String {
+        logins::url_of(&self.url, role)
     }
 
     /// The settings that point here.

@@ -6,9 +6,11 @@
 //! migrations, so that a changed one makes a new template.
 
 mod database;
+mod logins;
 mod private;
 mod server;
 mod template;
 
 pub use database::TestDatabase;
+pub(crate) use logins::url_of;
 pub use private::PrivatePostgres;

@@ -8,7 +8,7 @@ use tollkeeper_embedded::postgres::{Durability, Postgres, PostgresConfig};
 use tollkeeper_embedded::{ServerError, install};
 use tollkeeper_runtime::database::MIGRATOR;
 
-use super::server;
+use super::{logins, server};
 use crate::folder::{blocking, temporary};
 
 const DATABASE: &str = "tollkeeper";
@@ -124,6 +124,9 @@ impl PrivatePostgres {
         let pool = PgPool::connect(&self.url()).await?;
         let migrated = MIGRATOR.run(&pool).await;
         pool.close().await;
-        Ok(migrated?)
+        migrated?;
+        let mut connection = PgConnection::connect(&self.url()).await?;
+        logins::ensure(&mut connection).await?;
+        connection.close().await
     }
 }

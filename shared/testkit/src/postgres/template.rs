@@ -6,11 +6,12 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tollkeeper_runtime::database::MIGRATOR;
 
 use super::database::in_database;
+use super::logins;
 
 /// Any number; all test processes of a server agree on it.
 const LOCK: i64 = 0x746f_6c6c_6b65_6570;
 
-/// Makes the template if it is not there and returns its name.
+/// Makes the template and the logins if they are not there and returns the template's name.
 pub(super) async fn ensure(server: &str) -> Result<String, sqlx::Error> {
     let name = name();
     let mut connection = PgConnection::connect(server).await?;
@@ -22,6 +23,10 @@ pub(super) async fn ensure(server: &str) -> Result<String, sqlx::Error> {
         Ok(())
     } else {
         make(&mut connection, server, &name).await
+    };
+    let made = match made {
+        Ok(()) => logins::ensure(&mut connection).await,
+        Err(error) => Err(error),
     };
     // Closing the session gives the lock back.
     connection.close().await?;

@@ -1,0 +1,123 @@
+//! What each role is refused in the database. What it may do is shown by every test that runs the
+//! programs: they log in as members of these roles.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tollkeeper_testkit::TestDatabase;
+
+/// Refused to everybody who serves.
+const FOR_EVERYBODY: &[&str] = &[
+    "delete from events",
+    "update events set actor = 'nobody'",
+    "truncate events",
+    "alter table events disable trigger user",
+    "drop table api_token_usage",
+    "truncate api_token_usage_hourly",
+    "create table mine (id integer)",
+    "alter role tollkeeper_api superuser",
+    "set role postgres",
+    "select pg_read_file('/etc/passwd')",
+    "copy api_tokens to program 'cat'",
+];
+
+/// The API counts nothing, and does not touch what says what was counted.
+const FOR_THE_API: &[&str] = &[
+    "insert into api_token_usage select * from api_token_usage",
+    "update api_token_usage set status = 200",
+    "insert into api_token_usage_hourly select * from api_token_usage_hourly",
+    "update api_token_usage_totals set usage_count = 1",
+    "delete from api_token_usage_daily",
+    "insert into usage_ledger select * from usage_ledger",
+    "delete from usage_ledger",
+    "update usage_ledger set outcome = 'counted'",
+    "update quota_balances set used = 1",
+    "select * from usage_dead_letters",
+    "select usage_partition_drop('2026-01-01')",
+    "select usage_partition_create('2026-01-01')",
+    "delete from accounts",
+    "delete from api_tokens",
+    "delete from api_token_secrets",
+];
+
+/// The ingestor learns nothing of secrets, names and the log.
+const FOR_THE_INGESTOR: &[&str] = &[
+    "select * from api_token_secrets",
+    "select secret_hash from api_token_secrets",
+    "select sealed from webhook_secrets",
+    "select sealed from idempotency_keys",
+    "select email from account_profiles",
+    "select name from api_tokens",
+    "select external_id from accounts",
+    "select payload from events",
+    "insert into events select * from events",
+    "update event_log_head set position = 0",
+    "update api_tokens set state = 'active'",
+    "update accounts set state = 'active'",
+    "delete from api_token_usage",
+    "update usage_reports set record = ''",
+    "delete from nodes",
+];
+
+/// Dashboards show what is counted, and nothing by which somebody could be found or pretended to be.
+const FOR_THE_DASHBOARDS: &[&str] = &[
+    "select * from api_token_secrets",
+    "select secret_hash from api_token_secrets",
+    "select sealed from webhook_secrets",
+    "select body from idempotency_keys",
+    "select email from account_profiles",
+    "select payload from events",
+    "select payload from usage_dead_letters",
+    "select record from usage_reports",
+    "select ip from api_token_usage",
+    "select url from webhooks",
+    "insert into api_token_usage_totals (token_id, usage_count) values (gen_random_uuid(), 1)",
+    "update accounts set state = 'active'",
+    "delete from nodes",
+    "select usage_partition_drop('2026-01-01')",
+];
+
+#[tokio::test]
+async fn what_no_role_has_to_do_is_refused() {
+    let database = TestDatabase::create().await;
+    for (role, own) in [
+        ("tollkeeper_api", FOR_THE_API),
+        ("tollkeeper_ingestor", FOR_THE_INGESTOR),
+        ("tollkeeper_dashboards", FOR_THE_DASHBOARDS),
+    ] {
+        let mut connection = PgConnection::connect(&database.url_of(role)).await.unwrap();
+        for statement in FOR_EVERYBODY.iter().chain(own) {
+            let refused = sqlx::raw_sql(AssertSqlSafe(*statement))
+                .execute(&mut connection)
+                .await;
+            let error = refused.err().and_then(|error| {
+                let error = error.into_database_error()?;
+                Some((error.code()?.into_owned(), error.message().to_owned()))
+            });
+            let code = error.as_ref().map(|(code, _)| code.as_str());
+            // insufficient_privilege
+            assert_eq!(code, Some("42501"), "{role}: {statement}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_table_of_somebody_elses_is_not_taken_for_a_partition() {
+    let database = TestDatabase::create().await;
+    let url = database.url_of("tollkeeper_ingestor");
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    // Temporary tables come first for whoever does not say otherwise.
+    for statement in [
+        "create temporary table api_token_usage (like api_token_usage)",
+        "select usage_partition_create('2030-01-01')",
+    ] {
+        sqlx::raw_sql(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    let made: bool =
+        sqlx::query_scalar("select exists (select from usage_partitions where day = '2030-01-01')")
+            .fetch_one(&database.pool)
+            .await
+            .unwrap();
+    assert!(made);
+}
