@@ -121,6 +121,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         ),
         None => None,
     };
+    let identity = match settings.listen.tls.clone() {
+        Some(files) => Some(listener::Identity::read(files)?),
+        None => None,
+    };
     let jwt = settings
         .jwt(&clock)
         .map_err(|error| format!("TOLLKEEPER_JWT_JWKS: {error}"))?;
@@ -311,8 +315,11 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         let app = app.clone();
         lifecycle.spawn("gRPC listener", |stop| ext_authz::serve(grpc, app, stop));
     }
+    if let Some(identity) = identity.clone() {
+        lifecycle.spawn_support("certificate", |stop| identity.follow(stop));
+    }
     lifecycle.spawn("public listener", move |stop| {
-        listener::serve(public, app, connections, stop)
+        listener::serve(public, app, connections, identity, stop)
     });
     Ok((lifecycle, log))
 }

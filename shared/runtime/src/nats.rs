@@ -94,6 +94,11 @@ fn options(settings: &BrokerSettings, name: &str) -> Result<ConnectOptions, Nats
             None => options.token(user),
         };
     }
+    if let Some(authorities) = &settings.authorities {
+        options = options
+            .require_tls(true)
+            .add_root_certificates(authorities.clone());
+    }
     match &settings.credentials {
         None => Ok(options),
         Some(credentials) => options

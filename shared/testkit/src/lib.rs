@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod stack;
 
+mod authority;
 mod binaries;
 mod clock;
 mod disk;
@@ -20,6 +21,7 @@ mod python;
 mod tls;
 mod wait;
 
+pub use authority::{TestAuthority, TestCertificate};
 pub use binaries::binary;
 pub use clock::FixedClock;
 pub use disk::SmallDisk;

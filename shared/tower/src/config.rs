@@ -100,6 +100,7 @@ impl GateConfig {
             nats: BrokerSettings {
                 servers: Secret::new(nats),
                 credentials: None,
+                authorities: None,
             },
             engine: EngineConfig::new(brand),
             spool: SpoolSettings::new(spool),

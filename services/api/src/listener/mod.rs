@@ -1,11 +1,12 @@
-//! The public listener: HTTP/1.1 alone, no more connections than there are places, and none that takes
-//! up a place and asks for nothing.
+//! The public listener: HTTP/1.1 alone, in the clear or by TLS alone, no more connections than there are
+//! places, and none that takes up a place and asks for nothing.
 //!
 //! Whoever opens connections and is silent, sends a header a minute or never reads an answer must not
 //! keep others from being answered.
 
 mod patience;
 mod places;
+mod tls;
 
 use std::io;
 use std::pin::pin;
@@ -16,7 +17,8 @@ use axum::serve::Listener;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +27,7 @@ use tollkeeper_telemetry::http::{CONNECTIONS, MOST_CONNECTIONS};
 use self::patience::Patience;
 pub(crate) use self::patience::Pulse;
 pub use self::places::places;
+pub use self::tls::{Identity, TlsError};
 use crate::app::App;
 use crate::front::{Front, Fronts};
 
@@ -43,7 +46,8 @@ const ENOUGH_FREE: usize = 8;
 /// never do.
 const FINISH_REQUESTS: Duration = Duration::from_secs(10);
 
-/// Serves at most `connections` at a time until `stop`; who comes then waits for a place.
+/// Serves at most `connections` at a time until `stop`; who comes then waits for a place. With an
+/// `identity` it speaks TLS.
 ///
 /// # Errors
 /// When the listener does not say where it is.
@@ -51,9 +55,11 @@ pub async fn serve(
     mut listener: TcpListener,
     app: App,
     connections: usize,
+    identity: Option<Identity>,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    tracing::info!(address = %Listener::local_addr(&listener)?, connections, "serving");
+    let (address, tls) = (Listener::local_addr(&listener)?, identity.is_some());
+    tracing::info!(%address, connections, tls, "serving");
     let fronts = Fronts::new(app);
     let places = Arc::new(Semaphore::new(connections));
     let clients = GracefulShutdown::new();
@@ -71,12 +77,30 @@ pub async fn serve(
             places: places.clone(),
             enough: connections / ENOUGH_FREE,
         };
-        let client = converse(stream, fronts.front(peer), clients.watcher(), scarce);
+        // Answers are small and must not wait for more.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY is not set");
+        }
         let counted = Counted::new();
-        tokio::spawn(async move {
-            client.await;
-            drop((counted, place));
-        });
+        let (front, watcher) = (fronts.front(peer), clients.watcher());
+        match &identity {
+            None => {
+                let client = converse(stream, front, watcher, scarce);
+                tokio::spawn(async move {
+                    client.await;
+                    drop((counted, place));
+                });
+            }
+            Some(identity) => {
+                let greeting = identity.greet(stream);
+                tokio::spawn(async move {
+                    if let Some(stream) = greeting.await {
+                        converse(stream, front, watcher, scarce).await;
+                    }
+                    drop((counted, place));
+                });
+            }
+        }
     }
     drop(listener);
     if timeout(FINISH_REQUESTS, clients.shutdown()).await.is_err() {
@@ -114,11 +138,10 @@ impl Scarce {
 }
 
 /// Answers the requests of one connection until it ends, or has been silent for too long.
-async fn converse(stream: TcpStream, front: Front, watcher: Watcher, scarce: Scarce) {
-    // Answers are small and must not wait for more.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY is not set");
-    }
+async fn converse<S>(stream: S, front: Front, watcher: Watcher, scarce: Scarce)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let pulse = front.pulse();
     let serving = http1::Builder::new()
         .max_buf_size(BUFFER_BYTES)

@@ -51,6 +51,7 @@ mod revocation;
 mod self_service;
 mod shutdown;
 mod support;
+mod tls;
 mod tokens_change;
 mod tokens_import;
 mod tokens_issue;

@@ -90,6 +90,7 @@ pub(super) fn start_nats(
     let settings = BrokerSettings {
         servers: Secret::new(url),
         credentials: None,
+        authorities: None,
     };
     Ok((nats, settings))
 }

@@ -154,6 +154,7 @@ fn settings(url: String) -> BrokerSettings {
     BrokerSettings {
         servers: Secret::new(url),
         credentials: None,
+        authorities: None,
     }
 }
 

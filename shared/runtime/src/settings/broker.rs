@@ -1,5 +1,7 @@
 //! Where the broker is.
 
+use std::path::PathBuf;
+
 use async_nats::ServerAddr;
 
 use super::names::{Binary, DefaultValue, Setting};
@@ -25,6 +27,16 @@ pub(super) const NATS_CREDENTIALS: Setting = Setting {
     example: "",
 };
 
+pub(super) const NATS_CA: Setting = Setting {
+    name: "NATS_CA",
+    default: DefaultValue::None,
+    meaning: "A PEM file with the authorities that the NATS servers' certificates may come from, in place of \
+              those that the system trusts. With it every connection is by TLS.",
+    secret: false,
+    read_by: &[Binary::Api, Binary::Ingestor, Binary::Ctl],
+    example: "/etc/tollkeeper/nats-ca.crt",
+};
+
 pub(super) const NATS_REPLICAS: Setting = Setting {
     name: "NATS_REPLICAS",
     default: DefaultValue::None,
@@ -43,6 +55,8 @@ pub struct BrokerSettings {
     pub servers: Secret,
     /// The content of a credentials file.
     pub credentials: Option<Secret>,
+    /// The authorities of the servers' certificates, if not those that the system trusts.
+    pub authorities: Option<PathBuf>,
 }
 
 impl BrokerSettings {
@@ -52,6 +66,7 @@ impl BrokerSettings {
         let settings = Self {
             servers: source.required(&NATS_URL)?,
             credentials: source.optional(&NATS_CREDENTIALS)?,
+            authorities: source.optional(&NATS_CA)?,
         };
         match settings.addresses() {
             Ok(_) => Ok(settings),

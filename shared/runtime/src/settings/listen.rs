@@ -1,6 +1,7 @@
 //! Where a process listens.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::names::{Binary, DefaultValue, Setting};
 use super::{SettingsError, Source};
@@ -8,7 +9,7 @@ use super::{SettingsError, Source};
 pub(super) const LISTEN: Setting = Setting {
     name: "LISTEN",
     default: DefaultValue::Same("127.0.0.1:8080"),
-    meaning: "Public HTTP of the API.",
+    meaning: "Public HTTP of the API; HTTPS if it has a certificate.",
     secret: false,
     read_by: &[Binary::Api, Binary::Ctl],
     example: "",
@@ -46,12 +47,56 @@ pub(super) const MAX_CONNECTIONS: Setting = Setting {
     example: "",
 };
 
+pub(super) const TLS_CERT: Setting = Setting {
+    name: "TLS_CERT",
+    default: DefaultValue::None,
+    meaning: "A PEM file with the certificate of the public listener and those that lead from it to its \
+              authority; the listener then speaks TLS alone. It is read again when it changes, \
+              connections go on.",
+    secret: false,
+    read_by: &[Binary::Api],
+    example: "/etc/tollkeeper/tls.crt",
+};
+
+pub(super) const TLS_KEY: Setting = Setting {
+    name: "TLS_KEY",
+    default: DefaultValue::None,
+    meaning: "A PEM file with the private key of that certificate.",
+    secret: false,
+    read_by: &[Binary::Api],
+    example: "/etc/tollkeeper/tls.key",
+};
+
 /// The public listener, and that for gRPC where there is one.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ListenSettings {
     pub address: SocketAddr,
     pub grpc: Option<SocketAddr>,
     pub connections: usize,
+    /// What the public listener proves who it is with, if it is to speak TLS.
+    pub tls: Option<TlsFiles>,
+}
+
+/// A certificate and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// A PEM file with the certificate and those that lead from it to its authority.
+    pub certificate: PathBuf,
+    /// A PEM file with its private key.
+    pub key: PathBuf,
+}
+
+impl TlsFiles {
+    /// `None` where there is to be no TLS.
+    fn read(source: &Source) -> Result<Option<Self>, SettingsError> {
+        let certificate = source.optional(&TLS_CERT)?;
+        match (certificate, source.optional(&TLS_KEY)?) {
+            (Some(certificate), Some(key)) => Ok(Some(Self { certificate, key })),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(source.invalid(&TLS_KEY, "expected the key of TLS_CERT")),
+            (None, Some(_)) => Err(source.invalid(&TLS_CERT, "expected the certificate of TLS_KEY")),
+        }
+    }
 }
 
 impl ListenSettings {
@@ -66,6 +111,7 @@ impl ListenSettings {
             connections: connections.try_into().unwrap_or(usize::MAX),
             address: source.required(&LISTEN)?,
             grpc: source.optional(&GRPC_LISTEN)?,
+            tls: TlsFiles::read(source)?,
         })
     }
 }
@@ -83,5 +129,33 @@ impl InternalListenSettings {
         Ok(Self {
             address: source.required(&INTERNAL_LISTEN)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_and_its_key_are_given_together() {
+        let read = |pairs: &[(&str, &str)]| {
+            let source = Source::from_pairs(Binary::Api, pairs.iter().copied());
+            ListenSettings::read(&source.unwrap()).map(|settings| settings.tls)
+        };
+        let certificate = ("TOLLKEEPER_TLS_CERT", "tls.crt");
+        let key = ("TOLLKEEPER_TLS_KEY", "tls.key");
+        assert_eq!(read(&[]).unwrap(), None);
+        let tls = TlsFiles {
+            certificate: "tls.crt".into(),
+            key: "tls.key".into(),
+        };
+        assert_eq!(read(&[certificate, key]).unwrap(), Some(tls));
+        for (given, missing) in [
+            (certificate, "TOLLKEEPER_TLS_KEY"),
+            (key, "TOLLKEEPER_TLS_CERT"),
+        ] {
+            let error = read(&[given]).unwrap_err().to_string();
+            assert!(error.contains(missing), "{error}");
+        }
     }
 }

@@ -41,7 +41,7 @@ pub use database::DatabaseSettings;
 pub use error::SettingsError;
 pub use jwt::{JwksSource, JwtKeys, JwtSettings};
 pub use leaks::{LeakPolicy, LeakSettings};
-pub use listen::{InternalListenSettings, ListenSettings};
+pub use listen::{InternalListenSettings, ListenSettings, TlsFiles};
 pub use log::{LogFormat, LogSettings};
 pub use names::{Binary, DefaultValue, Setting};
 pub use operators::{OperatorKey, OperatorSettings};

@@ -11,6 +11,7 @@ use tollkeeper_embedded::nats::{Nats, NatsConfig};
 use tollkeeper_embedded::{install, ports};
 use tollkeeper_runtime::settings::{BrokerSettings, Secret};
 
+use crate::authority::TestCertificate;
 use crate::binaries::tools_folder;
 use crate::folder::{blocking, temporary};
 
@@ -87,10 +88,32 @@ impl TestNats {
         blocking(move || Self::start_blocking(&files)).await
     }
 
+    /// As [`TestNats::start_as_shipped`], with everything by TLS.
+    ///
+    /// # Panics
+    /// When there is no `nats-server` and it cannot be installed.
+    pub async fn start_with_tls(certificate: TestCertificate) -> Self {
+        let config = "include nats-server.conf\n\
+                      tls { cert_file: \"{folder}/tls.crt\", key_file: \"{folder}/tls.key\" }\n";
+        let files = [
+            ("tls.conf", config.to_owned()),
+            (SHIPPED_NAME, SHIPPED.to_owned()),
+            ("tls.crt", certificate.certificate),
+            ("tls.key", certificate.key),
+        ];
+        blocking(move || {
+            let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+            Self::start_blocking(&files)
+        })
+        .await
+    }
+
     /// A server with these files in a folder, the first of which is its configuration.
     fn start_blocking(files: &[(&str, &str)]) -> Self {
         let folder = temporary();
+        let place = folder.path().display().to_string();
         for (name, text) in files {
+            let text = text.replace("{folder}", &place);
             let path = folder.path().join(name);
             std::fs::write(path, text).expect("the temporary folder can be written");
         }
@@ -167,6 +190,7 @@ impl TestNats {
         BrokerSettings {
             servers: Secret::new(self.url()),
             credentials: None,
+            authorities: None,
         }
     }
 
