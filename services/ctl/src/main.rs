@@ -4,6 +4,7 @@ mod audit;
 mod client;
 mod completions;
 mod dead_letters;
+mod health;
 mod migrate;
 mod nats;
 mod out;
@@ -52,6 +53,8 @@ enum Command {
     Projections(projections::Arguments),
     /// Prove that the sums of usage are what its rows say, or make them so
     Rollups(rollups::Arguments),
+    /// Ask a process on this machine whether it can do its work
+    Health(health::Arguments),
     /// Print what a shell needs to complete the arguments of this command
     Completions(completions::Arguments),
 }
@@ -69,6 +72,7 @@ async fn main() -> ExitCode {
         Command::Audit(command) => audit::audit(&command).await.map_err(report),
         Command::Projections(arguments) => Ok(projections::run(&arguments).await),
         Command::Rollups(arguments) => Ok(rollups::run(&arguments).await),
+        Command::Health(arguments) => health::run(&arguments).await.map_err(report),
         Command::Completions(arguments) => {
             completions::run::<Arguments>(&arguments).map_err(report)
         }

@@ -15,7 +15,7 @@ use tollkeeper_runtime::health::{Health, InternalServer, Need};
 use tollkeeper_runtime::lifecycle::Lifecycle;
 use tollkeeper_runtime::logging::LogGuard;
 use tollkeeper_runtime::settings::{Binary, Source};
-use tollkeeper_runtime::{logging, metrics, nats};
+use tollkeeper_runtime::{logging, metrics, nats, tls};
 use tollkeeper_telemetry::Service;
 
 /// How long a stop may take: the longest transaction, with room.
@@ -36,6 +36,7 @@ async fn main() -> ExitCode {
 }
 
 async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
+    tls::choose_cryptography();
     let settings = IngestorSettings::read(&Source::from_process(Binary::Ingestor)?)?;
     let log = logging::init(&settings.log)?;
     let shown = metrics::install(Service::Ingestor)?;

@@ -32,7 +32,7 @@ pub(super) const INTERNAL_LISTEN: Setting = Setting {
     ]),
     meaning: "`/livez`, `/readyz` and `/metrics`; never on the public port.",
     secret: false,
-    read_by: &[Binary::Api, Binary::Ingestor],
+    read_by: &[Binary::Api, Binary::Ingestor, Binary::Ctl],
     example: "",
 };
 

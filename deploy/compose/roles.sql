@@ -1,0 +1,20 @@
+-- Run once, by the superuser, when compose.yaml's Postgres makes its data folder: who may log in, and as
+-- what. Everything else is the migrations', which the owner applies.
+\set owner_password `cat /run/secrets/database_owner_password`
+\set api_password `cat /run/secrets/database_api_password`
+\set ingestor_password `cat /run/secrets/database_ingestor_password`
+\set dashboards_password `cat /run/secrets/dashboards_database_password`
+
+create role tollkeeper_api nologin;
+create role tollkeeper_ingestor nologin;
+create role tollkeeper_dashboards nologin;
+
+create role tollkeeper_owner login password :'owner_password';
+create role api login password :'api_password' in role tollkeeper_api;
+create role ingestor login password :'ingestor_password' in role tollkeeper_ingestor;
+create role dashboards login password :'dashboards_password' in role tollkeeper_dashboards;
+
+create database tollkeeper owner tollkeeper_owner;
+revoke connect, temporary on database tollkeeper from public;
+grant connect on database tollkeeper
+    to tollkeeper_api, tollkeeper_ingestor, tollkeeper_dashboards;
