@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::caller::OwnAccount;
 use crate::http::body::{MAX_BODY_BYTES, MaxBody};
 use crate::http::problem::Problem;
-use crate::http::{deadline, measure, request_id};
+use crate::http::{deadline, measure, protection, request_id};
 use crate::openapi::page::{self, Description};
 use crate::verification::{batch, rpc};
 use crate::{accounts, history, leaks, nodes, oauth, tokens, usage, webhooks, whoami};
@@ -193,5 +193,6 @@ pub(crate) fn router(app: App) -> Router {
             request_id::layer,
         ))
         .layer(middleware::from_fn_with_state(app.clone(), measure::layer))
+        .layer(middleware::map_response(protection::layer))
         .with_state(app)
 }

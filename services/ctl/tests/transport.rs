@@ -134,9 +134,19 @@ async fn postgres_is_talked_to_only_if_it_proves_who_it_is() {
     let good = verified(&stack.database.url, &ours);
     let done = asked(&good);
     assert!(done.status.success(), "{done:?}");
-    refused(&asked(&good.replace("@localhost", "@127.0.0.1")), "certificate");
-    refused(&asked(&verified(&stack.database.url, &theirs)), "certificate");
-    run(&stack.database.pool, "alter system set ssl = off".to_owned()).await;
+    refused(
+        &asked(&good.replace("@localhost", "@127.0.0.1")),
+        "certificate",
+    );
+    refused(
+        &asked(&verified(&stack.database.url, &theirs)),
+        "certificate",
+    );
+    run(
+        &stack.database.pool,
+        "alter system set ssl = off".to_owned(),
+    )
+    .await;
     run(&stack.database.pool, "select pg_reload_conf()".to_owned()).await;
     wait_for("the server to speak in the clear alone", async || {
         !asked(&good).status.success()

@@ -14,6 +14,7 @@ pub(crate) fn run() -> Result<(), Error> {
     let workspace = Workspace::load()?;
     tools::ensure(&workspace)?;
     lints::formatting()?;
+    lints::dependencies(&workspace.target.join("tools"))?;
     say("generated documents");
     generate::check()?;
     lints::clippy()?;

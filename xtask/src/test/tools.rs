@@ -21,6 +21,7 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<(), Error> {
         ("chromium", "chromium"),
         ("chromedriver", "chromium-driver"),
         ("promtool", "prometheus"),
+        ("systemd-analyze", "systemd"),
     ] {
         if !is_installed(program) {
             install::packages(&[package], &say)?;

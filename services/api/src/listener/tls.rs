@@ -145,7 +145,10 @@ impl Identity {
             Ok(pair) => {
                 pair.tell_expiry();
                 self.current.0.store(pair.key);
-                tracing::info!(expiry = pair.expiry, "the public listener's certificate is read");
+                tracing::info!(
+                    expiry = pair.expiry,
+                    "the public listener's certificate is read"
+                );
             }
             Err(error) => {
                 tracing::error!(error, "the public listener's certificate stays as it was");

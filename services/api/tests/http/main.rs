@@ -39,6 +39,7 @@ mod nodes_usage;
 mod oauth;
 mod past;
 mod proof;
+mod protection;
 mod quota_rules;
 mod quota_uses;
 mod quotas;

@@ -97,9 +97,12 @@ async fn ask(stream: &mut TlsStream<TcpStream>) -> String {
     let request = "GET /v1/forward-auth HTTP/1.1\r\nHost: localhost\r\nAccept: a/b\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let head = head(stream).await;
-    let length = head
-        .lines()
-        .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let length = head.lines().find_map(|line| {
+        line.to_lowercase()
+            .strip_prefix("content-length: ")?
+            .parse()
+            .ok()
+    });
     let mut body = vec![0; length.unwrap_or(0)];
     tokio::io::AsyncReadExt::read_exact(stream, &mut body)
         .await
@@ -146,8 +149,14 @@ async fn with_a_certificate_nothing_is_said_in_the_clear() {
     for (who, url) in [
         (&stranger, url.clone()),
         // Another name than the certificate's.
-        (&authority, format!("https://127.0.0.1:{port}/v1/forward-auth")),
-        (&authority, format!("http://localhost:{port}/v1/forward-auth")),
+        (
+            &authority,
+            format!("https://127.0.0.1:{port}/v1/forward-auth"),
+        ),
+        (
+            &authority,
+            format!("http://localhost:{port}/v1/forward-auth"),
+        ),
     ] {
         let refused = client(who).get(&url).send().await;
         assert!(refused.is_err(), "{url}: {refused:?}");

@@ -14,7 +14,7 @@ const FOR_EVERYBODY: &[&str] = &[
     "truncate api_token_usage_hourly",
     "create table mine (id integer)",
     "alter role tollkeeper_api superuser",
-    "set role postgres",
+    "set role pg_write_all_data",
     "select pg_read_file('/etc/passwd')",
     "copy api_tokens to program 'cat'",
 ];

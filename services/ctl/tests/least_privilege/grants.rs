@@ -18,35 +18,79 @@ const NOTHING: &str = "";
 /// Table or view, and what the API, the ingestor and the dashboards may do with it.
 const DECISIONS: &[(&str, [&str; 3])] = &[
     ("_sqlx_migrations", [READ, READ, NOTHING]),
-    ("account_erasures", [KEEP, NOTHING, NOTHING]),
-    ("account_profiles", [KEEP, NOTHING, NOTHING]),
-    ("accounts", [KEEP, "select (id, state)", NOTHING]),
+    ("account_erasures", [KEEP, NOTHING, "select (finished_at)"]),
+    (
+        "account_profiles",
+        [KEEP, NOTHING, "select (account_id, name)"],
+    ),
+    (
+        "accounts",
+        [
+            KEEP,
+            "select (id, state)",
+            "select (external_id, id, state)",
+        ],
+    ),
     ("api_token_secrets", [KEEP, NOTHING, NOTHING]),
     ("api_token_usage", [TAKE, ADD, NOTHING]),
-    ("api_token_usage_daily", [READ, ALL, NOTHING]),
-    ("api_token_usage_hourly", [READ, ALL, NOTHING]),
-    ("api_token_usage_totals", [READ, KEEP, NOTHING]),
+    ("api_token_usage_daily", [READ, ALL, READ]),
+    ("api_token_usage_hourly", [READ, ALL, READ]),
+    ("api_token_usage_totals", [READ, KEEP, READ]),
     (
         "api_tokens",
-        [KEEP, "select (account_id, created_at, id)", NOTHING],
+        [
+            KEEP,
+            "select (account_id, created_at, id)",
+            "select (account_id, created_at, environment, expires_at, id, name, state)",
+        ],
     ),
-    ("checkpoints", [KEEP, NOTHING, NOTHING]),
-    ("event_log_head", ["select, update", NOTHING, NOTHING]),
-    ("events", [ADD, NOTHING, NOTHING]),
+    ("checkpoints", [KEEP, NOTHING, "select (name, position)"]),
+    (
+        "event_log_head",
+        ["select, update", NOTHING, "select (position, recorded_at)"],
+    ),
+    (
+        "events",
+        [
+            ADD,
+            NOTHING,
+            "select (account_id, actor, position, recorded_at, stream_id, stream_type, type)",
+        ],
+    ),
     ("idempotency_keys", [ALL, NOTHING, NOTHING]),
-    ("nodes", [ALL, NOTHING, NOTHING]),
+    (
+        "nodes",
+        [
+            ALL,
+            NOTHING,
+            "select (name, position, reported_at, valid_until, version)",
+        ],
+    ),
     ("quota_balances", [READ, ALL, NOTHING]),
-    ("revocation_job_tokens", [KEEP, NOTHING, NOTHING]),
-    ("revocation_jobs", [ALL, NOTHING, NOTHING]),
+    (
+        "revocation_job_tokens",
+        [KEEP, NOTHING, "select (job_id, outcome)"],
+    ),
+    ("revocation_jobs", [ALL, NOTHING, "select (id, state)"]),
     ("usage_completeness", [READ, NOTHING, NOTHING]),
-    ("usage_dead_letters", [NOTHING, ALL, NOTHING]),
+    (
+        "usage_dead_letters",
+        [NOTHING, ALL, "select (reason, received_at)"],
+    ),
     ("usage_ledger", [READ, PASS, NOTHING]),
-    ("usage_partitions", [READ, READ, NOTHING]),
+    ("usage_partitions", [READ, READ, READ]),
     (
         "usage_report_ids",
         [PASS, "select, update (received_at), delete", NOTHING],
     ),
-    ("usage_reporters", [KEEP, NOTHING, NOTHING]),
+    (
+        "usage_reporters",
+        [
+            KEEP,
+            NOTHING,
+            "select (appended, complete_through, ended_at, name, seen_at, started_at)",
+        ],
+    ),
     (
         "usage_reports",
         [PASS, "select, update (id), delete", NOTHING],
@@ -55,7 +99,10 @@ const DECISIONS: &[(&str, [&str; 3])] = &[
     ("webhook_attempts", [PASS, NOTHING, NOTHING]),
     ("webhook_prospects", [READ, NOTHING, NOTHING]),
     ("webhook_secrets", [ALL, NOTHING, NOTHING]),
-    ("webhooks", [ALL, NOTHING, NOTHING]),
+    (
+        "webhooks",
+        [ALL, NOTHING, "select (disabled_reason, failures, state)"],
+    ),
 ];
 
 const ROLES: [&str; 3] = [

@@ -94,7 +94,9 @@ impl TlsFiles {
             (Some(certificate), Some(key)) => Ok(Some(Self { certificate, key })),
             (None, None) => Ok(None),
             (Some(_), None) => Err(source.invalid(&TLS_KEY, "expected the key of TLS_CERT")),
-            (None, Some(_)) => Err(source.invalid(&TLS_CERT, "expected the certificate of TLS_KEY")),
+            (None, Some(_)) => {
+                Err(source.invalid(&TLS_CERT, "expected the certificate of TLS_KEY"))
+            }
         }
     }
 }

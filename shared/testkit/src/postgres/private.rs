@@ -1,5 +1,6 @@
 //! A server of one test's own, to be killed.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
@@ -31,17 +32,25 @@ impl PrivatePostgres {
     /// # Panics
     /// When there is no Postgres or the migrations fail.
     pub async fn start(durability: Durability) -> Self {
+        let private = Self::start_empty(durability).await;
+        private.migrate().await.expect("the migrations apply");
+        private
+    }
+
+    /// Starts a server as it is made: without a database or a role of ours.
+    ///
+    /// # Panics
+    /// When there is no Postgres.
+    pub async fn start_empty(durability: Durability) -> Self {
         let folder = temporary();
         let path = folder.path().to_owned();
         let server = blocking(move || server::start(&path, durability, 100)).await;
         let config = server.config().clone();
-        let private = Self {
+        Self {
             server: Some(server),
             config,
             _folder: folder,
-        };
-        private.migrate().await.expect("the migrations apply");
-        private
+        }
     }
 
     /// Starts a streaming replica of it, with all that it has by now.
@@ -62,7 +71,19 @@ impl PrivatePostgres {
     /// The URL of its database, over the socket.
     #[must_use]
     pub fn url(&self) -> String {
-        self.config.url(DATABASE)
+        self.url_of(DATABASE)
+    }
+
+    /// The URL of the database of this name, over the socket.
+    #[must_use]
+    pub fn url_of(&self, database: &str) -> String {
+        self.config.url(database)
+    }
+
+    /// Where it listens on the loopback.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.config.port).into()
     }
 
     /// Its process id.
