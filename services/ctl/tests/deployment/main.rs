@@ -8,6 +8,7 @@
 mod compose;
 mod containers;
 mod kubernetes;
+mod security;
 mod settings;
 mod systemd;
 mod yaml;
