@@ -13,7 +13,7 @@ impl Gate {
         sqlx::raw_sql(
             "create table gate (is_open boolean not null);
             insert into gate values (false);
-            create function wait_at_gate() returns trigger language plpgsql as $$
+            create function wait_at_gate() returns trigger language plpgsql security definer as $$
             begin
                 perform pg_advisory_xact_lock(77);
                 while not (select is_open from gate) loop

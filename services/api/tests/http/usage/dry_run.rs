@@ -225,6 +225,7 @@ async fn what_is_not_read_in_time_is_given_up() {
         "alter table api_token_usage rename to usage_rows",
         "create view api_token_usage as
             select * from usage_rows where pg_sleep(600) is not null",
+        "grant select on api_token_usage to tollkeeper_api",
     ] {
         sqlx::query(statement).execute(pool).await.unwrap();
     }

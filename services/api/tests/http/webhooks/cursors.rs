@@ -12,7 +12,7 @@ use crate::support::text;
 /// Keeps from where to where each statement has moved which cursor.
 const WATCH: &str = "
     create table moves (statement xid8, webhook uuid, came_from bigint, went_to bigint);
-    create function note_moves() returns trigger language plpgsql as $$
+    create function note_moves() returns trigger language plpgsql security definer as $$
     begin
         insert into moves
         select pg_current_xact_id(), n.id, o.position, n.position
