@@ -13,11 +13,21 @@ use tollkeeper_usage::message::{CONSUMER, STREAM};
 
 const EVERY: Duration = Duration::from_secs(10);
 
+/// Between two looks at whether there is a connection.
+const GLANCE: Duration = Duration::from_millis(100);
+
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Watches the stream of usage and its consumer until `stop`.
 pub async fn watch_broker(client: async_nats::Client, stop: CancellationToken) {
+    // The first connection takes its time, and that is no failure.
+    while client.connection_state() == State::Pending {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(GLANCE) => {}
+        }
+    }
     super::watch("nats", EVERY, stop, || read(&client)).await;
 }
 
