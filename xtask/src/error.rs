@@ -34,6 +34,9 @@ pub(crate) enum Error {
     #[error("the output of cargo metadata cannot be understood")]
     Metadata,
 
+    #[error("a dashboard cannot be written: {0}")]
+    Dashboard(#[source] serde_json::Error),
+
     #[error(transparent)]
     Install(#[from] InstallError),
 

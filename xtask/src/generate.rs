@@ -7,6 +7,7 @@ use tollkeeper_runtime::settings::reference;
 use tollkeeper_telemetry::reference::metrics_md;
 
 use crate::error::Error;
+use crate::grafana::DASHBOARDS;
 use crate::shell::{cargo, output};
 use crate::workspace::root;
 
@@ -34,7 +35,7 @@ fn openapi() -> Result<Vec<u8>, Error> {
 }
 
 pub(crate) fn write() -> Result<(), Error> {
-    for (path, text) in DOCUMENTS {
+    for (path, text) in DASHBOARDS.iter().chain(DOCUMENTS) {
         let path = root().join(path);
         fs::write(&path, text()?).map_err(Error::file(path))?;
     }
@@ -44,7 +45,7 @@ pub(crate) fn write() -> Result<(), Error> {
 /// Fails if a document is not what the code writes now.
 pub(crate) fn check() -> Result<(), Error> {
     let mut stale = Vec::new();
-    for (path, text) in DOCUMENTS {
+    for (path, text) in DASHBOARDS.iter().chain(DOCUMENTS) {
         if fs::read(root().join(path)).ok() != Some(text()?) {
             stale.push((*path).to_owned());
         }

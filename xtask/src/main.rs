@@ -5,6 +5,7 @@ mod checked_sql;
 mod error;
 mod faults;
 mod generate;
+mod grafana;
 mod postgres;
 mod shell;
 mod test;
