@@ -2,6 +2,7 @@
 
 mod bench;
 mod checked_sql;
+mod dashboards;
 mod error;
 mod faults;
 mod generate;
@@ -35,6 +36,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Have programs and servers fail under load, two at a time, and count every request
     Faults(faults::Arguments),
+    /// Draw the dashboards with what they are answered, to be looked at
+    Dashboards(dashboards::Arguments),
     /// Write the generated documents
     Generate,
     /// Write the query data of `.sqlx` from the migrations and the code
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Bench(arguments) => bench::run_bench(&arguments),
         Task::Faults(arguments) => faults::run_faults(&arguments),
+        Task::Dashboards(arguments) => dashboards::run_dashboards(&arguments),
         Task::Generate => generate::write(),
         Task::Sqlx => checked_sql::write(),
     };

@@ -10,7 +10,7 @@ use crate::shell::say;
 use crate::workspace::Workspace;
 
 /// Installs what is missing, saying so.
-pub(super) fn ensure(workspace: &Workspace) -> Result<(), Error> {
+pub(crate) fn ensure(workspace: &Workspace) -> Result<(), Error> {
     install::postgres(&say)?;
     // Where the tests look for it too.
     install::nats_server(&workspace.target.join("tools"), &say)?;
@@ -20,8 +20,9 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<(), Error> {
     for (program, package) in [
         ("chromium", "chromium"),
         ("chromedriver", "chromium-driver"),
-        ("promtool", "prometheus"),
         ("systemd-analyze", "systemd"),
+        // With promtool.
+        ("prometheus", "prometheus"),
     ] {
         if !is_installed(program) {
             install::packages(&[package], &say)?;
