@@ -8,7 +8,7 @@ grant select, insert, update, delete on api_token_usage_hourly, api_token_usage_
     to tollkeeper_ingestor;
 grant select, insert, update on api_token_usage_totals to tollkeeper_ingestor;
 grant select, insert, update, delete on usage_dead_letters, quota_balances to tollkeeper_ingestor;
-grant select on usage_partitions to tollkeeper_ingestor;
+grant select on usage_partitions, usage_completeness to tollkeeper_ingestor;
 
 -- Locking a row takes the right to change something of it. The API writes what is reported.
 grant select, update (id), delete on usage_reports to tollkeeper_ingestor;

@@ -72,7 +72,7 @@ const DECISIONS: &[(&str, [&str; 3])] = &[
         [KEEP, NOTHING, "select (job_id, outcome)"],
     ),
     ("revocation_jobs", [ALL, NOTHING, "select (id, state)"]),
-    ("usage_completeness", [READ, NOTHING, NOTHING]),
+    ("usage_completeness", [READ, READ, NOTHING]),
     (
         "usage_dead_letters",
         [NOTHING, ALL, "select (reason, received_at)"],
