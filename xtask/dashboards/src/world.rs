@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Executor, PgPool};
 use tollkeeper_ambient::{Clock, SystemClock};
 use tollkeeper_testkit::stack::{Node, OPERATOR_KEY};
 use tollkeeper_testkit::{FaultProxy, Stack};
@@ -45,6 +47,8 @@ pub struct World {
     pub ingestor_to_database: FaultProxy,
     /// The APIs' way to NATS.
     pub to_broker: FaultProxy,
+    /// The database, with the rights that Grafana has.
+    dashboards: PgPool,
     started: DateTime<Utc>,
 }
 
@@ -69,6 +73,7 @@ impl World {
             started.push(stack.api(&settings).await);
         }
         let world = Self {
+            dashboards: as_dashboards(&stack.database.url),
             stack,
             apis: started,
             ingestor,
@@ -98,7 +103,7 @@ impl World {
     pub fn sources(&self) -> Sources<'_> {
         Sources {
             prometheus: &self.prometheus,
-            postgres: &self.stack.database.pool,
+            postgres: &self.dashboards,
         }
     }
 
@@ -156,4 +161,16 @@ impl World {
         }
         panic!("{alert} goes on: {:#?}", self.firing(alert).await)
     }
+}
+
+/// Connections that may do what a member of the dashboards' role may.
+fn as_dashboards(url: &str) -> PgPool {
+    let options = PgPoolOptions::new().max_connections(4);
+    let options = options.after_connect(|connection, _| {
+        Box::pin(async move {
+            connection.execute("set role tollkeeper_dashboards").await?;
+            Ok(())
+        })
+    });
+    options.connect_lazy(url).expect("the URL of a database")
 }
