@@ -71,6 +71,12 @@ def before_call(context, case, kwargs):
         # Whoever waits for all nodes would wait for this one.
         if case.operation.label == "PUT /v1/nodes/{id}":
             body["valid_for_ms"] = 0
+        # A node speaks of what has been, and of each of its sources once.
+        if case.operation.label == "PUT /v1/nodes/{id}/usage":
+            replace(body, "started_at", moment, EARLIER)
+            replace(body, "at", moment, PAST)
+            for given in body.get("given") or []:
+                replace(given, "source", lambda it: isinstance(it, str), str(uuid.uuid4()))
         # No period begins before 1970.
         for balance in body.get("balances") or []:
             replace(balance, "period", lambda it: isinstance(it, str), PAST[:10])

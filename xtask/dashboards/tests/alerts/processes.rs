@@ -37,6 +37,8 @@ async fn processes_that_are_away_or_stand_still_are_told() {
         up.unwrap().len() == 3
     })
     .await;
+    // Before it had asked anybody, it knew of nobody.
+    world.clears(MISSING).await;
     let mut seen = Seen::quiet(&world, &[DOWN, MISSING, REVOCATION]).await;
     let operator = world.apis[0].operator();
     let account = operator.account("shop").await;
