@@ -5,17 +5,18 @@
 //! among those asked for, and an event says no more than that there are new secrets.
 
 mod balances;
+mod ledger;
 mod marks;
 
 use serde::{Deserialize, Serialize};
 use tollkeeper_domain::secret::SecretHash;
-use uuid::Uuid;
 
 use crate::facts::{AccountFacts, TokenFacts};
 use crate::feed::{Change, FeedEvent, LogHash, LogHead, LoggedEvent};
 use crate::source::{Found, Lookup, SourceError};
 
 pub use balances::{Balance, BalanceUsed, Balances, BalancesUsed, MOST_BALANCES, MOST_OWN_SOURCES};
+pub use ledger::{MOST_SOURCES, Settled, SettledSource, Sources};
 pub use marks::{Given, UsageMark};
 
 /// The most digests in one look-up.
@@ -23,9 +24,6 @@ pub const MOST_DIGESTS: usize = 128;
 
 /// The most events in one page.
 pub const MOST_EVENTS: usize = 1_000;
-
-/// The most sources of usage asked about at once.
-pub const MOST_SOURCES: usize = 1_000;
 
 /// What a node tells of itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -183,50 +181,6 @@ pub struct Event {
     pub new_secrets: bool,
 }
 
-/// Sources of usage.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(
-    feature = "openapi",
-    derive(utoipa::ToSchema),
-    schema(as = UsageSources, example = json!({ "sources": ["019aa5d0-4b1c-7f3e-a1d2-6c7b8a9d0e1f"] }))
-)]
-pub struct Sources {
-    /// At most 1,000.
-    #[cfg_attr(feature = "openapi", schema(max_items = 1_000))]
-    pub sources: Vec<Uuid>,
-}
-
-/// What of them is settled.
-#[derive(Debug, Serialize, Deserialize)]
-#[cfg_attr(
-    feature = "openapi",
-    derive(utoipa::ToSchema),
-    schema(as = UsageLedger, example = json!({ "settled": [{
-        "source": "019aa5d0-4b1c-7f3e-a1d2-6c7b8a9d0e1f",
-        "ranges": [[1, 500]],
-        "final_sequence": 500,
-    }] }))
-)]
-pub struct Settled {
-    /// A source that is not in it has nothing settled.
-    pub settled: Vec<SettledSource>,
-}
-
-/// What of one source is settled.
-#[derive(Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SettledUsage))]
-pub struct SettledSource {
-    /// One lane of one run of a node.
-    pub source: Uuid,
-    /// The first and the last number of each range.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<u64>>))]
-    pub ranges: Vec<(u64, u64)>,
-    /// Its last number, once the source has told that none will follow.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub final_sequence: Option<u64>,
-}
-
 impl From<LogHead> for Head {
     fn from(head: LogHead) -> Self {
         Self {
@@ -337,6 +291,7 @@ mod hex {
 #[cfg(test)]
 mod tests {
     use tollkeeper_domain::ids::TokenId;
+    use uuid::Uuid;
 
     use super::*;
     use crate::feed::Effect;

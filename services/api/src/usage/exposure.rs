@@ -180,17 +180,18 @@ pub(crate) async fn handle(
     Parameters(query): Parameters<Query>,
 ) -> Result<impl IntoResponse, Problem> {
     let token = TokenId(id);
-    let as_of = app.now();
     let since = query
         .since
         .map(|it| times::moment("since", it))
         .transpose()?;
-    let found = tokens::find(&app.pool, allowed.reach, token, as_of).await?;
+    let found = tokens::find(&app.pool, allowed.reach, token, app.now()).await?;
     let row = found.ok_or_else(|| Problem::not_found("token"))?;
     let since = since.unwrap_or(row.created_at);
     // The nodes are asked first: what passes before they answer is in what is read then, or on its
     // way there.
     let revoked = revoked(&app, &row).await?;
+    // What they are said to have applied, they had applied by now.
+    let as_of = app.now();
 
     let (reach, end) = (allowed.reach, row.revoked_at);
     let asking = |mut db: Reading| async move {
