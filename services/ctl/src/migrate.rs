@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use sqlx::migrate::MigrateError;
-use tollkeeper_runtime::database::{self, MIGRATOR, PoolShape};
+use sqlx::{ConnectOptions, Connection};
+use tollkeeper_runtime::database::{self, MIGRATOR};
 use tollkeeper_runtime::settings::{Binary, DatabaseSettings, SettingsError, Source};
 
 use crate::out::say;
@@ -23,6 +24,9 @@ pub(crate) enum Error {
     #[error("TOLLKEEPER_DATABASE_URL: {0}")]
     Url(#[source] sqlx::Error),
 
+    #[error("the database does not answer: {0}")]
+    Database(#[from] sqlx::Error),
+
     #[error("migrating failed: {0}")]
     Migrate(#[from] MigrateError),
 }
@@ -35,19 +39,21 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Migrates up, or down to a version, and returns the version that was reached.
+/// Migrates up, or down to a version, and returns the version that was reached. Where a newer release has
+/// migrated before, there is nothing to do, and the way down is refused: only that release knows it.
 pub(crate) async fn migrate(
     settings: &DatabaseSettings,
     down_to: Option<i64>,
 ) -> Result<i64, Error> {
-    let shape = PoolShape::new("tollkeeper migrate", 1);
-    let pool = database::pool(settings, &shape).map_err(Error::Url)?;
-    let done = match down_to {
-        Some(version) => MIGRATOR.undo(&pool, version).await,
-        None => MIGRATOR.run(&pool).await,
+    let options = database::connect_options(settings, "tollkeeper migrate");
+    let mut connection = options.map_err(Error::Url)?.connect().await?;
+    let version = match down_to {
+        Some(version) => {
+            MIGRATOR.undo(&mut connection, version).await?;
+            version
+        }
+        None => database::migrate(&MIGRATOR, &mut connection).await?,
     };
-    pool.close().await;
-    done?;
-    let newest = MIGRATOR.iter().map(|migration| migration.version).max();
-    Ok(down_to.or(newest).unwrap_or(0))
+    connection.close().await?;
+    Ok(version)
 }

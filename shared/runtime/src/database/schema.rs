@@ -43,6 +43,14 @@ impl SchemaError {
 /// # Errors
 /// When the schema does not fit or cannot be read in time.
 pub async fn check_schema(pool: &PgPool) -> Result<(), SchemaError> {
+    check_schema_for(&MIGRATOR, pool).await
+}
+
+/// As [`check_schema`], for a binary that knows these migrations.
+///
+/// # Errors
+/// As [`check_schema`].
+pub async fn check_schema_for(migrator: &Migrator, pool: &PgPool) -> Result<(), SchemaError> {
     let mut connection = pool.acquire().await?;
     let applied = match tokio::time::timeout(PATIENCE, applied(&mut connection)).await {
         Ok(applied) => applied?,
@@ -52,7 +60,7 @@ pub async fn check_schema(pool: &PgPool) -> Result<(), SchemaError> {
             return Err(sqlx::Error::Io(late.into()).into());
         }
     };
-    for migration in MIGRATOR.iter() {
+    for migration in migrator.iter() {
         if migration.migration_type.is_down_migration() {
             continue;
         }
