@@ -89,10 +89,15 @@ pub const PUBLISH_RETRIES: Counter = Counter {
 pub const RESENT_BATCHES: Counter = Counter {
     name: "tollkeeper_usage_resent_batches_total",
     unit: Unit::Count,
-    description: "Batches sent again because the broker has lost them, by what showed that",
+    description: "Batches sent again because the broker or the ledger has lost them, by what showed that",
     labels: &[Label::one(
         "reason",
-        &["stream_changed", "stream_went_back", "passed_over"],
+        &[
+            "stream_changed",
+            "stream_went_back",
+            "passed_over",
+            "ledger_went_back",
+        ],
     )],
 };
 

@@ -29,6 +29,11 @@ pub(super) struct Lane {
     outstanding: Outstanding,
     /// What the broker has, or the ledger: it could be given up here.
     acknowledged: RangeSet,
+    /// What the ledger held when it was last asked. It never holds less but for a database that was
+    /// restored from an older copy, or replaced by a replica that was behind.
+    held: RangeSet,
+    /// The highest attempt of any batch: what is sent under a number above it is new to the broker.
+    attempt: u32,
     /// What is to be sent again, oldest first.
     again: VecDeque<Again>,
     close: Close,
@@ -54,6 +59,8 @@ impl Lane {
             waiting_since: None,
             outstanding: Outstanding::default(),
             acknowledged: RangeSet::default(),
+            held: RangeSet::default(),
+            attempt: 1,
             again: VecDeque::new(),
             close: Close::Open(1),
             is_stuck: false,
@@ -121,6 +128,7 @@ impl Lane {
     pub(super) fn acknowledged(&mut self, outgoing: &Outgoing, receipt: Receipt, looks: u64) {
         let range = (outgoing.sealed.first, outgoing.sealed.last);
         self.acknowledged.insert(range.0, range.1);
+        self.attempt = self.attempt.max(outgoing.attempt);
         let sent = Sent::new(range, outgoing.attempt, receipt, looks);
         self.outstanding.add(sent);
     }
@@ -149,6 +157,11 @@ impl Lane {
         self.ledger.is_none() || self.tail.waits_for_ledger() || self.waits_for_evidence()
             // Nothing is to be waited for: it only has to be deleted.
             || matches!(self.close, Close::Done)
+    }
+
+    /// Whether the ledger has held something of it, and could have lost that.
+    pub(super) fn relies_on_ledger(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// Whether the broker holds something of it, as far as is known.
@@ -196,7 +209,8 @@ impl Lane {
                 })
             })
             .collect();
-        let lost = self.outstanding.settle(&ranges, look, looks);
+        let mut lost = self.forgotten(&ranges);
+        lost.extend(self.outstanding.settle(&ranges, look, looks));
         for range in ranges.iter() {
             self.acknowledged.insert(*range.start(), *range.end());
         }
@@ -217,12 +231,28 @@ impl Lane {
             reasons.push(reason);
             self.close = Close::Open(sent.attempt + 1);
         }
+        self.held = ranges.clone();
         let is_told = matches!(self.close, Close::Done);
         let settled = self.tail.settle(&ranges, is_told);
         if !self.tail.is_live() {
             self.ledger = Some(ranges);
         }
         (settled, reasons)
+    }
+
+    /// What the ledger has held and holds no more.
+    fn forgotten(&self, ranges: &RangeSet) -> Vec<Again> {
+        let gaps = self.held.iter().flat_map(|held| {
+            let (first, last) = held.into_inner();
+            ranges.gaps(first, last)
+        });
+        gaps.map(|(first, last)| Again {
+            first,
+            last,
+            attempt: self.attempt + 1,
+            reason: Reason::LedgerWentBack,
+        })
+        .collect()
     }
 
     /// Gives the oldest segment up if the broker has acknowledged all of it and nothing speaks against

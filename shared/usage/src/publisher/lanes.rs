@@ -151,9 +151,10 @@ impl Lanes {
         self.lanes.iter_mut().for_each(|lane| lane.looked_at(look));
     }
 
-    /// The sources about which the ledger has something to tell.
-    pub(super) fn to_ask(&self) -> Vec<Uuid> {
-        let wanted = self.lanes.iter().filter(|lane| lane.asks_ledger());
+    /// The sources about which the ledger has something to tell, or `all` of which it has ever told.
+    pub(super) fn to_ask(&self, all: bool) -> Vec<Uuid> {
+        let wanted = |lane: &&Lane| lane.asks_ledger() || all && lane.relies_on_ledger();
+        let wanted = self.lanes.iter().filter(wanted);
         wanted.map(|lane| lane.tail.source()).collect()
     }
 

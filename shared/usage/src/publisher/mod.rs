@@ -5,7 +5,8 @@
 //! costs disk and no memory. A segment is deleted on the ledger's word, and on the broker's only where
 //! the spool would otherwise be full.
 //! What the broker has acknowledged and lost is sent again as soon as something shows that it did
-//! (`outstanding`), with another message id, as the broker would swallow the old one.
+//! (`outstanding`), with another message id, as the broker would swallow the old one. So is what the ledger
+//! held once and holds no more, as far as it is still in the spool: the database was restored.
 //!
 //! The task returns when it is told to stop; it never gives up by itself.
 
@@ -42,6 +43,10 @@ use crate::message;
 use crate::spool::Spool;
 use crate::wire::{BatchBuilder, BatchHeader, BatchKind};
 
+/// Every so many questions to the ledger ask of everything that it has held, also where nothing is awaited
+/// of it.
+const ALL_EVERY: u64 = 10;
+
 /// What a publisher left behind when it stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
@@ -57,6 +62,8 @@ pub struct Publisher {
     observer: Observer,
     /// How many looks at the stream have begun.
     looks: u64,
+    /// How often there was occasion to ask the ledger.
+    occasions: u64,
     ledger: Arc<dyn LedgerReader>,
     settings: PublisherSettings,
     lanes: Lanes,
@@ -101,6 +108,7 @@ impl Publisher {
             sender,
             observer,
             looks: 0,
+            occasions: 0,
             ledger,
             settings,
             lanes,
@@ -257,7 +265,8 @@ impl Publisher {
 
     /// Looks at the stream, if the broker is to hold something, and then into the ledger.
     fn ask_ledger(&mut self) {
-        let sources = self.lanes.to_ask();
+        self.occasions += 1;
+        let sources = self.lanes.to_ask(self.occasions.is_multiple_of(ALL_EVERY));
         if self.asking_ledger || sources.is_empty() {
             return;
         }
@@ -336,13 +345,14 @@ impl Publisher {
             Reason::StreamChanged,
             Reason::StreamWentBack,
             Reason::PassedOver,
+            Reason::LedgerWentBack,
         ] {
             let ranges = reasons.iter().filter(|it| **it == reason).count();
             if ranges > 0 {
                 tracing::warn!(
                     reason = reason.as_str(),
                     ranges,
-                    "the broker has lost usage that it had acknowledged; it is sent again"
+                    "usage is lost that the broker had acknowledged, or the ledger held; it is sent again"
                 );
             }
         }

@@ -22,6 +22,7 @@ pub(super) enum Reason {
     StreamChanged,
     StreamWentBack,
     PassedOver,
+    LedgerWentBack,
 }
 
 impl Reason {
@@ -30,6 +31,7 @@ impl Reason {
             Self::StreamChanged => "stream_changed",
             Self::StreamWentBack => "stream_went_back",
             Self::PassedOver => "passed_over",
+            Self::LedgerWentBack => "ledger_went_back",
         }
     }
 }

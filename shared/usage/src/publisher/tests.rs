@@ -1,4 +1,5 @@
-//! When batches are cut, while somebody sets the wall clock forward and back.
+//! When batches are cut, while somebody sets the wall clock forward and back, and what is sent again when the
+//! ledger forgets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,9 @@ use tollkeeper_testkit::FixedClock;
 use uuid::Uuid;
 
 use super::lanes::Lanes;
+use super::outstanding::Reason;
+use super::seen::Receipt;
+use crate::ledger::{Coverage, Covered};
 use crate::spool::tail::BATCH_EVENTS;
 use crate::spool::{Spool, SpoolSettings};
 use crate::wire::{Batch, decode};
@@ -166,4 +170,69 @@ proptest! {
         prop_assert_eq!(world.uncut(), 0);
         prop_assert_eq!(world.sent, world.appended);
     }
+}
+
+impl World {
+    /// Sends what is to be sent, and has the broker acknowledge it. The batches' first numbers and attempts.
+    async fn send(&mut self) -> Vec<(u64, u64, u32)> {
+        self.clock.advance_boot(LINGER);
+        let now = self.clock.boot_time();
+        // The first look starts the wait.
+        let _waits = self.lanes.has_ready(now, LINGER);
+        self.clock.advance_boot(LINGER);
+        let batches = self.lanes.cut(9, self.clock.boot_time(), LINGER).await;
+        let receipt = Receipt {
+            stream: None,
+            sequence: 1,
+            acks: 1,
+            lost: None,
+        };
+        let sent = batches.iter().map(|it| {
+            self.lanes.acknowledged(it, receipt, 0);
+            (it.sealed.first, it.sealed.last, it.attempt)
+        });
+        sent.collect()
+    }
+
+    /// Tells what the ledger holds, and why something is to be sent again.
+    async fn ledger(&mut self, source: Uuid, ranges: &[(u64, u64)]) -> Vec<Reason> {
+        let covered = Covered {
+            ranges: ranges.iter().copied().collect(),
+            final_number: None,
+        };
+        let coverage = Coverage::from([(source, covered)]);
+        self.lanes
+            .settle(&self.spool, &[source], coverage, None, 0)
+            .await
+    }
+}
+
+#[tokio::test]
+async fn what_the_ledger_held_and_holds_no_more_is_sent_again_once() {
+    let mut world = World::new();
+    world.step(&Step::Append(1_200));
+    let sent = world.send().await;
+    assert_eq!(sent, [(1, 500, 1), (501, 1_000, 1), (1_001, 1_200, 1)]);
+    let [source] = world.lanes.to_ask(false)[..] else {
+        panic!("it waits for the ledger")
+    };
+    assert_eq!(world.ledger(source, &[(1, 1_200)]).await, []);
+    assert!(world.lanes.to_ask(false).is_empty(), "nothing is awaited");
+    assert_eq!(world.lanes.to_ask(true), [source], "and could be lost");
+
+    let lost = world.ledger(source, &[(1, 500)]).await;
+    assert_eq!(lost, [Reason::LedgerWentBack]);
+    let again = world.send().await;
+    assert_eq!(again, [(501, 1_000, 2), (1_001, 1_200, 2)]);
+    assert_eq!(
+        world.ledger(source, &[(1, 500)]).await,
+        [],
+        "it is on its way"
+    );
+    assert_eq!(world.ledger(source, &[(1, 1_200)]).await, []);
+
+    // A second time, and the numbers of attempts are new to the broker again.
+    assert_eq!(world.ledger(source, &[]).await, [Reason::LedgerWentBack]);
+    let again = world.send().await;
+    assert_eq!(again, [(1, 500, 3), (501, 1_000, 3), (1_001, 1_200, 3)]);
 }
