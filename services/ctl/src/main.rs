@@ -10,6 +10,7 @@ mod nats;
 mod out;
 mod projections;
 mod proof;
+mod restore;
 mod rollups;
 mod token;
 mod up;
@@ -53,6 +54,9 @@ enum Command {
     Projections(projections::Arguments),
     /// Prove that the sums of usage are what its rows say, or make them so
     Rollups(rollups::Arguments),
+    /// Find what a database that was restored from a backup has forgotten, and revoke again what it must
+    /// not have
+    Restore(restore::Arguments),
     /// Ask a process on this machine whether it can do its work
     Health(health::Arguments),
     /// Print what a shell needs to complete the arguments of this command
@@ -72,6 +76,7 @@ async fn main() -> ExitCode {
         Command::Audit(command) => audit::audit(&command).await.map_err(report),
         Command::Projections(arguments) => Ok(projections::run(&arguments).await),
         Command::Rollups(arguments) => Ok(rollups::run(&arguments).await),
+        Command::Restore(arguments) => Ok(restore::run(&arguments).await),
         Command::Health(arguments) => health::run(&arguments).await.map_err(report),
         Command::Completions(arguments) => {
             completions::run::<Arguments>(&arguments).map_err(report)
