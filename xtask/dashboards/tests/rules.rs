@@ -99,3 +99,34 @@ fn each_alert_has_a_runbook_that_names_it_and_each_runbook_an_alert() {
         }
     }
 }
+
+#[test]
+fn what_is_the_runbook_of_no_alert_is_a_procedure_of_the_index() {
+    let index = read(&of_repository(RUNBOOKS).join("README.md"));
+    let (_, procedures) = index.split_once("\n## Procedures\n").unwrap();
+    let alerts: BTreeSet<String> = alerts().into_iter().map(|it| it.runbook).collect();
+    let mut listed = 0;
+    for path in in_folder(RUNBOOKS, ".md") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name == "README.md" || alerts.contains(name) {
+            continue;
+        }
+        let text = read(&path);
+        let title = text.lines().next().unwrap().strip_prefix("# ").unwrap();
+        let row = format!("| [{title}]({name}) |");
+        assert!(procedures.contains(&row), "the index lacks {row}");
+        for part in [
+            "## When",
+            "## What users feel",
+            "## How to see that it is over",
+        ] {
+            assert!(text.contains(part), "{name} lacks {part}");
+        }
+        listed += 1;
+    }
+    let rows = procedures
+        .lines()
+        .filter(|line| line.starts_with("| ["))
+        .count();
+    assert_eq!(rows, listed, "each procedure of the index is there");
+}

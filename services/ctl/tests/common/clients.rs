@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +10,7 @@ use parking_lot::Mutex;
 use reqwest::RequestBuilder;
 use serde_json::json;
 use tokio::task::JoinSet;
-use tollkeeper_testkit::stack::Node;
+use tollkeeper_testkit::stack::Person;
 use tollkeeper_testkit::wait_for;
 use uuid::Uuid;
 
@@ -60,9 +61,11 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Two tokens that pass and one that lacks the scope, asked for at every node in turn.
-    pub(crate) async fn start(apis: &[Node]) -> Self {
-        let operator = apis[0].operator();
+    /// Two tokens that pass and one that lacks the scope, asked for at every address in turn.
+    pub(crate) async fn start(
+        operator: &Person,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+    ) -> Self {
         let account = operator.account("shop").await;
         let mut tokens = Vec::new();
         for scopes in [json!(["orders:read"]), json!(["orders:*"]), json!([])] {
@@ -70,14 +73,9 @@ impl Clients {
             let id: Uuid = token["id"].as_str().unwrap().parse().unwrap();
             tokens.push((id, token["token"].as_str().unwrap().to_owned()));
         }
-        let urls: Vec<String> = apis
-            .iter()
-            .map(|api| {
-                format!(
-                    "http://{}/v1/forward-auth/orders?scope=orders:read",
-                    api.public
-                )
-            })
+        let urls: Vec<String> = addresses
+            .into_iter()
+            .map(|address| format!("http://{address}/v1/forward-auth/orders?scope=orders:read"))
             .collect();
         let (seen, stop) = (Arc::default(), Arc::default());
         let mut tasks = JoinSet::new();

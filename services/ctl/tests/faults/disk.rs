@@ -66,7 +66,8 @@ impl World {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_full_disk_requests_go_on_and_what_is_dropped_is_reported() {
     let mut world = World::start("drop").await;
-    let clients = Clients::start(&world.api).await;
+    let operator = world.api[0].operator();
+    let clients = Clients::start(&operator, world.api.iter().map(|api| api.public)).await;
     clients.answered(STEP).await;
     world.disk.fill();
     clients.answered(STEP).await;
@@ -86,7 +87,8 @@ async fn on_a_full_disk_requests_go_on_and_what_is_dropped_is_reported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_full_disk_requests_are_refused_and_nothing_is_lost() {
     let mut world = World::start("refuse").await;
-    let clients = Clients::start(&world.api).await;
+    let operator = world.api[0].operator();
+    let clients = Clients::start(&operator, world.api.iter().map(|api| api.public)).await;
     clients.answered(STEP).await;
     world.disk.fill();
     world.to_broker.cut();
@@ -105,7 +107,8 @@ async fn on_a_full_disk_requests_are_refused_and_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_disk_that_turned_read_only_requests_are_refused_and_nothing_is_lost() {
     let mut world = World::start("refuse").await;
-    let clients = Clients::start(&world.api).await;
+    let operator = world.api[0].operator();
+    let clients = Clients::start(&operator, world.api.iter().map(|api| api.public)).await;
     clients.answered(STEP).await;
     world.disk.make_read_only();
     wait_for("requests to be refused", async || {

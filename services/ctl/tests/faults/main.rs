@@ -32,7 +32,8 @@ async fn what_was_answered_is_counted_once_whatever_fails() {
         None => Fault::each_once(&mut random),
     };
     let mut world = World::start().await;
-    let clients = Clients::start(&world.apis).await;
+    let operator = world.apis[0].operator();
+    let clients = Clients::start(&operator, world.apis.iter().map(|api| api.public)).await;
     clients.answered(STEP).await;
     let mut table = vec![format!("seed {seed}")];
     for faults in rounds {

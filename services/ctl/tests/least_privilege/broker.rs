@@ -55,6 +55,7 @@ async fn every_program_does_its_work_with_what_its_user_may() {
     })
     .await;
     the_log_is_relayed(&stack).await;
+    the_log_lacks_nothing_that_was_told(&stack);
 
     for program in [&here, &there, &ingestor] {
         let log = program.log_text();
@@ -63,6 +64,21 @@ async fn every_program_does_its_work_with_what_its_user_may() {
             "{log}"
         );
     }
+}
+
+/// The administrator reads what was told.
+fn the_log_lacks_nothing_that_was_told(stack: &Stack) {
+    let checked = Command::new(env!("CARGO_BIN_EXE_tollkeeper"))
+        .args(["restore", "check"])
+        .env(NATS_URL, stack.nats.url_of("tollkeeper-admin"))
+        .env("TOLLKEEPER_DATABASE_URL", &stack.database.url)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert!(
+        checked.status.success() && said.contains("none of 4 events that were told is lost"),
+        "{checked:?}"
+    );
 }
 
 async fn limits_are_exchanged(here: &Node, there: &Node, token: &str) {

@@ -27,7 +27,8 @@ const FOR_EVERYBODY: [&str; 12] = [
 ];
 
 /// The API puts usage in and never takes it out.
-const FOR_THE_API: [&str; 6] = [
+const FOR_THE_API: [&str; 7] = [
+    "$JS.API.STREAM.MSG.GET.LIFECYCLE",
     "$JS.API.CONSUMER.MSG.NEXT.USAGE.ingestor",
     "$JS.ACK.USAGE.ingestor.1.1.1.1.0",
     "$JS.API.CONSUMER.CREATE.USAGE.ingestor",
@@ -37,7 +38,8 @@ const FOR_THE_API: [&str; 6] = [
 ];
 
 /// The ingestor takes usage out and says nothing that others go by.
-const FOR_THE_INGESTOR: [&str; 8] = [
+const FOR_THE_INGESTOR: [&str; 9] = [
+    "$JS.API.STREAM.MSG.GET.LIFECYCLE",
     "usage.01980000-0000-7000-8000-000000000000",
     "lifecycle.TokenRevoked",
     "tollkeeper.hints",

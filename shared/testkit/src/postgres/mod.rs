@@ -5,6 +5,7 @@
 //! its own, cloned from a template that was migrated once. The template is named after the
 //! migrations, so that a changed one makes a new template.
 
+mod by_hand;
 mod database;
 mod logins;
 mod private;

@@ -22,8 +22,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct PrivatePostgres {
     server: Option<Postgres>,
-    config: PostgresConfig,
-    _folder: TempDir,
+    pub(super) config: PostgresConfig,
+    pub(super) folder: TempDir,
 }
 
 impl PrivatePostgres {
@@ -49,7 +49,7 @@ impl PrivatePostgres {
         Self {
             server: Some(server),
             config,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -64,7 +64,7 @@ impl PrivatePostgres {
         Self {
             config: server.config().clone(),
             server: Some(server),
-            _folder: folder,
+            folder,
         }
     }
 
