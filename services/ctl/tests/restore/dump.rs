@@ -89,10 +89,7 @@ async fn what_a_restored_dump_has_forgotten_is_told_and_denied_again() {
     before.used.pass(&apis[0], 30).await;
     before.used.counted(&apis[0], 50).await;
     for api in &apis {
-        wait_for("both nodes to deny", async || {
-            before.verdicts(api).await == DENIED
-        })
-        .await;
+        wait_for("both nodes to deny", async || before.are_denied(api).await).await;
         rotated.pass(api, 1).await;
         new.pass(api, 1).await;
     }
