@@ -6,6 +6,7 @@
 mod commands;
 mod dump;
 mod moment;
+mod older;
 #[path = "../common/runbook.rs"]
 mod runbook;
 mod shop;
