@@ -37,16 +37,16 @@ async fn no_request_fails_while_the_schema_is_migrated_and_every_process_is_repl
         clients.seen().since(before)
     ));
 
-    for number in 0..2 {
+    for (number, ingestor) in ingestors.iter_mut().enumerate() {
         let before = clients.seen();
-        replace(&mut ingestors[number]).await;
+        replace(ingestor).await;
         clients.answered(STEP).await;
         let what = format!("ingestor {} replaced", number + 1);
         told.push(format!("{what:<32} {}", clients.seen().since(before)));
     }
-    for number in 0..2 {
+    for (number, api) in apis.iter_mut().enumerate() {
         let before = clients.seen();
-        replace(&mut apis[number]).await;
+        replace(api).await;
         clients.answered(STEP).await;
         writer.issued(20).await;
         let what = format!("API {} replaced", number + 1);
