@@ -6,7 +6,6 @@
 mod commands;
 mod dump;
 mod moment;
-mod older;
 #[path = "../common/runbook.rs"]
 mod runbook;
 mod shop;
