@@ -49,7 +49,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
     tracing::info!(address = %listener.address()?, "health and metrics");
     let pool = pool(
         &settings.database,
-        &PoolShape::new("tollkeeper-ingestor", 4),
+        &PoolShape::new("tollkeeper-ingestor", 4).copying(),
     )?;
     shown.add_pool("main", pool.clone());
     let client = nats::connect(&settings.broker, "tollkeeper-ingestor", broker.clone()).await?;

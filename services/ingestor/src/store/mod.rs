@@ -2,6 +2,7 @@
 //! and every list it takes is sorted by key.
 
 pub(crate) mod balances;
+mod copy;
 pub(crate) mod daily;
 pub(crate) mod dead_letters;
 pub(crate) mod hourly;

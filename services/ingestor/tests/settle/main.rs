@@ -16,6 +16,7 @@ mod ledger;
 mod limits;
 mod races;
 mod reports;
+mod rows;
 mod silence;
 mod sums;
 

@@ -1,6 +1,7 @@
 //! The way to Postgres: pools, waiting for it, and the schema this binary was built for.
 
 mod migrate;
+mod nodelay;
 mod pool;
 mod schema;
 mod wait;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
+use super::nodelay;
 use crate::settings::DatabaseSettings;
 
 /// A request that found no connection for this long is better answered with a 503.
@@ -25,6 +26,8 @@ pub struct PoolShape {
     pub name: &'static str,
     pub max_connections: u32,
     pub acquire_timeout: Duration,
+    /// Whether rows are sent by `COPY`.
+    pub copies: bool,
 }
 
 impl PoolShape {
@@ -35,6 +38,17 @@ impl PoolShape {
             name,
             max_connections,
             acquire_timeout: ACQUIRE,
+            copies: false,
+        }
+    }
+
+    /// The same for who sends rows by `COPY`. For processes with few connections: all are looked at with
+    /// each new one to Postgres.
+    #[must_use]
+    pub fn copying(self) -> Self {
+        Self {
+            copies: true,
+            ..self
         }
     }
 }
@@ -45,11 +59,21 @@ impl PoolShape {
 /// When the URL cannot be understood.
 pub fn pool(settings: &DatabaseSettings, shape: &PoolShape) -> Result<PgPool, sqlx::Error> {
     let options = connect_options(settings, shape.name)?;
-    Ok(PgPoolOptions::new()
+    let mut pool = PgPoolOptions::new()
         .max_connections(shape.max_connections)
         .acquire_timeout(shape.acquire_timeout)
-        .max_lifetime(LIFETIME)
-        .connect_lazy_with(options))
+        .max_lifetime(LIFETIME);
+    if shape.copies {
+        pool = pool.after_connect(|_, _| {
+            Box::pin(async {
+                if let Err(error) = nodelay::send_at_once() {
+                    tracing::debug!(%error, "copies to Postgres may wait 40 ms");
+                }
+                Ok(())
+            })
+        });
+    }
+    Ok(pool.connect_lazy_with(options))
 }
 
 /// How to open a single connection, for those who hold one of their own.
