@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use regex::Regex;
 use serde::Deserialize;
 
 /// A file or folder of the repository.
@@ -242,29 +243,67 @@ pub struct Stacking {
     pub mode: String,
 }
 
-/// How one column is written.
+/// How some columns or series are written.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Override {
-    /// Which one.
+    /// Which ones.
     pub matcher: Matcher,
     /// What is different.
     pub properties: Vec<Property>,
 }
 
-/// Which column.
+/// Which columns or series.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Matcher {
-    /// Its name.
+    /// `byName` or `byRegexp`.
+    pub id: String,
+    /// The name, or an expression between slashes.
     pub options: String,
+}
+
+impl FieldConfig {
+    /// What is different for a column or a series of this name.
+    ///
+    /// # Panics
+    /// When a matcher is of a kind that is not known here, or its expression is none.
+    pub fn of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Property> {
+        let own = self.overrides.iter().filter(|it| it.matcher.is_for(name));
+        own.flat_map(|it| &it.properties)
+    }
+}
+
+impl Matcher {
+    /// Whether a column or a series of this name is one of them.
+    fn is_for(&self, name: &str) -> bool {
+        match self.id.as_str() {
+            "byName" => self.options == name,
+            "byRegexp" => {
+                let expression = self.options.trim_matches('/');
+                Regex::new(expression)
+                    .unwrap_or_else(|error| panic!("{error}"))
+                    .is_match(name)
+            }
+            other => panic!("the matcher {other} is not known here"),
+        }
+    }
 }
 
 /// What is different.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Property {
-    /// `unit`.
-    pub id: String,
+#[serde(tag = "id", content = "value", rename_all = "camelCase")]
+pub enum Property {
     /// The unit's name.
-    pub value: String,
+    Unit(String),
+    /// The colour.
+    Color(Fixed),
+}
+
+/// A colour of its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fixed {
+    /// Its name.
+    pub fixed_color: String,
 }
 
 /// All dashboards that are shipped.

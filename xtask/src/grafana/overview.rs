@@ -91,6 +91,7 @@ fn healthy() -> Row {
         .about("Checks of tokens by their outcome. UNAVAILABLE and QUOTA_EXCEEDED are what callers complain of.")
         .unit("reqps")
         .stacked()
+        .by_verdict()
         .size(8, 8)
         .ask(prom(
             "sum by (code) (rate(tollkeeper_verifications_total[$__rate_interval])) > 0",
@@ -100,6 +101,7 @@ fn healthy() -> Row {
         .about("All requests to the public listener. 5xx is ours, 4xx the callers'.")
         .unit("reqps")
         .stacked()
+        .by_status()
         .size(8, 8)
         .ask(prom(
             "sum by (status) (rate(tollkeeper_http_requests_total[$__rate_interval]))",

@@ -12,6 +12,7 @@ pub(super) const COLUMNS: u64 = 24;
 pub(super) enum Colour {
     Green,
     Yellow,
+    Orange,
     Red,
     Blue,
     Grey,
@@ -22,6 +23,7 @@ impl Colour {
         match self {
             Self::Green => "green",
             Self::Yellow => "yellow",
+            Self::Orange => "orange",
             Self::Red => "red",
             Self::Blue => "blue",
             Self::Grey => "text",
@@ -60,6 +62,7 @@ pub(super) struct Panel {
     limits: (Option<f64>, Option<f64>),
     stacked: bool,
     units: Vec<(&'static str, &'static str)>,
+    meanings: Vec<(&'static str, Colour)>,
     link: Option<(&'static str, String)>,
     queries: Vec<Query>,
 }
@@ -80,6 +83,7 @@ impl Panel {
             limits: (None, None),
             stacked: false,
             units: Vec::new(),
+            meanings: Vec::new(),
             link: None,
             queries: Vec::new(),
         }
@@ -131,6 +135,26 @@ impl Panel {
     pub(super) fn column(mut self, column: &'static str, unit: &'static str) -> Self {
         self.units.push((column, unit));
         self
+    }
+
+    /// The colour of all series whose names match an expression. The others get theirs one after another.
+    pub(super) fn means(mut self, names: &'static str, colour: Colour) -> Self {
+        self.meanings.push((names, colour));
+        self
+    }
+
+    /// Colours by the first digit of a status.
+    pub(super) fn by_status(self) -> Self {
+        self.means("/^2/", Colour::Green)
+            .means("/^3/", Colour::Blue)
+            .means("/^4/", Colour::Orange)
+            .means("/^5/", Colour::Red)
+    }
+
+    /// Colours of the verdicts that mean the most: all is well, and we could not tell.
+    pub(super) fn by_verdict(self) -> Self {
+        self.means("/^VALID$/", Colour::Green)
+            .means("/^UNAVAILABLE$/", Colour::Red)
     }
 
     pub(super) fn size(mut self, width: u64, height: u64) -> Self {
@@ -297,15 +321,21 @@ impl Panel {
     }
 
     fn overrides(&self) -> Value {
-        self.units
-            .iter()
-            .map(|(column, unit)| {
-                json!({
-                    "matcher": { "id": "byName", "options": column },
-                    "properties": [{ "id": "unit", "value": unit }],
-                })
+        let units = self.units.iter().map(|(column, unit)| {
+            json!({
+                "matcher": { "id": "byName", "options": column },
+                "properties": [{ "id": "unit", "value": unit }],
             })
-            .collect()
+        });
+        let meanings = self.meanings.iter().map(|(names, colour)| {
+            // Several of one meaning get shades of its colour.
+            let shades = json!({ "mode": "shades", "fixedColor": colour.name() });
+            json!({
+                "matcher": { "id": "byRegexp", "options": names },
+                "properties": [{ "id": "color", "value": shades }],
+            })
+        });
+        units.chain(meanings).collect()
     }
 
     fn options(&self) -> Value {

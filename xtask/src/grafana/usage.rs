@@ -97,6 +97,7 @@ fn through_time() -> Row {
     let classes = Panel::series("Requests by status")
         .about("By hour, or by day beyond eight days.")
         .stacked()
+        .by_status()
         .ask(over_time(over_calls(
             "select bucket as time,
     case status_class when 0 then 'none' else status_class || 'xx' end as metric,

@@ -54,6 +54,7 @@ fn verdicts() -> Row {
         .about("By their code. Many NOT_FOUND or MALFORMED: somebody guesses, or uses the wrong installation.")
         .unit("reqps")
         .stacked()
+        .by_verdict()
         .ask(prom(
             format!("{} > 0", rate_by("code", "tollkeeper_verifications_total")),
             "{{code}}",

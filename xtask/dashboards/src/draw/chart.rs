@@ -60,7 +60,7 @@ pub(super) fn draw(area: &Area<'_>, drawn: &Drawn<'_>, range: &Range) -> Result<
     }
     // The topmost of a stack is drawn first, and the others on it.
     for (index, points) in shown.iter().enumerate().rev() {
-        let colour = of_series(index);
+        let colour = of_series(drawn.panel, &series[index].name, index);
         for part in unbroken(points) {
             if stacked {
                 let mut around = part.clone();
@@ -83,7 +83,8 @@ pub(super) fn draw(area: &Area<'_>, drawn: &Drawn<'_>, range: &Range) -> Result<
         let y = (room + LEGEND * u32::try_from(line)?) as i32;
         for (x, index, name) in entries {
             let square = [(*x, y + 3), (*x + 9, y + 11)];
-            area.draw(&Rectangle::new(square, of_series(*index).filled()))?;
+            let colour = of_series(drawn.panel, &series[*index].name, *index);
+            area.draw(&Rectangle::new(square, colour.filled()))?;
             write(area, name, (*x + 13, y), 11, &INK)?;
         }
     }

@@ -12,7 +12,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::answers::Answer;
-use crate::files::{Dashboard, Panel, Place};
+use crate::files::{Dashboard, Panel, Place, Property};
 use crate::grafana::Range;
 use crate::prometheus::Series;
 
@@ -185,14 +185,24 @@ fn by_name(name: &str) -> RGBColor {
     match name {
         "green" => RGBColor(55, 135, 45),
         "yellow" => RGBColor(204, 157, 0),
+        "orange" => RGBColor(255, 120, 10),
         "red" => RGBColor(196, 22, 42),
         "blue" => RGBColor(31, 96, 196),
         _ => RGBColor(92, 100, 110),
     }
 }
 
+/// The colour of a series: the one that its name means, or the next one.
+fn of_series(panel: &Panel, name: &str, index: usize) -> RGBColor {
+    let meant = panel.field_config.of(name).find_map(|it| match it {
+        Property::Color(colour) => Some(by_name(&colour.fixed_color)),
+        Property::Unit(_) => None,
+    });
+    meant.unwrap_or_else(|| in_turn(index))
+}
+
 /// The colours of series, one after another.
-fn of_series(index: usize) -> RGBColor {
+fn in_turn(index: usize) -> RGBColor {
     const COLOURS: [RGBColor; 12] = [
         RGBColor(86, 166, 75),
         RGBColor(242, 204, 12),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Area, BORDER, Drawn, FAINT, Failure, INK, Named, format, write};
 use crate::answers::{Answer, Rows};
-use crate::files::Panel;
+use crate::files::{Panel, Property};
 
 const LINE: u32 = 20;
 const LETTERS: u32 = 12;
@@ -92,14 +92,12 @@ fn cell(panel: &Panel, column: &str, value: Option<&str>) -> String {
     if let Some(time) = moment(value) {
         return time.format("%Y-%m-%d %H:%M:%S").to_string();
     }
-    let config = &panel.field_config;
-    let own = config
-        .overrides
-        .iter()
-        .find(|it| it.matcher.options == column);
-    let unit = own.and_then(|it| it.properties.iter().find(|it| it.id == "unit"));
+    let unit = panel.field_config.of(column).find_map(|it| match it {
+        Property::Unit(unit) => Some(unit),
+        Property::Color(_) => None,
+    });
     match (value.parse::<f64>(), unit) {
-        (Ok(number), Some(unit)) => format::in_unit(number, &unit.value, None),
+        (Ok(number), Some(unit)) => format::in_unit(number, unit, None),
         _ => value.to_owned(),
     }
 }
