@@ -17,8 +17,9 @@ const RATE: f64 = 5_000.0;
 /// How long memory may find its level before.
 const BEFORE_SECONDS: u32 = 30;
 
-/// After how long without the database the ingestor holds all that it will: what the broker sends ahead.
-const LEVEL: Duration = Duration::from_secs(60);
+/// After how long without the database the ingestor holds all that it will: what the broker sends ahead,
+/// and again after its 30 seconds without an acknowledgement, as far as was asked for.
+const LEVEL: Duration = Duration::from_secs(120);
 
 /// How long the database is away.
 const AWAY: Duration = Duration::from_secs(600);
