@@ -9,6 +9,7 @@ use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_authn::Engine;
 use tollkeeper_domain::secret::Brand;
 use tollkeeper_runtime::settings::{LeakSettings, NetworkList, OperatorKey, UsageIp};
+use tollkeeper_telemetry::trace::Traces;
 use tollkeeper_usage::{Scrubber, Spool};
 use uuid::Uuid;
 
@@ -54,6 +55,8 @@ pub struct Parts {
     pub sealer: Option<Sealer>,
     /// Counts what is asked and answered.
     pub measures: Measures,
+    /// Records what belongs to one request; none if nobody is to be told.
+    pub traces: Option<Traces>,
     /// What the API was told to be.
     pub policy: Policy,
 }
@@ -67,6 +70,8 @@ pub struct Policy {
     pub scrubber: Scrubber,
     /// The longest expiry that may be asked for; none if tokens need not expire.
     pub longest_lifetime: Option<TimeDelta>,
+    /// How the public listener is asked: `http` or `https`.
+    pub scheme: &'static str,
     /// Who may do everything.
     pub operators: Vec<OperatorKey>,
     /// What an account's JWT must prove; none if JWTs are off.

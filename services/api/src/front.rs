@@ -14,14 +14,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::Uri;
 use axum::response::Response;
 use futures::future::Either;
 use hyper::body::Incoming;
 use hyper::service::Service;
+use tollkeeper_authn::Miss;
+use tollkeeper_check::own_request_id;
 use tower::ServiceExt;
+use tracing::{Instrument, Span};
 
 use crate::app::App;
 use crate::http::client::Peer;
+use crate::http::request_id::log_span;
+use crate::http::trace::Trace;
 use crate::listener::Pulse;
 use crate::router::router;
 use crate::verification::forward_auth;
@@ -80,25 +86,27 @@ impl Service<hyper::Request<Incoming>> for Front {
         connection.pulse.begin();
         let began = connection.app.clock.boot_time();
         // Most requests are proxies' about tokens in memory: nothing is allocated to wait for those.
-        let asked = forward_auth::is_for(request.uri().path())
-            .then(|| forward_auth::at_once(&connection.app, connection.peer, &request));
+        let asked = forward_auth::is_for(request.uri().path()).then(|| {
+            let trace = Trace::recorded(&connection.app, request.headers());
+            let asked = connection.at_once(&request, trace.as_ref());
+            (asked, trace)
+        });
         let miss = match asked {
-            Some(Ok(response)) => {
-                connection.measure(&response, began);
+            Some((Ok(response), trace)) => {
+                connection.answered(&request, &response, began, trace.as_ref());
                 connection.pulse.end();
                 return Either::Left(ready(Ok(response)));
             }
-            Some(Err(miss)) => Some(miss),
+            Some((Err(miss), trace)) => Some((miss, trace)),
             None => None,
         };
         let connection = connection.clone();
         Either::Right(Box::pin(async move {
-            let Connection { app, peer, .. } = &*connection;
             let response = match miss {
-                Some(miss) => {
-                    let request = request.map(drop);
-                    let response = forward_auth::handle(app, *peer, &request, miss).await;
-                    connection.measure(&response, began);
+                Some((miss, trace)) => {
+                    let (request, trace) = (request.map(drop), trace.as_ref());
+                    let response = connection.read(&request, trace, miss).await;
+                    connection.answered(&request, &response, began, trace);
                     response
                 }
                 None => connection.route(request.map(Body::new)).await,
@@ -110,11 +118,42 @@ impl Service<hyper::Request<Incoming>> for Front {
 }
 
 impl Connection {
-    /// Counts an answer to a reverse proxy. The router counts its own.
-    fn measure(&self, response: &Response, began: Duration) {
+    /// Answers a reverse proxy, if memory says enough.
+    fn at_once<B>(&self, request: &Request<B>, trace: Option<&Trace>) -> Result<Response, Miss> {
+        let answer = || forward_auth::at_once(&self.app, self.peer, request, trace);
+        match trace {
+            Some(trace) => log_span(None, Some(trace)).in_scope(answer),
+            None => answer(),
+        }
+    }
+
+    /// Answers a reverse proxy by what is read of a token that memory does not know.
+    async fn read(&self, request: &Request<()>, trace: Option<&Trace>, miss: Miss) -> Response {
+        let log = trace.map_or_else(Span::none, |trace| log_span(None, Some(trace)));
+        let answering = forward_auth::handle(&self.app, self.peer, request, trace, miss);
+        answering.instrument(log).await
+    }
+
+    /// Counts an answer to a reverse proxy, and ends the span of its request. The router does so for its
+    /// own.
+    fn answered<B>(
+        &self,
+        request: &Request<B>,
+        response: &Response,
+        began: Duration,
+        trace: Option<&Trace>,
+    ) {
         let measures = &self.app.measures;
         let took = self.app.clock.boot_time().saturating_sub(began);
         measures.answered(measures.forward_auth(), response.status(), took);
+        if let Some(trace) = trace {
+            // What follows the prefix is the path of somebody else's request.
+            let (route, path) = (forward_auth::PREFIX, Uri::from_static(forward_auth::PREFIX));
+            let asked = (request.method(), &path, Some(route));
+            let id = own_request_id(request.headers());
+            let id = id.map(|id| self.app.policy.scrubber.scrub(id));
+            trace.answered(&self.app, asked, response.status(), id.as_deref());
+        }
     }
 
     async fn route(&self, mut request: Request) -> Response {

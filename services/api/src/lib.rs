@@ -8,6 +8,7 @@ mod app;
 pub mod background;
 mod caller;
 mod commands;
+pub mod event_traces;
 pub mod ext_authz;
 mod front;
 pub mod history;

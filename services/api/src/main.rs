@@ -12,8 +12,8 @@ use tollkeeper_api::replica::Replica;
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{
-    App, Audience, Commands, JwtPolicy, Measures, Parts, Roll, SignedBy, ext_authz, history,
-    idempotency, leaks, listener, readiness, relay, replica, webhooks,
+    App, Audience, Commands, JwtPolicy, Measures, Parts, Roll, SignedBy, event_traces, ext_authz,
+    history, idempotency, leaks, listener, readiness, relay, replica, webhooks,
 };
 use tollkeeper_authn::postgres::{Node, PostgresSource};
 use tollkeeper_authn::{Engine, EngineConfig, exchange, hints};
@@ -22,7 +22,7 @@ use tollkeeper_runtime::database::{self, PoolShape};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
 use tollkeeper_runtime::lifecycle::Lifecycle;
 use tollkeeper_runtime::logging::LogGuard;
-use tollkeeper_runtime::{logging, metrics, nats, tls};
+use tollkeeper_runtime::{logging, metrics, nats, tls, traces};
 use tollkeeper_telemetry::Service;
 use tollkeeper_usage::{
     PostgresLedger, PostgresMarks, Publisher, PublisherSettings, Reporter, Scrubber, Spool,
@@ -158,6 +158,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         registrar: None,
     };
     let node_id = node.id;
+    let traced = traces::set_up(&settings.traces, Service::Api, &node_id.to_string())?;
+    let (traces, export) = traced.unzip();
     let roll = Roll::new(node.id, pool.clone(), clock.clone());
     let source = Arc::new(PostgresSource::new(node, options, in_flight));
     let engine = Arc::new(Engine::new(config, source, clock.clone()));
@@ -206,7 +208,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         clock.clone(),
         entropy.clone(),
         settings.token_limit(),
-    );
+    )
+    .traced(traces.clone());
     let reporter = Reporter {
         id: node_id,
         name: machine(),
@@ -218,7 +221,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         broker.clone(),
         ledger,
         PublisherSettings::default(),
-    );
+    )
+    .of_node(node_id, traces.clone());
     let measures = Measures::new();
     measures.show(&shown);
     let app = App::new(Parts {
@@ -236,11 +240,17 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         sealer: Sealer::new(&settings.seal.keys, entropy.clone()),
         entropy,
         measures,
+        traces: traces.clone(),
         policy: settings.policy(brand, scrubber, jwt),
     });
 
     lifecycle.spawn_support("internal listener", |stop| internal.serve(stop));
     lifecycle.spawn_support("metrics upkeep", |stop| metrics::upkeep(shown, stop));
+    if let Some(export) = export {
+        lifecycle.spawn_support("traces", |stop| export.run(stop));
+        let noted = pool.clone();
+        lifecycle.spawn("traces of events", |stop| event_traces::upkeep(noted, stop));
+    }
     lifecycle.spawn_support("event writer", |stop| writer.run(stop));
     lifecycle.spawn_support("publisher", |stop| async move {
         let drained = publisher.run(stop, DRAIN_SPOOL).await;
@@ -286,8 +296,9 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         nats::jetstream(&broker),
         app.clock.clone(),
     );
+    let related = traces.clone();
     lifecycle.spawn("relay", |stop| {
-        relay::run(relayed.0, relayed.1, relayed.2, stop)
+        relay::run(relayed.0, relayed.1, relayed.2, related, stop)
     });
     let kept = app.pool.clone();
     lifecycle.spawn("kept answers", |stop| idempotency::upkeep::run(kept, stop));
@@ -298,7 +309,8 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         app.policy.scrubber.clone(),
         app.clock.clone(),
         app.entropy.clone(),
-    )?;
+    )?
+    .traced(traces);
     lifecycle.spawn("webhooks", |stop| deliveries.run(stop));
     let telling = app.clone();
     lifecycle.spawn("expiry notices", |stop| expiry::run(telling, stop));

@@ -4,13 +4,15 @@
 //!
 //! The log is the outbox. One process at a time holds the lease; the checkpoint moves when the
 //! broker has acknowledged, so an event may arrive twice but never not at all. `Nats-Msg-Id` is the
-//! event's id, which lets the broker drop what comes twice within its window. The hash of a secret
-//! is stripped: it is for rebuilds and for nobody else.
+//! event's id, which lets the broker drop what comes twice within its window;
+//! `Tollkeeper-Request-Id` is the id of the request that caused it, and `traceparent` goes on with its
+//! trace. The hash of a secret is stripped: it is for rebuilds and for nobody else.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
+use async_nats::{HeaderMap, HeaderValue};
 use futures::future::try_join_all;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +23,13 @@ use tollkeeper_event_store::{
 };
 use tollkeeper_telemetry::events::{RELAY_LAG, RELAY_LAG_EVENTS, RELAYED};
 
+use tollkeeper_telemetry::trace::{
+    Context as Span, KeyValue, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Traces,
+    write,
+};
+use uuid::Uuid;
+
+use crate::event_traces;
 use crate::public_event::public;
 
 /// The name of the relay's checkpoint.
@@ -52,11 +61,17 @@ enum RelayError {
 }
 
 /// Relays until `stop`. Faults are logged and tried again: nothing is lost while it waits.
-pub async fn run(pool: PgPool, broker: Context, clock: SharedClock, stop: CancellationToken) {
+pub async fn run(
+    pool: PgPool,
+    broker: Context,
+    clock: SharedClock,
+    traces: Option<Traces>,
+    stop: CancellationToken,
+) {
     let mut held: Option<Lease> = None;
     let mut failing = false;
     while !stop.is_cancelled() {
-        let outcome = bounded(step(&pool, &broker, &clock, &mut held)).await;
+        let outcome = bounded(step(&pool, &broker, &clock, traces.as_ref(), &mut held)).await;
         let pause = match &outcome {
             Ok(caught_up) => *caught_up,
             Err(error) => {
@@ -102,6 +117,7 @@ async fn step(
     pool: &PgPool,
     broker: &Context,
     clock: &SharedClock,
+    traces: Option<&Traces>,
     held: &mut Option<Lease>,
 ) -> Result<bool, RelayError> {
     if held.is_none() {
@@ -121,7 +137,7 @@ async fn step(
         head(pool).await?.position
     };
     tell_lag(end - lease.position, events.first(), clock);
-    publish(broker, &events).await?;
+    publish(broker, &events, traces.zip(Some(pool))).await?;
     move_checkpoint(pool, lease, done, LEASE).await?;
     RELAYED.handle().increment(events.len() as u64);
     if is_all {
@@ -139,26 +155,94 @@ fn tell_lag(events: i64, first: Option<&StoredEvent>, clock: &SharedClock) {
     RELAY_LAG.handle().set(age);
 }
 
-async fn publish(broker: &Context, events: &[StoredEvent]) -> Result<(), RelayError> {
+async fn publish(
+    broker: &Context,
+    events: &[StoredEvent],
+    traced: Option<(&Traces, &PgPool)>,
+) -> Result<(), RelayError> {
+    let parents = match traced {
+        Some((_, pool)) => parents(pool, events).await,
+        None => HashMap::new(),
+    };
     let mut acks = Vec::with_capacity(events.len());
     for event in events {
-        let id = event.event_id.to_string();
-        let mut headers = HeaderMap::new();
-        headers.insert("Nats-Msg-Id", id.as_str());
-        headers.insert("Tollkeeper-Position", event.position.to_string().as_str());
-        headers.insert(
-            "Tollkeeper-Stream-Id",
-            event.stream.id().to_string().as_str(),
-        );
         let subject = format!("lifecycle.{}", event.event.name());
+        let parent = parents.get(&event.event_id);
+        let span = traced
+            .zip(parent)
+            .and_then(|((traces, _), parent)| begin(traces, parent, event, &subject));
+        let handed_on = match &span {
+            Some(span) => Some(span.span().span_context().clone()),
+            None => parent.cloned(),
+        };
         let body = serde_json::to_vec(&public(event)?)?;
-        acks.push(
-            broker
-                .publish_with_headers(subject, headers, body.into())
-                .await?
-                .into_future(),
-        );
+        let headers = headers(event, handed_on.as_ref());
+        let ack = broker.publish_with_headers(subject, headers, body.into());
+        let ack = ack.await?.into_future();
+        acks.push(async move {
+            let acknowledged = ack.await;
+            if let Some(span) = span {
+                if acknowledged.is_err() {
+                    span.span().set_status(Status::error(""));
+                }
+                span.span().end();
+            }
+            acknowledged
+        });
     }
     try_join_all(acks).await?;
     Ok(())
+}
+
+/// The spans that events come from. Nothing waits for them: an event goes without one as well.
+async fn parents(pool: &PgPool, events: &[StoredEvent]) -> HashMap<Uuid, SpanContext> {
+    if events.is_empty() {
+        return HashMap::new();
+    }
+    let ids: Vec<Uuid> = events.iter().map(|event| event.event_id).collect();
+    match event_traces::of(pool, &ids).await {
+        Ok(parents) => parents,
+        Err(error) => {
+            tracing::debug!(%error, "events are relayed without their traces");
+            HashMap::new()
+        }
+    }
+}
+
+/// The span of a message, if its trace is recorded.
+fn begin(
+    traces: &Traces,
+    parent: &SpanContext,
+    event: &StoredEvent,
+    subject: &str,
+) -> Option<Span> {
+    if !traces.records(Some(parent)) {
+        return None;
+    }
+    let span = SpanBuilder::from_name(format!("publish {subject}"))
+        .with_kind(SpanKind::Producer)
+        .with_attributes([
+            KeyValue::new("messaging.system", "nats"),
+            KeyValue::new("messaging.operation.name", "publish"),
+            KeyValue::new("messaging.operation.type", "send"),
+            KeyValue::new("messaging.destination.name", subject.to_owned()),
+            KeyValue::new("messaging.message.id", event.event_id.to_string()),
+            KeyValue::new("tollkeeper.request_id", event.request_id.clone()),
+        ]);
+    Some(traces.start(span, Some(parent)))
+}
+
+fn headers(event: &StoredEvent, span: Option<&SpanContext>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("Nats-Msg-Id", event.event_id.to_string());
+    headers.insert("Tollkeeper-Position", event.position.to_string());
+    headers.insert("Tollkeeper-Stream-Id", event.stream.id().to_string());
+    // Ids are plain; what the log holds beside that is no header.
+    if let Ok(id) = event.request_id.parse::<HeaderValue>() {
+        headers.insert("Tollkeeper-Request-Id", id);
+    }
+    for (name, value) in span.into_iter().flat_map(write) {
+        headers.insert(name, value);
+    }
+    headers
 }

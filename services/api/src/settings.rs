@@ -13,7 +13,8 @@ use tollkeeper_runtime::health::Need;
 use tollkeeper_runtime::settings::{
     self, Binary, BrokerSettings, DatabaseSettings, InternalListenSettings, JwtKeys, JwtSettings,
     LeakSettings, ListenSettings, LogSettings, OperatorSettings, SealSettings, SettingsError,
-    Source, SpoolFull, TokenSettings, UsageSettings, VerificationSettings, WebhookSettings,
+    Source, SpoolFull, TokenSettings, TraceSettings, UsageSettings, VerificationSettings,
+    WebhookSettings,
 };
 use tollkeeper_usage::{FullPolicy, Scrubber, SpoolSettings};
 
@@ -46,6 +47,8 @@ pub struct ApiSettings {
     pub internal: InternalListenSettings,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// Where traces go, and which.
+    pub traces: TraceSettings,
     tokens: TokenSettings,
     leaks: Option<LeakSettings>,
     operators: OperatorSettings,
@@ -80,6 +83,7 @@ impl ApiSettings {
             listen: ListenSettings::read(source)?,
             internal: InternalListenSettings::read(source)?,
             log: LogSettings::read(source)?,
+            traces: TraceSettings::read(source)?,
             tokens: TokenSettings::read(source)?,
             leaks: LeakSettings::read(source)?,
             operators: OperatorSettings::read(source)?,
@@ -205,6 +209,10 @@ impl ApiSettings {
             brand,
             scrubber,
             longest_lifetime: days.map(|days| TimeDelta::days(days.into())),
+            scheme: match self.listen.tls {
+                Some(_) => "https",
+                None => "http",
+            },
             operators: self.operators.keys,
             jwt,
             trusted_proxies: self.operators.trusted_proxies,

@@ -8,12 +8,14 @@ use async_nats::jetstream::{AckKind, Message};
 use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tollkeeper_runtime::health::ReadinessHandle;
+use tollkeeper_telemetry::trace::Traces;
 use tollkeeper_telemetry::usage::INGEST_RETRIES;
-use tollkeeper_usage::message::{CONSUMER, STREAM};
+use tollkeeper_usage::message::{CONSUMER, Origin, STREAM};
 
-use crate::delivery::Delivery;
+use crate::delivery::{Content, Delivery};
 use crate::fault::Fault;
 use crate::settle::Settler;
+use crate::trace::Processing;
 
 /// A transaction takes at most about this many events.
 const GROUP_EVENTS: usize = 20_000;
@@ -42,6 +44,7 @@ pub struct Consumer {
     settler: Settler,
     postgres: ReadinessHandle,
     nats: ReadinessHandle,
+    traces: Option<Traces>,
 }
 
 /// A stop was asked for while a fault lasted.
@@ -61,7 +64,15 @@ impl Consumer {
             settler,
             postgres,
             nats,
+            traces: None,
         }
+    }
+
+    /// The same, going on with the traces of the batches.
+    #[must_use]
+    pub fn traced(mut self, traces: Option<Traces>) -> Self {
+        self.traces = traces;
+        self
     }
 
     /// Runs until `stop`. The transaction under way is finished and acknowledged; what was fetched
@@ -134,8 +145,12 @@ impl Consumer {
             };
             // Over time means that there are enough for now.
             let _ = tokio::time::timeout(GATHER, gather).await;
+            let spans = Processing::begin(self.traces.as_ref(), &group.deliveries);
             match self.settle(&group, stop).await {
-                Ok(()) => answering(self.acknowledge(group)).await,
+                Ok(()) => {
+                    answering(self.acknowledge(group)).await;
+                    spans.end();
+                }
                 Err(Stopped) => {
                     let give_back = async {
                         give_back_all(group.messages).await;
@@ -168,6 +183,7 @@ impl Consumer {
             };
             let fault = match settled {
                 Ok(_) => {
+                    group.tell();
                     if !backoff.is_first() {
                         tracing::info!("usage is written again");
                     }
@@ -218,7 +234,9 @@ impl Group {
     }
 
     fn push(&mut self, message: Message) {
+        let origin = Origin::of(message.headers.as_ref());
         let delivery = Delivery::read(&message.subject, message.payload.clone());
+        let delivery = delivery.from_origin(origin);
         self.events += delivery.events();
         self.bytes += message.payload.len();
         self.deliveries.push(delivery);
@@ -227,6 +245,22 @@ impl Group {
 
     fn is_full(&self) -> bool {
         self.events >= GROUP_EVENTS || self.bytes >= GROUP_BYTES || self.messages.len() >= AHEAD
+    }
+
+    /// Tells by what ways the batches came, for those who look for one of them.
+    fn tell(&self) {
+        for delivery in &self.deliveries {
+            let Content::Events(batch) = &delivery.content else {
+                continue;
+            };
+            let (header, Origin { node, span }) = (batch.header(), &delivery.origin);
+            tracing::debug!(
+                source = %header.source, first = header.first, last = header.last,
+                node = node.map(tracing::field::display),
+                trace_id = span.as_ref().map(|span| tracing::field::display(span.trace_id())),
+                "a batch of usage is settled"
+            );
+        }
     }
 
     /// Asks the broker for more time.

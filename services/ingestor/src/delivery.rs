@@ -1,7 +1,7 @@
 //! A message as it arrived, and what could be made of it.
 
 use bytes::Bytes;
-use tollkeeper_usage::message::source_of;
+use tollkeeper_usage::message::{Origin, source_of};
 use tollkeeper_usage::wire::{Batch, BatchError, BatchHeader, BatchKind};
 use uuid::Uuid;
 
@@ -14,6 +14,8 @@ pub struct Delivery {
     pub payload: Bytes,
     /// What it says.
     pub content: Content,
+    /// Where it says that it comes from.
+    pub origin: Origin,
 }
 
 /// What a message says.
@@ -88,7 +90,14 @@ impl Delivery {
             subject: subject.to_owned(),
             payload,
             content,
+            origin: Origin::default(),
         }
+    }
+
+    /// The same with what its headers say.
+    #[must_use]
+    pub fn from_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// The source whose ledger it touches.

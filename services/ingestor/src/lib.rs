@@ -23,6 +23,7 @@ mod settings;
 mod settle;
 mod store;
 mod tally;
+mod trace;
 mod upkeep;
 mod watch;
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollkeeper_ambient::{SharedClock, SystemClock};
+use tollkeeper_ambient::{Clock, Entropy, SharedClock, SystemClock, SystemEntropy};
 use tollkeeper_ingestor::{
     Consumer, IngestorSettings, Partitions, Settler, count_reports, keep_auditing, keep_balances,
     keep_partitions, keep_report_ids, keep_rollups, replay_dead_letters, watch_broker,
@@ -15,7 +15,7 @@ use tollkeeper_runtime::health::{Health, InternalServer, Need};
 use tollkeeper_runtime::lifecycle::Lifecycle;
 use tollkeeper_runtime::logging::LogGuard;
 use tollkeeper_runtime::settings::{Binary, Source};
-use tollkeeper_runtime::{logging, metrics, nats, tls};
+use tollkeeper_runtime::{logging, metrics, nats, tls, traces};
 use tollkeeper_telemetry::Service;
 
 /// How long a stop may take: the longest transaction, with room.
@@ -40,6 +40,9 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
     let settings = IngestorSettings::read(&Source::from_process(Binary::Ingestor)?)?;
     let log = logging::init(&settings.log)?;
     let shown = metrics::install(Service::Ingestor)?;
+    let instance = SystemEntropy.uuid_v7(SystemClock.now()).to_string();
+    let traced = traces::set_up(&settings.traces, Service::Ingestor, &instance)?;
+    let (traces, export) = traced.unzip();
     let lifecycle = Lifecycle::new();
     let health = Health::new(lifecycle.stopping());
     let postgres = health.component("postgres", Need::Required);
@@ -57,6 +60,9 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
     lifecycle.spawn_support("internal listener", |stop| listener.serve(stop));
     lifecycle.spawn_support("metrics upkeep", |stop| metrics::upkeep(shown, stop));
     let spawner = lifecycle.spawner();
+    if let Some(export) = export {
+        lifecycle.spawn_support("traces", |stop| export.run(stop));
+    }
     let retention_days = settings.retention_days;
     let rollup_retention_days = settings.rollup_retention_days;
     lifecycle.spawn("usage", move |stop| async move {
@@ -113,6 +119,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
         });
         let settler = settler();
         Consumer::new(client, settler, postgres, broker)
+            .traced(traces)
             .run(stop)
             .await;
         Ok(())

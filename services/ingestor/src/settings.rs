@@ -2,7 +2,7 @@
 
 use tollkeeper_runtime::settings::{
     BrokerSettings, DatabaseSettings, InternalListenSettings, LogSettings, SettingsError, Source,
-    UsageSettings,
+    TraceSettings, UsageSettings,
 };
 
 /// Everything the ingestor is told from outside.
@@ -16,6 +16,8 @@ pub struct IngestorSettings {
     pub internal: InternalListenSettings,
     /// How the log looks.
     pub log: LogSettings,
+    /// Where traces go.
+    pub traces: TraceSettings,
     /// Days of raw usage that are kept.
     pub retention_days: u32,
     /// Days of rollups that are kept.
@@ -32,6 +34,7 @@ impl IngestorSettings {
             broker: BrokerSettings::read(source)?,
             internal: InternalListenSettings::read(source)?,
             log: LogSettings::read(source)?,
+            traces: TraceSettings::read(source)?,
             retention_days: usage.retention_days,
             rollup_retention_days: usage.rollup_retention_days,
         })

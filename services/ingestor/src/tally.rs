@@ -206,6 +206,7 @@ mod tests {
                 verdict,
                 ip: None,
                 user_agent: "",
+                request_id: "",
                 response_time_us: 20,
                 at_micros,
                 cost: 1,

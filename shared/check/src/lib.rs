@@ -17,4 +17,4 @@ pub use credential::{BadCredential, Credential, Presented, preferred, presented}
 pub use limits::{LimitHeaders, seconds, wait};
 pub use problem::{Document, FieldError};
 pub use refusal::{CODE, Refusal};
-pub use request_id::{REQUEST_ID, own_request_id};
+pub use request_id::{REQUEST_ID, is_request_id, own_request_id};

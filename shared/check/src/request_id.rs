@@ -7,17 +7,18 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const MAX_CHARACTERS: usize = 128;
 
-/// The client's own id, if it has a plain form.
+/// Whether a text has the plain form of an id: letters, digits and `-_.`, at most 128 of them.
+#[must_use]
+pub fn is_request_id(text: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=MAX_CHARACTERS).contains(&text.len()) && text.bytes().all(known)
+}
+
+/// The client's own id, if it has the plain form.
 #[must_use]
 pub fn own_request_id(headers: &HeaderMap) -> Option<&str> {
-    let plain = |text: &&str| {
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        (1..=MAX_CHARACTERS).contains(&text.len()) && text.bytes().all(known)
-    };
-    let text = headers
-        .get(REQUEST_ID)
-        .and_then(|value| value.to_str().ok());
-    text.filter(plain)
+    let text = headers.get(REQUEST_ID)?.to_str().ok()?;
+    is_request_id(text).then_some(text)
 }
 
 #[cfg(test)]

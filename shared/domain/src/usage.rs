@@ -15,6 +15,9 @@ pub const MAX_USER_AGENT_BYTES: usize = 256;
 /// The longest method kept, in bytes.
 pub const MAX_METHOD_BYTES: usize = 16;
 
+/// The longest request id kept, in bytes.
+pub const MAX_REQUEST_ID_BYTES: usize = 128;
+
 /// One request of a known token, allowed or refused. Borrows its texts, so that reporting it
 /// allocates nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,9 @@ pub struct UsageEvent<'a> {
     pub ip: Option<IpAddr>,
     /// The client's `User-Agent`; at most [`MAX_USER_AGENT_BYTES`].
     pub user_agent: &'a str,
+    /// The id that the caller gave the request, or that its answer told; empty if there is none. At most
+    /// [`MAX_REQUEST_ID_BYTES`].
+    pub request_id: &'a str,
     /// Response time in microseconds.
     pub response_time_us: u32,
     /// When the request was judged, in microseconds since the Unix epoch.

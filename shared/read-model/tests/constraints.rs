@@ -303,6 +303,50 @@ async fn a_hash_never_moves_to_another_token() {
 }
 
 #[tokio::test]
+async fn ids_and_traces_of_requests_have_their_lengths() {
+    let database = TestDatabase::create().await;
+    let pool = &database.pool;
+    pool.execute("select usage_partition_create(date '2026-01-01')")
+        .await
+        .unwrap();
+    let call = |id: &str| {
+        format!(
+            "insert into api_token_usage values (gen_random_uuid(), gen_random_uuid(),
+             '2026-01-01 10:00Z', 1, 1, 200, 0, false, 'GET', '/', '', null, {id})"
+        )
+    };
+    let trace = |parent: usize, state: &str| {
+        format!(
+            "insert into event_traces (event_id, traceparent, tracestate)
+            values (gen_random_uuid(), repeat('0', {parent}), {state})"
+        )
+    };
+    for good in [
+        call("null"),
+        call("repeat('a', 128)"),
+        trace(55, "null"),
+        trace(55, "repeat('a', 512)"),
+    ] {
+        pool.execute(AssertSqlSafe(good)).await.unwrap();
+    }
+    for (bad, constraint) in [
+        (call("''"), "api_token_usage_request_id_length"),
+        (
+            call("repeat('a', 129)"),
+            "api_token_usage_request_id_length",
+        ),
+        (trace(54, "null"), "event_traces_traceparent_length"),
+        (trace(55, "''"), "event_traces_tracestate_length"),
+        (
+            trace(55, "repeat('a', 513)"),
+            "event_traces_tracestate_length",
+        ),
+    ] {
+        assert_eq!(refused_by(pool, &bad).await, constraint, "{bad}");
+    }
+}
+
+#[tokio::test]
 async fn quotas_that_no_node_could_read_are_refused() {
     let database = TestDatabase::create().await;
     let good = r#"{"name": "a", "limit": 10, "refill": "daily", "generation": 1}"#;

@@ -11,3 +11,4 @@ pub mod metrics;
 pub mod nats;
 pub mod settings;
 pub mod tls;
+pub mod traces;

@@ -2,7 +2,7 @@
 
 use crate::kinds::Metric::{self, Counter, Durations, Gauge, Histogram, Seconds};
 use crate::labels::Service;
-use crate::{events, http, process, usage, verification, webhooks};
+use crate::{events, http, process, trace, usage, verification, webhooks};
 
 /// Metrics that belong together.
 #[derive(Debug)]
@@ -35,6 +35,14 @@ pub const GROUPS: &[Group] = &[
             Gauge(&process::NATS_CONNECTED),
             Counter(&process::NATS_RECONNECTS),
             Gauge(&process::NATS_CREDENTIALS_EXPIRY),
+        ],
+    },
+    Group {
+        title: "Traces",
+        services: &Service::ALL,
+        metrics: &[
+            Counter(&trace::SPANS_EXPORTED),
+            Counter(&trace::SPANS_DROPPED),
         ],
     },
     Group {

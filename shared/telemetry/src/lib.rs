@@ -22,6 +22,7 @@ pub mod process;
 pub mod reference;
 mod register;
 mod striped;
+pub mod trace;
 pub mod usage;
 pub mod verification;
 pub mod webhooks;

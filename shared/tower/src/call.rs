@@ -8,7 +8,7 @@ use axum::extract::OriginalUri;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use tollkeeper_authn::Verification;
-use tollkeeper_check::kept;
+use tollkeeper_check::{kept, own_request_id};
 use tollkeeper_domain::quota::QuotaCharges;
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
@@ -29,6 +29,8 @@ pub(crate) struct Call {
     uri: Uri,
     method: Method,
     user_agent: Option<HeaderValue>,
+    /// The one that the client gave.
+    request_id: Option<String>,
     ip: Option<IpAddr>,
     /// What it took of quotas.
     cost: u32,
@@ -57,6 +59,7 @@ impl Call {
             uri: uri.clone(),
             method: request.method.clone(),
             user_agent: request.headers.get(header::USER_AGENT).cloned(),
+            request_id: own_request_id(&request.headers).map(str::to_owned),
             ip: farthest.and_then(|ip| kept(ip, gate.usage_ip)),
             cost,
             charges,
@@ -100,6 +103,7 @@ impl Call {
             user_agent: user_agent
                 .and_then(|bytes| std::str::from_utf8(bytes).ok())
                 .unwrap_or_default(),
+            request_id: self.request_id.as_deref().unwrap_or_default(),
             response_time_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
             at_micros: self.verification.at_micros,
             cost: self.cost,

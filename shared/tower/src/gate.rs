@@ -164,7 +164,7 @@ impl Gate {
             tokio::spawn(reporter.run(spool.clone(), marks, working.clone())),
         ];
         let settings = PublisherSettings::default();
-        let publisher = Publisher::new(spool.clone(), broker, ledger, settings);
+        let publisher = Publisher::new(spool.clone(), broker, ledger, settings).of_node(id, None);
         let publisher = tokio::spawn({
             let (stop, drain_for) = (publishing.clone(), config.drain_for);
             let ended = ended.clone().drop_guard();

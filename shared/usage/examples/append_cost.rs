@@ -84,6 +84,7 @@ fn append(spool: &Spool, number: u32) {
         verdict: Verdict::Valid,
         ip: Some([192, 0, 2, 7].into()),
         user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        request_id: "",
         response_time_us: number,
         at_micros: i64::from(number),
         cost: 1,

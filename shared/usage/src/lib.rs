@@ -21,4 +21,6 @@ pub use ledger::{LedgerError, LedgerReader, PostgresLedger};
 pub use publisher::{Drained, Publisher, PublisherHandle, PublisherSettings};
 pub use reporter::{MarkError, MarkKeeper, PostgresMarks, Reporter};
 pub use scrubber::Scrubber;
-pub use spool::{FullPolicy, Spool, SpoolError, SpoolFull, SpoolSettings, SpoolStats};
+pub use spool::{
+    FullPolicy, Origins, Place, Spool, SpoolError, SpoolFull, SpoolSettings, SpoolStats,
+};

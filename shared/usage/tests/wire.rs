@@ -24,6 +24,7 @@ fn example() -> UsageEvent<'static> {
         verdict: Verdict::InsufficientScope,
         ip: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
         user_agent: "curl/8",
+        request_id: "",
         response_time_us: 1_500,
         at_micros: 1_700_000_000_000_001,
         cost: 1,
@@ -81,6 +82,9 @@ const GOLDEN_RECORD: &str = concat!(
     "6375726c2f38"
 );
 
+/// A request id behind the fields of version 1, with its flag. Never change these bytes either.
+const GOLDEN_REQUEST_ID: &str = concat!("05", "722d372e61");
+
 /// What follows the fields of version 1 in a record of version 2. Never change these bytes either.
 const GOLDEN_CHARGES: &str = concat!("07000000", "02", "010102010000", "000201000000");
 
@@ -91,6 +95,15 @@ fn the_record_format_is_frozen() {
     let fields = GOLDEN_RECORD.strip_prefix("01").unwrap();
     assert_eq!(hex(&charged), format!("02{fields}{GOLDEN_CHARGES}"));
     assert_eq!(decode(&charged), Ok(charged_example()));
+
+    let named = UsageEvent {
+        request_id: "r-7.a",
+        ..charged_example()
+    };
+    let fields = fields.strip_prefix("01").unwrap();
+    let expected = format!("0221{fields}{GOLDEN_REQUEST_ID}{GOLDEN_CHARGES}");
+    assert_eq!(hex(&bytes_of(&named)), expected);
+    assert_eq!(decode(&bytes_of(&named)), Ok(named));
 }
 
 #[test]
@@ -233,6 +246,7 @@ fn texts_beyond_their_limits_are_cut_at_a_character() {
         endpoint: &long,
         user_agent: &long,
         method: &long,
+        request_id: &long,
         ..example()
     };
     let record = bytes_of(&event);
@@ -241,9 +255,10 @@ fn texts_beyond_their_limits_are_cut_at_a_character() {
         (
             read.endpoint.len(),
             read.user_agent.len(),
-            read.method.len()
+            read.method.len(),
+            read.request_id.len()
         ),
-        (512, 256, 16)
+        (512, 256, 16, 128)
     );
 }
 
@@ -290,10 +305,10 @@ prop_compose! {
             any::<u32>().prop_map(|bits| IpAddr::V4(Ipv4Addr::from(bits))),
             any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from(bits))),
         ]),
-        texts in ("\\PC{0,60}", "[A-Z]{0,16}", "\\PC{0,60}"),
+        texts in ("\\PC{0,60}", "[A-Z]{0,16}", "\\PC{0,60}", "[A-Za-z0-9_.-]{0,128}"),
         cost in prop_oneof![Just(1), any::<u32>()],
         charged in prop::collection::vec(charge(), 0..=MAX_CHARGES),
-    ) -> (UsageEvent<'static>, (String, String, String)) {
+    ) -> (UsageEvent<'static>, (String, String, String, String)) {
         (UsageEvent {
             token_id: TokenId(Uuid::from_u128(ids.0)),
             account_id: AccountId(Uuid::from_u128(ids.1)),
@@ -306,6 +321,7 @@ prop_compose! {
             endpoint: "",
             method: "",
             user_agent: "",
+            request_id: "",
             cost,
             charges: charges(&charged),
         }, texts)
@@ -326,7 +342,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read((event, texts) in event()) {
         let event = UsageEvent {
-            endpoint: &texts.0, method: &texts.1, user_agent: &texts.2, ..event
+            endpoint: &texts.0, method: &texts.1, user_agent: &texts.2, request_id: &texts.3, ..event
         };
         let record = bytes_of(&event);
         prop_assert_eq!(decode(&record), Ok(event));
@@ -347,7 +363,7 @@ proptest! {
         events in prop::collection::vec(event(), 1..20), first in 1_u64..1_000,
     ) {
         let records: Vec<Vec<u8>> = events.iter().map(|(event, texts)| bytes_of(&UsageEvent {
-            endpoint: &texts.0, method: &texts.1, user_agent: &texts.2, ..*event
+            endpoint: &texts.0, method: &texts.1, user_agent: &texts.2, request_id: &texts.3, ..*event
         })).collect();
         let mut builder = BatchBuilder::new(Uuid::from_u128(1), first);
         records.iter().for_each(|record| builder.push(record));

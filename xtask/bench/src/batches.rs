@@ -53,6 +53,7 @@ fn event(number: u64, now_micros: i64) -> UsageEvent<'static> {
         },
         ip: Some([10, 0, (spread >> 8) as u8, spread as u8].into()),
         user_agent: "Mozilla/5.0 (X11; Linux x86_64) bench/1.0",
+        request_id: "",
         response_time_us: (spread % 5_000) as u32,
         at_micros: now_micros - (spread % 1_000_000) as i64,
         cost: 1,

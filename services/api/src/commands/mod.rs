@@ -22,8 +22,15 @@ pub(crate) use tokens::Needs;
 use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_domain::event::{Event, Stream};
 use tollkeeper_domain::ids::AccountId;
-use tollkeeper_event_store::{NewEvent, Submission, WriterHandle};
+use tollkeeper_event_store::{AppendError, Appended, NewEvent, Submission, WriterHandle};
+use tollkeeper_telemetry::trace::{
+    Context, FutureExt, KeyValue, SpanBuilder, SpanKind, Status, TraceContextExt, Traces, current,
+};
+use tracing::Instrument;
 use turns::Turns;
+use uuid::Uuid;
+
+use crate::event_traces;
 
 /// How often a command is decided again when other processes were faster.
 const ATTEMPTS: usize = 16;
@@ -47,6 +54,7 @@ pub struct Commands {
     entropy: SharedEntropy,
     token_limit: Option<u32>,
     turns: Turns,
+    traces: Option<Traces>,
 }
 
 impl Commands {
@@ -69,7 +77,15 @@ impl Commands {
             entropy,
             token_limit,
             turns: Turns::default(),
+            traces: None,
         }
+    }
+
+    /// The same, with what they do recorded where their requests are.
+    #[must_use]
+    pub fn traced(mut self, traces: Option<Traces>) -> Self {
+        self.traces = traces;
+        self
     }
 
     /// Appends, then tells the verifiers, so that the caller's next request already sees it.
@@ -77,15 +93,47 @@ impl Commands {
     async fn commit(&self, submission: Submission) -> Result<(), CommandError> {
         let announced = announce::prepare(&submission)?;
         let this = self.clone();
-        let committed = tokio::spawn(async move {
-            let appended = this.writer.append(submission).await?;
+        let work = async move {
+            let appended = this.append(submission).await?;
             this.audience.tell(announced, appended).await;
             Ok(())
-        });
-        match committed.await {
+        };
+        let work = work.in_current_span().with_context(Context::current());
+        match tokio::spawn(work).await {
             Ok(outcome) => outcome,
             Err(died) => Err(CommandError::Internal(died.to_string())),
         }
+    }
+
+    /// Appends, and keeps beside the log which trace the events are part of, for those who are told of
+    /// them later.
+    async fn append(&self, submission: Submission) -> Result<Appended, AppendError> {
+        let (Some(traces), Some(within)) = (&self.traces, current()) else {
+            return self.writer.append(submission).await;
+        };
+        let ids: Vec<Uuid> = submission.events.iter().map(|new| new.event_id).collect();
+        event_traces::note(&self.pool, &ids, &within).await;
+        if !within.is_sampled() {
+            return self.writer.append(submission).await;
+        }
+        let span = SpanBuilder::from_name("append_group")
+            .with_kind(SpanKind::Client)
+            .with_attributes([
+                KeyValue::new("db.system.name", "postgresql"),
+                KeyValue::new("db.stored_procedure.name", "append_group"),
+                KeyValue::new(
+                    "tollkeeper.events",
+                    i64::try_from(ids.len()).unwrap_or(i64::MAX),
+                ),
+            ]);
+        let span = traces.start(span, Some(&within));
+        let appended = self.writer.append(submission).await;
+        if let Err(error) = &appended {
+            tracing::debug!(%error, "events were not appended");
+            span.span().set_status(Status::error(""));
+        }
+        span.span().end();
+        appended
     }
 
     /// Envelopes for the events that follow version `version` of a stream.

@@ -7,14 +7,21 @@ use std::pin::Pin;
 
 use futures::FutureExt;
 use tonic::server::UnaryService;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
+use tracing::{Instrument, Span};
 
 use super::answer::{allowed, denied};
 use super::messages::{CheckRequest, CheckResponse, Entry};
 use super::question::{demands, headers, sender, text};
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::http::request_id::log_span;
+use crate::http::trace::Trace;
 use crate::verification::judge::{Original, judge};
+
+/// The call, in the terms of gRPC.
+const SERVICE: &str = "envoy.service.auth.v3.Authorization";
+const METHOD: &str = "Check";
 
 /// Answers the calls of one connection.
 pub(super) struct Check {
@@ -51,21 +58,35 @@ async fn check(
         .and_then(|request| request.http.as_ref())
         .ok_or_else(|| Status::invalid_argument("`attributes.request.http` is missing"))?;
     let headers = headers(http)?;
+    let trace = Trace::recorded(app, &headers);
     let original = Original {
         headers: &headers,
         path: text("path", &http.path)?,
         method: text("method", &http.method)?,
         peer: sender(&attributes, peer.ip(), &app.policy.trusted_proxies),
+        trace: trace.as_ref(),
     };
+    let log = trace
+        .as_ref()
+        .map_or_else(Span::none, |trace| log_span(None, Some(trace)));
     let judged = answer(app, &original, &attributes.context_extensions);
     // A call that failed could let the request pass.
-    let judged = AssertUnwindSafe(judged).catch_unwind().await;
-    let problem = match judged {
-        Ok(Ok(answer)) => return Ok(answer),
-        Ok(Err(problem)) => problem,
-        Err(panic) => Problem::panicked(panic),
+    let judged = AssertUnwindSafe(judged)
+        .catch_unwind()
+        .instrument(log.clone());
+    let problem = match judged.await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(problem)) => Err(problem),
+        Err(panic) => Err(Problem::panicked(panic)),
     };
-    Ok(denied(app, &headers, &problem).await)
+    let response = match problem {
+        Ok(answer) => answer,
+        Err(problem) => denied(app, &headers, &problem).instrument(log).await,
+    };
+    if let Some(trace) = trace {
+        trace.called(SERVICE, METHOD, Code::Ok as i64);
+    }
+    Ok(response)
 }
 
 async fn answer(

@@ -7,6 +7,7 @@ use std::str;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use bytes::Bytes;
 use tollkeeper_runtime::settings::NetworkList;
+use tollkeeper_telemetry::trace::{TRACEPARENT, TRACESTATE};
 use tonic::Status;
 
 use super::messages::{AttributeContext, Entry, HttpRequest};
@@ -16,6 +17,8 @@ use crate::verification::options::Options;
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PARENT: HeaderName = HeaderName::from_static(TRACEPARENT);
+const STATE: HeaderName = HeaderName::from_static(TRACESTATE);
 
 /// The headers that a check reads, of all that Envoy may send.
 fn read_by_checks(name: &[u8]) -> Option<HeaderName> {
@@ -25,6 +28,8 @@ fn read_by_checks(name: &[u8]) -> Option<HeaderName> {
         b"x-api-key" => API_KEY,
         b"x-forwarded-for" => FORWARDED_FOR,
         b"x-request-id" => REQUEST_ID,
+        b"traceparent" => PARENT,
+        b"tracestate" => STATE,
         _ => return None,
     })
 }
@@ -34,7 +39,7 @@ fn read_by_checks(name: &[u8]) -> Option<HeaderName> {
 /// # Errors
 /// If one is none that HTTP can carry.
 pub(super) fn headers(request: &HttpRequest) -> Result<HeaderMap, Status> {
-    let mut headers = HeaderMap::with_capacity(5);
+    let mut headers = HeaderMap::with_capacity(7);
     for Entry { key, value } in &request.headers {
         let Some(name) = read_by_checks(key) else {
             continue;

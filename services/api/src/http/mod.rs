@@ -11,4 +11,5 @@ pub(crate) mod problem;
 pub(crate) mod protection;
 pub(crate) mod query;
 pub(crate) mod request_id;
+pub(crate) mod trace;
 pub(crate) mod version;

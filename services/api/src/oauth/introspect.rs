@@ -26,6 +26,7 @@ use crate::app::App;
 use crate::caller::{Privilege, Verify};
 use crate::http::client::ClientAddress;
 use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
 use crate::verification::counted::{Asked, count, count_told};
 
 /// What is told of a token that works; of another nothing but that it does not.
@@ -143,6 +144,7 @@ pub(crate) async fn handle(
     State(app): State<App>,
     client: ClientAddress,
     headers: HeaderMap,
+    RequestId(request_id): RequestId,
     form: Form,
 ) -> Result<Response, Problem> {
     let began = app.clock.boot_time();
@@ -163,7 +165,11 @@ pub(crate) async fn handle(
         count_told(&app, Verdict::NotFound, began);
         return Ok((NO_STORE, Json(Introspection::INACTIVE)).into_response());
     }
-    count(&app, &verification, began, &Asked::default()).map_err(Problem::in_oauth_form)?;
+    let asked = Asked {
+        request_id: &request_id,
+        ..Asked::default()
+    };
+    count(&app, &verification, began, &asked).map_err(Problem::in_oauth_form)?;
     if verification.verdict == Verdict::Unavailable {
         return Err(Problem::known_unavailable().in_oauth_form());
     }

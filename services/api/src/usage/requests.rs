@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use tollkeeper_check::is_request_id;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_read_model::tokens;
 use tollkeeper_read_model::usage::{RequestFilter, RequestRow, requests};
@@ -45,6 +46,9 @@ pub(crate) struct Query {
     /// Only those from this address, as far as it is kept.
     #[param(value_type = Option<String>, format = "ip")]
     ip: Option<IpAddr>,
+    /// Only that with this id, as the client gave it or its answer told it.
+    #[param(pattern = "^[A-Za-z0-9_.-]{1,128}$")]
+    request_id: Option<String>,
     /// The `next_cursor` of the page before.
     #[param(pattern = "^[A-Za-z0-9_-]{69}[AQgw]$")]
     cursor: Option<String>,
@@ -70,6 +74,7 @@ pub(crate) struct Query {
         "response_time_us": 812,
         "ip": "192.0.2.7",
         "user_agent": "curl/8.5.0",
+        "request_id": "0198c0de-0000-7000-8000-000000000001",
         "token_version": 1,
     }],
 }))]
@@ -101,6 +106,9 @@ struct Item {
     #[schema(required)]
     ip: Option<String>,
     user_agent: String,
+    /// The id that the client gave the request, or that its answer told; null if there was none.
+    #[schema(required)]
+    request_id: Option<String>,
     /// The token's version by which it was judged.
     token_version: i64,
 }
@@ -117,6 +125,7 @@ impl From<RequestRow> for Item {
             response_time_us: row.response_time_us,
             ip: row.ip,
             user_agent: row.user_agent,
+            request_id: row.request_id,
             token_version: row.token_version,
         }
     }
@@ -196,6 +205,15 @@ fn filter(query: &Query) -> Result<RequestFilter, Problem> {
     if from.zip(to).is_some_and(|(from, to)| from >= to) {
         return Err(bad("`from` lies before `to`"));
     }
+    if query
+        .request_id
+        .as_deref()
+        .is_some_and(|id| !is_request_id(id))
+    {
+        return Err(bad(
+            "`request_id` is 1 to 128 letters, digits, `-`, `_` or `.`",
+        ));
+    }
     let status = query.status.map(i16::try_from).transpose();
     let status = status.ok().filter(|it| it.is_none_or(|it| it <= 999));
     Ok(RequestFilter {
@@ -205,6 +223,7 @@ fn filter(query: &Query) -> Result<RequestFilter, Problem> {
         status: status.ok_or_else(|| bad("`status` is 0 to 999"))?,
         endpoint: query.endpoint.clone(),
         ip: query.ip,
+        request_id: query.request_id.clone(),
     })
 }
 
@@ -227,6 +246,7 @@ fn table(items: &[Item]) -> Result<Response, Problem> {
         "response_time_us",
         "ip",
         "user_agent",
+        "request_id",
         "token_version",
     ])?;
     for item in items {
@@ -240,6 +260,7 @@ fn table(items: &[Item]) -> Result<Response, Problem> {
             item.response_time_us.to_string(),
             item.ip.clone().unwrap_or_default(),
             text(&item.user_agent).into_owned(),
+            text(item.request_id.as_deref().unwrap_or_default()).into_owned(),
             item.token_version.to_string(),
         ])?;
     }

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::caller::{Allowed, Verify};
 use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
+use crate::http::request_id::RequestId;
 use crate::openapi::errors::WithBody;
 
 /// The largest body, in bytes: room for as many questions as there may be, each with a long path and
@@ -72,6 +73,7 @@ pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<Verify>,
     headers: HeaderMap,
+    request_id: RequestId,
     Body(questions): Body<Questions>,
 ) -> Result<Json<Answers>, Problem> {
     let began = app.clock.boot_time();
@@ -91,7 +93,9 @@ pub(crate) async fn handle(
     let items = questions
         .iter()
         .zip(&verifications)
-        .map(|(question, verification)| question.answer(&app, &allowed, began, verification))
+        .map(|(question, verification)| {
+            question.answer(&app, &allowed, (began, &request_id), verification)
+        })
         .collect::<Result<_, _>>()?;
     Ok(Json(Answers { items }))
 }

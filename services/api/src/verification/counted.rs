@@ -10,6 +10,7 @@ use tollkeeper_domain::verdict::Verdict;
 
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::http::trace::counted_now;
 
 /// What the token was used for.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) endpoint: Option<&'a str>,
     pub(crate) method: Option<&'a str>,
     pub(crate) ip: Option<IpAddr>,
+    /// The id of the request that asks.
+    pub(crate) request_id: &'a str,
 }
 
 /// Counts a request, begun that long after boot: its verdict, and as usage if the token is known.
@@ -65,13 +68,16 @@ fn append(
         verdict: verification.verdict,
         ip: asked.ip.and_then(|ip| kept(ip, app.policy.usage_ip)),
         user_agent: "",
+        request_id: asked.request_id,
         response_time_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
         at_micros: verification.at_micros,
         cost,
         charges,
     };
-    app.spool.append(&event).map_err(|full| {
+    let counted = app.spool.append_traced(&event).map_err(|full| {
         verification.give_back_quotas();
         Problem::unavailable(full)
-    })
+    })?;
+    counted_now(app, counted);
+    Ok(())
 }

@@ -17,12 +17,13 @@ use super::options::Options;
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
+use crate::http::trace::Trace;
 use crate::openapi::errors::{
     BadRequest, CheckForbidden, CheckLimited, CheckRefused, Internal, Unavailable,
 };
 
 /// Where the paths of this operation begin.
-const PREFIX: &str = "/v1/forward-auth";
+pub(crate) const PREFIX: &str = "/v1/forward-auth";
 
 /// The headers that tell whose token it is: id, account and scopes. All three are always set, so that
 /// none of them can be the client's.
@@ -73,12 +74,13 @@ pub(crate) async fn handle(
     app: &App,
     peer: SocketAddr,
     request: &Request<()>,
+    trace: Option<&Trace>,
     miss: Miss,
 ) -> Response {
     // No layer catches a panic here, and a connection that ends without an answer tells nobody why.
     let checked = AssertUnwindSafe(async {
         let options = Options::read(request.uri().query().unwrap_or_default())?;
-        let original = original(request, &options, peer);
+        let original = original(request, &options, peer, trace);
         judge_by_reading(app, &original, &options, miss, allowed).await
     });
     let checked = checked.catch_unwind().await;
@@ -90,10 +92,12 @@ pub(crate) fn at_once<B>(
     app: &App,
     peer: SocketAddr,
     request: &Request<B>,
+    trace: Option<&Trace>,
 ) -> Result<Response, Miss> {
     let checked = catch_unwind(AssertUnwindSafe(|| {
         let options = Options::read(request.uri().query().unwrap_or_default())?;
-        judge_at_once(app, &original(request, &options, peer), &options, allowed)
+        let original = original(request, &options, peer, trace);
+        judge_at_once(app, &original, &options, allowed)
     }));
     let checked = match checked.unwrap_or_else(panicked) {
         Ok(checked) => Ok(checked?),
@@ -123,6 +127,7 @@ fn original<'a, B>(
     request: &'a Request<B>,
     options: &Options<'a>,
     peer: SocketAddr,
+    trace: Option<&'a Trace>,
 ) -> Original<'a> {
     let path = request.uri().path();
     let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
@@ -131,6 +136,7 @@ fn original<'a, B>(
         path: path.filter(|path| !path.is_empty()).unwrap_or("/"),
         method: request.method().as_str(),
         peer: peer.ip(),
+        trace,
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use smallvec::SmallVec;
 use tollkeeper_authn::{Identity, Miss, Requirement, Verification};
-use tollkeeper_check::{Credential, Refusal, kept, preferred};
+use tollkeeper_check::{Credential, Refusal, kept, own_request_id, preferred};
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 
@@ -16,6 +16,7 @@ use super::options::Options;
 use super::origin::Origin;
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::http::trace::Trace;
 
 /// The request that a proxy asks about, as it tells of it.
 pub(crate) struct Original<'a> {
@@ -24,6 +25,8 @@ pub(crate) struct Original<'a> {
     pub(crate) method: &'a str,
     /// Where it was sent from.
     pub(crate) peer: IpAddr,
+    /// Its trace, if that is recorded.
+    pub(crate) trace: Option<&'a Trace>,
 }
 
 /// Judges a request and counts it; `allowed` makes the answer if the token may pass.
@@ -87,6 +90,8 @@ struct Question<'a> {
     token: &'a [u8],
     scopes: SmallVec<[&'a str; 4]>,
     origin: Origin<'a>,
+    headers: &'a HeaderMap,
+    trace: Option<&'a Trace>,
 }
 
 impl<'a> Question<'a> {
@@ -111,6 +116,8 @@ impl<'a> Question<'a> {
             token,
             scopes: options.scopes.iter().map(AsRef::as_ref).collect(),
             origin: Origin::of(headers, own, options.source, original.peer, trusted),
+            headers,
+            trace: original.trace,
         })
     }
 
@@ -155,16 +162,20 @@ impl<'a> Question<'a> {
                 verdict,
                 ip: kept(origin.way.farthest, app.policy.usage_ip),
                 user_agent: origin.user_agent,
+                request_id: own_request_id(self.headers).unwrap_or_default(),
                 response_time_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
                 at_micros: verification.at_micros,
                 cost,
                 charges,
             };
-            app.spool.append(&event).map_err(|_full| {
+            let counted = app.spool.append_traced(&event).map_err(|_full| {
                 verification.give_back_quotas();
                 app.measures.verified(Verdict::Unavailable, took);
                 Refusal::unavailable().told(Verdict::Unavailable)
             })?;
+            if let (Some(trace), Some(place)) = (self.trace, counted) {
+                trace.counted(app, place);
+            }
             if verdict == Verdict::Valid {
                 app.measures.verified(verdict, took);
                 return Ok(allowed(&verification, identity));

@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::caller::{Allowed, Verify};
 use crate::http::body::Body;
 use crate::http::problem::{FieldErrors, Problem};
+use crate::http::request_id::RequestId;
 
 /// A token and what is demanded of it.
 #[derive(Deserialize, ToSchema)]
@@ -152,6 +153,7 @@ pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<Verify>,
     headers: HeaderMap,
+    request_id: RequestId,
     Body(question): Body<Question>,
 ) -> Result<Json<Answer>, Problem> {
     let began = app.clock.boot_time();
@@ -162,7 +164,7 @@ pub(crate) async fn handle(
     let requirement = question.requirement(&scopes, wants_fresh(&headers), allowed.reach);
     let verification = app.engine.verify(question.token(), &requirement).await;
     question
-        .answer(&app, &allowed, began, &verification)
+        .answer(&app, &allowed, (began, &request_id), &verification)
         .map(Json)
 }
 
@@ -217,7 +219,8 @@ impl Question {
         }
     }
 
-    /// Counts the request, begun that long after boot, and tells what the asker may know.
+    /// Counts the request, begun that long after boot and with this id, and tells what the asker may
+    /// know.
     ///
     /// # Errors
     /// 503 if it cannot be counted.
@@ -225,7 +228,7 @@ impl Question {
         &self,
         app: &App,
         allowed: &Allowed<Verify>,
-        began: Duration,
+        (began, request_id): (Duration, &RequestId),
         verification: &Verification,
     ) -> Result<Answer, Problem> {
         let identity = verification.identity();
@@ -237,6 +240,7 @@ impl Question {
             endpoint: self.endpoint.as_deref(),
             method: self.method.as_deref(),
             ip: self.ip,
+            request_id: &request_id.0,
         };
         count(app, verification, began, &asked)?;
         Ok(Answer::of(verification))

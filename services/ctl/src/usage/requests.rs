@@ -20,6 +20,7 @@ const COLUMNS: &[Column] = &[
     ("ADDRESS", "ip"),
     ("USER AGENT", "user_agent"),
     ("\u{b5}s", "response_time_us"),
+    ("REQUEST ID", "request_id"),
 ];
 
 #[derive(Debug, clap::Args)]
@@ -40,6 +41,9 @@ pub(super) struct Arguments {
     /// Only those from this address
     #[arg(long, value_name = "ADDRESS")]
     ip: Option<IpAddr>,
+    /// Only that with this id
+    #[arg(long, value_name = "ID")]
+    request_id: Option<String>,
     #[command(flatten)]
     extent: Extent,
 }
@@ -56,6 +60,7 @@ pub(super) async fn run(
         ("status", arguments.status.map(|status| status.to_string())),
         ("endpoint", arguments.endpoint.clone()),
         ("ip", arguments.ip.map(|ip| ip.to_string())),
+        ("request_id", arguments.request_id.clone()),
     ]);
     let path = format!("tokens/{}/usage/requests", arguments.id);
     let requests = api.pages(&path, &filters, arguments.extent.most()).await?;

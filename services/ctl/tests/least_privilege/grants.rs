@@ -50,6 +50,14 @@ const DECISIONS: &[(&str, [&str; 3])] = &[
         ["select, update", NOTHING, "select (position, recorded_at)"],
     ),
     (
+        "event_traces",
+        [
+            "select, insert, update (event_id), delete",
+            NOTHING,
+            NOTHING,
+        ],
+    ),
+    (
         "events",
         [
             ADD,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tollkeeper_domain::usage::UsageEvent;
-use tollkeeper_usage::wire::{Batch, BatchHeader};
+use tollkeeper_usage::wire::{Batch, BatchHeader, decode};
 use uuid::Uuid;
 
 use super::{Content, DeadLetter, Delivery, Judgement, LedgerRange, Reason, Settlement, Summary};
@@ -174,6 +174,8 @@ impl<'a> Gathered<'a> {
             is_record: false,
             subject: delivery.subject.clone(),
             payload: delivery.payload.clone(),
+            origin: delivery.origin.clone(),
+            request_id: String::new(),
         });
     }
 
@@ -195,6 +197,9 @@ impl<'a> Gathered<'a> {
             is_record: true,
             subject: delivery.subject.clone(),
             payload: Bytes::copy_from_slice(record),
+            origin: delivery.origin.clone(),
+            request_id: decode(record)
+                .map_or_else(|_| String::new(), |event| event.request_id.to_owned()),
         });
     }
 

@@ -18,6 +18,7 @@ use tollkeeper_telemetry::usage::{
     DEAD_LETTERS, DROPPED_EVENTS, INGEST_LAG, INGEST_SECONDS, INGESTED_BATCHES, INGESTED_EVENTS,
     TIMESTAMPS_REPLACED,
 };
+use tollkeeper_usage::message::Origin;
 use uuid::Uuid;
 
 use self::classify::{Judgement, judge, merge};
@@ -210,6 +211,8 @@ impl Settler {
             is_record: false,
             subject: message.subject.clone(),
             payload: message.payload.clone(),
+            origin: message.origin.clone(),
+            request_id: String::new(),
         };
         let letters = [letter];
         let mut connection = self.pool.acquire().await?;
@@ -243,8 +246,12 @@ impl Settler {
         for letter in letters {
             DEAD_LETTERS.with(letter.reason.as_str()).increment(1);
             let (source, first, last) = letter.range.unwrap_or_default();
+            let Origin { node, span } = &letter.origin;
             tracing::error!(
                 reason = letter.reason.as_str(), detail = letter.detail, %source, first, last,
+                node = node.map(tracing::field::display),
+                request_id = Some(&letter.request_id).filter(|id| !id.is_empty()),
+                trace_id = span.as_ref().map(|span| tracing::field::display(span.trace_id())),
                 subject = letter.subject, "usage went to the dead letters"
             );
         }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use sqlx::{Connection, PgConnection};
 use tollkeeper_telemetry::usage::REPORTS_OLDEST;
+use tollkeeper_usage::message::Origin;
 use tollkeeper_usage::wire;
 use uuid::Uuid;
 
@@ -148,5 +149,7 @@ fn letter(record: &[u8], reason: Reason, detail: String) -> DeadLetter {
         is_record: true,
         subject: SUBJECT.to_owned(),
         payload: Bytes::copy_from_slice(record),
+        origin: Origin::default(),
+        request_id: String::new(),
     }
 }

@@ -70,6 +70,11 @@ impl Row<'_> {
         self.bytes.extend_from_slice(value);
     }
 
+    fn null(&mut self) {
+        self.fields += 1;
+        self.bytes.extend_from_slice(&NULL);
+    }
+
     /// `uuid`.
     pub(super) fn uuid(&mut self, value: Uuid) {
         self.field(value.as_bytes());
@@ -100,14 +105,19 @@ impl Row<'_> {
         self.field(value.as_bytes());
     }
 
+    /// `text`, or null.
+    pub(super) fn text_or_null(&mut self, value: Option<&str>) {
+        match value {
+            Some(value) => self.text(value),
+            None => self.null(),
+        }
+    }
+
     /// `inet`, of one host, or null.
     pub(super) fn address(&mut self, value: Option<IpAddr>) {
         // The family, the bits of the network, not a `cidr`, the length of the address.
         match value {
-            None => {
-                self.fields += 1;
-                self.bytes.extend_from_slice(&NULL);
-            }
+            None => self.null(),
             Some(IpAddr::V4(address)) => {
                 let mut field = [2, 32, 0, 4, 0, 0, 0, 0];
                 field[4..].copy_from_slice(&address.octets());

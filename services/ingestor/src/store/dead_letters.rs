@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use tollkeeper_usage::message::Origin;
 use uuid::Uuid;
 
 /// Why something is a dead letter.
@@ -33,6 +34,9 @@ pub(crate) struct DeadLetter {
     pub(crate) is_record: bool,
     pub(crate) subject: String,
     pub(crate) payload: Bytes,
+    /// For the log: where it comes from, and the id of the request if it is a record that can be read.
+    pub(crate) origin: Origin,
+    pub(crate) request_id: String,
 }
 
 /// Inserts dead letters. They are few, so each is a statement of its own.

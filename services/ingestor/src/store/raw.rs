@@ -8,7 +8,7 @@ use crate::tally::Countable;
 
 const COPY: &str = r#"copy api_token_usage
     (token_id, account_id, "timestamp", token_version, response_time_us, status, verdict,
-     timestamp_replaced, method, endpoint, user_agent, ip)
+     timestamp_replaced, method, endpoint, user_agent, ip, request_id)
     from stdin with (format binary)"#;
 
 /// Inserts all events. By `COPY`: an insert from arrays takes Postgres half as long again, most of
@@ -35,4 +35,5 @@ fn write(row: &mut Row<'_>, countable: &Countable<'_>) {
     row.text(event.endpoint);
     row.text(event.user_agent);
     row.address(event.ip);
+    row.text_or_null(Some(event.request_id).filter(|id| !id.is_empty()));
 }

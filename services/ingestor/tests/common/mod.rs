@@ -204,6 +204,7 @@ pub fn event(number: u64, now: i64) -> UsageEvent<'static> {
         },
         ip: Some([192, 0, 2, number as u8].into()),
         user_agent: "tests/1",
+        request_id: "",
         response_time_us: (number % 1_000) as u32 * 10,
         at_micros: now - (number as i64 % 1_000),
         cost: 1,

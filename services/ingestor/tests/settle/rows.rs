@@ -34,6 +34,7 @@ async fn every_column_arrives_as_it_was_sent() {
         event.method = ["GET", "X"][number as usize % 2];
         event.endpoint = ["/", "/grüße/日本"][number as usize % 2];
         event.user_agent = ["", "agent \"7\"\t\\N\n"][number as usize % 2];
+        event.request_id = ["", "req_0193"][number as usize % 2];
         event.ip = address.map(|address| address.parse::<IpAddr>().unwrap());
         expected.push((
             (event.token_id.0, event.account_id.0, event.at_micros),
@@ -46,6 +47,7 @@ async fn every_column_arrives_as_it_was_sent() {
             (event.method.to_owned(), event.endpoint.to_owned()),
             event.user_agent.to_owned(),
             event.ip.map(|ip| ip.to_string()),
+            Some(event.request_id.to_owned()).filter(|id| !id.is_empty()),
         ));
     }
     let group = [batch(SOURCE, 1, &sent)];
@@ -63,12 +65,13 @@ async fn every_column_arrives_as_it_was_sent() {
         String,
         String,
         Option<String>,
+        Option<String>,
         bool,
     );
     let rows: Vec<Row> = sqlx::query_as(
         r#"select token_id, account_id, (extract(epoch from "timestamp") * 1000000)::bigint,
                   token_version, response_time_us, status, verdict, method, endpoint, user_agent,
-                  host(ip), timestamp_replaced
+                  host(ip), request_id, timestamp_replaced
            from api_token_usage order by account_id"#,
     )
     .fetch_all(&pool)
@@ -77,13 +80,14 @@ async fn every_column_arrives_as_it_was_sent() {
     let found: Vec<_> = rows
         .into_iter()
         .map(|row| {
-            assert!(!row.11, "no time was replaced");
+            assert!(!row.12, "no time was replaced");
             (
                 (row.0, row.1, row.2),
                 (row.3, row.4, row.5, row.6),
                 (row.7, row.8),
                 row.9,
                 row.10,
+                row.11,
             )
         })
         .collect();

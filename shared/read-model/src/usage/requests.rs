@@ -27,6 +27,7 @@ pub struct RequestFilter {
     /// The path itself.
     pub endpoint: Option<String>,
     pub ip: Option<IpAddr>,
+    pub request_id: Option<String>,
 }
 
 /// Where a page ends.
@@ -57,6 +58,7 @@ pub struct RequestRow {
     pub verdict: Verdict,
     pub ip: Option<String>,
     pub user_agent: String,
+    pub request_id: Option<String>,
     pub response_time_us: i64,
     digest: Vec<u8>,
 }
@@ -97,9 +99,9 @@ pub async fn requests(
     // are sorted further.
     let mut sql = QueryBuilder::new(
         r#"select "timestamp", timestamp_replaced, token_version, endpoint, method, status, verdict,
-            host(ip) as ip, user_agent, response_time_us, digest
+            host(ip) as ip, user_agent, request_id, response_time_us, digest
         from (select *, sha256(convert_to(row(timestamp_replaced, token_version, endpoint, method,
-                status, verdict, ip, user_agent, response_time_us)::text, 'UTF8')) as digest
+                status, verdict, ip, user_agent, request_id, response_time_us)::text, 'UTF8')) as digest
             from api_token_usage) as requests
         where true"#,
     );
@@ -128,6 +130,9 @@ pub async fn requests(
             .push_bind(ip.to_string())
             .push("::inet");
     }
+    if let Some(id) = &filter.request_id {
+        sql.push(" and request_id = ").push_bind(id.clone());
+    }
     if let Some(place) = after {
         sql.push(r#" and "timestamp" <= "#).push_bind(place.at);
         sql.push(r#" and ("timestamp" < "#).push_bind(place.at);
@@ -152,6 +157,7 @@ pub async fn requests(
             verdict: verdict.ok_or_else(|| unknown("api_token_usage.verdict"))?,
             ip: row.try_get("ip")?,
             user_agent: row.try_get("user_agent")?,
+            request_id: row.try_get("request_id")?,
             response_time_us: row.try_get("response_time_us")?,
             digest: row.try_get("digest")?,
         })

@@ -2,8 +2,8 @@
 
 use super::names::Setting;
 use super::{
-    broker, client, database, jwt, leaks, listen, log, operators, seal, spool, tokens, usage,
-    verification, webhooks,
+    broker, client, database, jwt, leaks, listen, log, operators, seal, spool, tokens, traces,
+    usage, verification, webhooks,
 };
 
 /// All settings, in the order of the reference.
@@ -46,6 +46,8 @@ pub const ALL: &[&Setting] = &[
     &webhooks::WEBHOOK_ALLOWED_NETWORKS,
     &log::LOG,
     &log::LOG_FORMAT,
+    &traces::OTLP_ENDPOINT,
+    &traces::TRACE_RATIO,
     &client::URL,
     &client::API_KEY,
 ];

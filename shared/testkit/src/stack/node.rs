@@ -88,7 +88,13 @@ impl Node {
     /// The operator who talks to this API.
     #[must_use]
     pub fn operator(&self) -> Person {
-        Person::new(self.public, Some(("X-API-Key", OPERATOR_KEY.to_owned())))
+        self.by_key(OPERATOR_KEY)
+    }
+
+    /// Somebody who talks to this API with a key of their own.
+    #[must_use]
+    pub fn by_key(&self, key: &str) -> Person {
+        Person::new(self.public, Some(("X-API-Key", key.to_owned())))
     }
 
     /// Somebody who talks to this API with a bearer.

@@ -18,6 +18,7 @@ mod send;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+use tollkeeper_telemetry::trace::Traces;
 use tollkeeper_telemetry::usage::{
     LEDGER_READ_FAILURES, PUBLISHED_BATCHES, PUBLISHED_EVENTS, RELEASED_SEGMENTS, RESENT_BATCHES,
 };
@@ -38,6 +40,7 @@ use self::lanes::Lanes;
 use self::outstanding::Reason;
 use self::seen::{Look, Observer, Receipt, Seen};
 use self::send::Sender;
+use self::trace::Marks;
 use crate::ledger::{Coverage, LedgerError, LedgerReader};
 use crate::message;
 use crate::spool::Spool;
@@ -66,6 +69,7 @@ pub struct Publisher {
     occasions: u64,
     ledger: Arc<dyn LedgerReader>,
     settings: PublisherSettings,
+    marks: Marks,
     lanes: Lanes,
     events: JoinSet<Event>,
     in_flight: usize,
@@ -111,11 +115,23 @@ impl Publisher {
             occasions: 0,
             ledger,
             settings,
+            marks: Marks::default(),
             lanes,
             events: JoinSet::new(),
             in_flight: 0,
             waiting: BTreeSet::new(),
             asking_ledger: false,
+        }
+    }
+
+    /// The same for the spool of this node, which its messages name. What becomes of the usage of
+    /// recorded requests is recorded in `traces`.
+    #[must_use]
+    pub fn of_node(self, node: Uuid, traces: Option<Traces>) -> Self {
+        let node = Some(node);
+        Self {
+            marks: Marks { node, traces },
+            ..self
         }
     }
 
@@ -239,12 +255,15 @@ impl Publisher {
             first: sealed.first,
             last: sealed.last,
         };
-        let headers = message::headers(&header, sealed.checksum, outgoing.attempt);
+        let attempt = outgoing.attempt;
+        let mut headers = self.marks.headers(&header, sealed.checksum, attempt);
+        let span = self.marks.begin(&self.spool, &outgoing, &mut headers);
         let sender = self.sender.clone();
         self.events.spawn(async move {
             let subject = message::subject(outgoing.sealed.source);
             let message = outgoing.sealed.message.clone();
             let receipt = sender.send(subject, headers, message).await;
+            span.end();
             Event::Acknowledged(outgoing, receipt)
         });
     }
@@ -253,7 +272,7 @@ impl Publisher {
     fn close(&mut self, source: Uuid, last: u64, attempt: u32) {
         self.in_flight += 1;
         let (header, message) = BatchBuilder::close(source, last);
-        let headers = message::headers(&header, crc32fast::hash(&[]), attempt);
+        let headers = self.marks.headers(&header, crc32fast::hash(&[]), attempt);
         let sender = self.sender.clone();
         self.events.spawn(async move {
             let receipt = sender

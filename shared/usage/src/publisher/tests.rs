@@ -54,6 +54,7 @@ fn event(number: u64, clock: &FixedClock) -> UsageEvent<'static> {
         verdict: Verdict::Valid,
         ip: None,
         user_agent: "test",
+        request_id: "",
         response_time_us: 5,
         at_micros: clock.wall_micros(),
         cost: 1,

@@ -120,6 +120,14 @@ impl LaneShared {
     }
 }
 
+/// Where a record came to stand.
+pub(super) struct Appended {
+    /// Its number.
+    pub(super) number: u64,
+    /// Whether a new segment was begun for it.
+    pub(super) turned: bool,
+}
+
 /// Why a record was not appended.
 pub(super) enum NoRoom {
     /// The segment is full and no other is prepared.
@@ -136,9 +144,9 @@ impl Lane {
         }
     }
 
-    /// Appends a record of `len` bytes that `fill` writes. Returns whether a new segment was begun.
+    /// Appends a record of `len` bytes that `fill` writes.
     #[inline]
-    pub(super) fn append(&self, len: usize, fill: impl Fn(&mut [u8])) -> Result<bool, NoRoom> {
+    pub(super) fn append(&self, len: usize, fill: impl Fn(&mut [u8])) -> Result<Appended, NoRoom> {
         self.put(&mut self.head.lock(), len, fill)
     }
 
@@ -148,7 +156,7 @@ impl Lane {
         &self,
         len: usize,
         fill: impl Fn(&mut [u8]),
-    ) -> Result<bool, NoRoom> {
+    ) -> Result<Appended, NoRoom> {
         let mut head = self.head.lock();
         let outcome = self.put(&mut head, len, fill);
         if outcome.is_err() {
@@ -164,7 +172,12 @@ impl Lane {
     }
 
     #[inline]
-    fn put(&self, head: &mut Head, len: usize, fill: impl Fn(&mut [u8])) -> Result<bool, NoRoom> {
+    fn put(
+        &self,
+        head: &mut Head,
+        len: usize,
+        fill: impl Fn(&mut [u8]),
+    ) -> Result<Appended, NoRoom> {
         let mut turned = false;
         if !head
             .writer
@@ -181,8 +194,9 @@ impl Lane {
                 return Err(NoRoom::Segment);
             }
         }
+        let number = head.next;
         self.give(head);
-        Ok(turned)
+        Ok(Appended { number, turned })
     }
 
     #[inline]

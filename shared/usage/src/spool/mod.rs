@@ -24,6 +24,7 @@ mod folder;
 mod lane;
 mod map;
 mod mark;
+mod origins;
 mod prepare;
 mod recover;
 mod segment;
@@ -41,6 +42,7 @@ use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_domain::usage::UsageEvent;
 use uuid::Uuid;
 
+pub use self::origins::{Origins, Place};
 pub use self::settings::{FullPolicy, SpoolError, SpoolFull, SpoolSettings};
 pub use self::stats::SpoolStats;
 
@@ -58,6 +60,7 @@ pub struct Spool {
     scrubber: Scrubber,
     workshop: Arc<Workshop>,
     counters: Counters,
+    origins: Origins,
     clock: SharedClock,
     /// Lanes of earlier runs, until the publisher takes them over.
     recovered: parking_lot::Mutex<Option<Vec<Tail>>>,
@@ -101,6 +104,7 @@ impl Spool {
             .map_err(SpoolError::io("cannot start the thread of", &settings.dir))?;
         Ok(Arc::new(Self {
             counters: Counters::new(lanes.len()),
+            origins: Origins::default(),
             lanes: lanes.into(),
             full_policy: settings.full_policy,
             scrubber: settings.scrubber,
@@ -112,18 +116,28 @@ impl Spool {
         }))
     }
 
-    /// Appends one event. Endpoint and agent are cut, stripped of the query and scrubbed of tokens
-    /// on the way. When this returns `Ok`, the event survives the process.
+    /// Appends one event. Its texts are cut, stripped of the query and scrubbed of tokens on the way.
+    /// When this returns `Ok`, the event survives the process.
     ///
     /// # Errors
     /// If the spool is full and set to refuse. Set to drop, the event will be reported as dropped and
     /// the result is `Ok`.
     pub fn append(&self, event: &UsageEvent<'_>) -> Result<(), SpoolFull> {
+        self.append_traced(event).map(drop)
+    }
+
+    /// As [`append`](Self::append), and tells where the event came to stand; nowhere if it was dropped.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_traced(&self, event: &UsageEvent<'_>) -> Result<Option<Place>, SpoolFull> {
         let endpoint = self.scrubber.scrub(text::path(event.endpoint));
         let user_agent = self.scrubber.scrub(event.user_agent);
+        let request_id = self.scrubber.scrub(event.request_id);
         let event = UsageEvent {
             endpoint: &endpoint,
             user_agent: &user_agent,
+            request_id: &request_id,
             ..*event
         };
         let len = wire::encoded_len(&event);
@@ -144,13 +158,16 @@ impl Spool {
             (outcome, _) => outcome,
         };
         match (outcome, self.full_policy) {
-            (Ok(turned), _) => {
-                if turned {
+            (Ok(appended), _) => {
+                if appended.turned {
                     self.workshop.wake();
                 }
-                Ok(())
+                Ok(Some(Place {
+                    source: lane.shared.source,
+                    number: appended.number,
+                }))
             }
-            (Err(NoRoom::Segment), FullPolicy::Drop) => Ok(()),
+            (Err(NoRoom::Segment), FullPolicy::Drop) => Ok(None),
             (Err(NoRoom::Segment), FullPolicy::Refuse) => {
                 self.counters.count_refused(place);
                 Err(SpoolFull)
@@ -202,6 +219,12 @@ impl Spool {
     /// told now and then instead of at each event.
     pub(crate) fn report(&self) {
         self.stats().report();
+    }
+
+    /// Which of the events that wait to be sent came from requests whose traces are recorded.
+    #[must_use]
+    pub fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     pub(crate) fn clock(&self) -> &SharedClock {

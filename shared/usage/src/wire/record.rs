@@ -19,6 +19,7 @@
 //! | … | 2 + n | route with its length, if its flag is set |
 //! | … | 8 | bytes in, if its flag is set |
 //! | … | 8 | bytes out, if its flag is set |
+//! | … | 1 + n | id of the request with its length, if its flag is set |
 //! | … | 4 | version 2: cost |
 //! | … | 1 | version 2: how many quotas it was charged to |
 //! | … | 6 each | version 2: whose quota (0 the token's, 1 the account's), its refill (0 none, 1 monthly, 2 daily), its generation (4 bytes) |
@@ -27,7 +28,9 @@
 //! older than its reporters reads all but what it could not count.
 //!
 //! Route and bytes are reserved: no writer sets them yet, and a reader checks and skips them, so
-//! that reporters may be upgraded before the ingestor is.
+//! that reporters may be upgraded before the ingestor is. The id of the request is only set where there
+//! is one; an ingestor that is older than it makes such records dead letters, to be replayed once it is
+//! upgraded.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -35,7 +38,7 @@ use thiserror::Error;
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::quota::{MAX_CHARGES, QuotaCharge, QuotaCharges, QuotaOwner, QuotaRefill};
 use tollkeeper_domain::usage::{
-    MAX_ENDPOINT_BYTES, MAX_METHOD_BYTES, MAX_USER_AGENT_BYTES, UsageEvent,
+    MAX_ENDPOINT_BYTES, MAX_METHOD_BYTES, MAX_REQUEST_ID_BYTES, MAX_USER_AGENT_BYTES, UsageEvent,
 };
 use tollkeeper_domain::verdict::Verdict;
 use uuid::Uuid;
@@ -56,7 +59,9 @@ const FLAG_IPV6: u8 = 1 << 1;
 const FLAG_ROUTE: u8 = 1 << 2;
 const FLAG_BYTES_IN: u8 = 1 << 3;
 const FLAG_BYTES_OUT: u8 = 1 << 4;
-const KNOWN_FLAGS: u8 = FLAG_IPV4 | FLAG_IPV6 | FLAG_ROUTE | FLAG_BYTES_IN | FLAG_BYTES_OUT;
+const FLAG_REQUEST_ID: u8 = 1 << 5;
+const KNOWN_FLAGS: u8 =
+    FLAG_IPV4 | FLAG_IPV6 | FLAG_ROUTE | FLAG_BYTES_IN | FLAG_BYTES_OUT | FLAG_REQUEST_ID;
 
 /// The longest record a reader accepts, reserved fields included.
 pub const MAX_RECORD_BYTES: usize = FIXED_BYTES
@@ -67,6 +72,8 @@ pub const MAX_RECORD_BYTES: usize = FIXED_BYTES
     + 2
     + MAX_ENDPOINT_BYTES
     + 16
+    + 1
+    + MAX_REQUEST_ID_BYTES
     + 5
     + MAX_CHARGES * CHARGE_BYTES;
 
@@ -130,7 +137,15 @@ pub fn encoded_len(event: &UsageEvent<'_>) -> usize {
         + cut(event.method, MAX_METHOD_BYTES).len()
         + cut(event.endpoint, MAX_ENDPOINT_BYTES).len()
         + cut(event.user_agent, MAX_USER_AGENT_BYTES).len()
+        + request_id_bytes(event)
         + charge_bytes(event)
+}
+
+fn request_id_bytes(event: &UsageEvent<'_>) -> usize {
+    match cut(event.request_id, MAX_REQUEST_ID_BYTES).len() {
+        0 => 0,
+        bytes => 1 + bytes,
+    }
 }
 
 fn charge_bytes(event: &UsageEvent<'_>) -> usize {
@@ -150,6 +165,7 @@ pub fn encode(event: &UsageEvent<'_>, slot: &mut [u8]) {
     let method = cut(event.method, MAX_METHOD_BYTES);
     let endpoint = cut(event.endpoint, MAX_ENDPOINT_BYTES);
     let user_agent = cut(event.user_agent, MAX_USER_AGENT_BYTES);
+    let request_id = cut(event.request_id, MAX_REQUEST_ID_BYTES);
 
     let (fixed, rest) = slot.split_at_mut(FIXED_BYTES);
     fixed[0] = if is_charged(event) { CHARGED } else { PLAIN };
@@ -158,8 +174,11 @@ pub fn encode(event: &UsageEvent<'_>, slot: &mut [u8]) {
         Some(IpAddr::V4(_)) => FLAG_IPV4,
         Some(IpAddr::V6(_)) => FLAG_IPV6,
     };
+    if !request_id.is_empty() {
+        fixed[1] |= FLAG_REQUEST_ID;
+    }
     fixed[2] = event.verdict as u8;
-    // The three lengths were cut to limits far below these integers' ranges.
+    // The lengths of texts were cut to limits far below these integers' ranges.
     fixed[3] = method.len() as u8;
     fixed[4..6].copy_from_slice(&(endpoint.len() as u16).to_le_bytes());
     fixed[6..8].copy_from_slice(&(user_agent.len() as u16).to_le_bytes());
@@ -177,7 +196,11 @@ pub fn encode(event: &UsageEvent<'_>, slot: &mut [u8]) {
     };
     let rest = put(rest, method.as_bytes());
     let rest = put(rest, endpoint.as_bytes());
-    let rest = put(rest, user_agent.as_bytes());
+    let mut rest = put(rest, user_agent.as_bytes());
+    if !request_id.is_empty() {
+        rest = put(rest, &[request_id.len() as u8]);
+        rest = put(rest, request_id.as_bytes());
+    }
     if !is_charged(event) {
         return;
     }
@@ -269,6 +292,12 @@ pub fn decode(record: &[u8]) -> Result<UsageEvent<'_>, RecordError> {
     if flags & FLAG_BYTES_OUT != 0 {
         input.array::<8>("bytes out")?;
     }
+    let request_id = if flags & FLAG_REQUEST_ID != 0 {
+        let request_id_len = usize::from(input.byte("request id length")?);
+        input.text("request id", request_id_len, MAX_REQUEST_ID_BYTES)?
+    } else {
+        ""
+    };
     let (cost, charges) = match version {
         PLAIN => (1, QuotaCharges::default()),
         _ => (u32::from_le_bytes(input.array("cost")?), input.charges()?),
@@ -286,6 +315,7 @@ pub fn decode(record: &[u8]) -> Result<UsageEvent<'_>, RecordError> {
         verdict,
         ip,
         user_agent,
+        request_id,
         response_time_us,
         at_micros,
         cost,

@@ -89,6 +89,7 @@ impl Checked {
             verdict: self.verdict,
             ip: self.call.ip.and_then(|ip| kept(ip, policy.usage_ip)),
             user_agent: &policy.scrubber.scrub(agent),
+            request_id: "",
             response_time_us: self.call.response_time_us.unwrap_or(0),
             at_micros: self.at.timestamp_micros(),
             cost: 1,

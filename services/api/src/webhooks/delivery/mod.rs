@@ -13,6 +13,7 @@ mod schedule;
 mod send;
 mod sign;
 mod step;
+mod trace;
 mod turn;
 mod worker;
 

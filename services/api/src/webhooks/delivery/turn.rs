@@ -105,8 +105,12 @@ impl Worker {
         }))?;
         let id = format!("evt_{}", event.event_id);
         let (now, began) = (self.clock.now(), self.clock.boot_time());
-        let headers = headers(&id, now.timestamp(), secrets, &body);
+        let mut headers = headers(&id, now.timestamp(), secrets, &body);
+        let trace = self.trace(event, leased, &mut headers).await;
         let sent = self.sender.send(&leased.url, headers, body).await;
+        if let Some(trace) = trace {
+            trace.end(&sent);
+        }
         let took = self.clock.boot_time().saturating_sub(began);
         ATTEMPTS.with(sent.outcome.as_str()).increment(1);
         ATTEMPT_SECONDS.handle().record(took.as_secs_f64());

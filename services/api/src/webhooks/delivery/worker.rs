@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_runtime::settings::NetworkList;
+use tollkeeper_telemetry::trace::Traces;
 use tollkeeper_usage::Scrubber;
 use uuid::Uuid;
 
@@ -47,6 +48,7 @@ pub struct Worker {
     pub(super) sender: Sender,
     pub(super) clock: SharedClock,
     pub(super) entropy: SharedEntropy,
+    pub(super) traces: Option<Traces>,
 }
 
 /// What a look at the database has found.
@@ -79,7 +81,15 @@ impl Worker {
             sender: Sender::new(allowed, TIMEOUT, scrubber)?,
             clock,
             entropy,
+            traces: None,
         })
+    }
+
+    /// The same, going on with the traces of the events that it delivers.
+    #[must_use]
+    pub fn traced(mut self, traces: Option<Traces>) -> Self {
+        self.traces = traces;
+        self
     }
 
     /// Delivers until `stop`. Faults are logged and tried again: nothing is lost while it waits.

@@ -126,6 +126,7 @@ async fn what_is_reported_is_counted_once_and_told_as_it_was() {
         "response_time_us": 812,
         "ip": "2001:db8::7",
         "user_agent": "curl [redacted]",
+        "request_id": null,
         "token_version": 1,
     });
     assert_eq!(items[1], told);

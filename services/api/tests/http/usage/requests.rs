@@ -131,6 +131,7 @@ async fn a_request_is_told_as_it_was_and_found_by_what_it_was() {
         "response_time_us": 100,
         "ip": "2001:db8::7",
         "user_agent": "curl/8.5.0",
+        "request_id": null,
         "token_version": 1,
     });
     assert_eq!(items[1], expected);

@@ -92,8 +92,8 @@ async fn a_table_of_requests_says_where_it_goes_on() {
     assert_eq!(
         lines(&first),
         [
-            "timestamp,timestamp_replaced,method,endpoint,status,verdict,response_time_us,ip,user_agent,token_version",
-            &format!("{newest},false,GET,/orders,404,VALID,100,192.0.2.7,curl/8.5.0,1"),
+            "timestamp,timestamp_replaced,method,endpoint,status,verdict,response_time_us,ip,user_agent,request_id,token_version",
+            &format!("{newest},false,GET,/orders,404,VALID,100,192.0.2.7,curl/8.5.0,,1"),
         ]
     );
     let link = first.header("link").expect("there is more");
@@ -101,7 +101,7 @@ async fn a_table_of_requests_says_where_it_goes_on() {
     assert_eq!(rest, "; rel=\"next\"");
     let last = operator.get(next).await;
     let expected = format!(
-        "{},false,GET,'=1+1,200,VALID,100,192.0.2.7,\"'@sum, \"\"quoted\"\"\",1",
+        "{},false,GET,'=1+1,200,VALID,100,192.0.2.7,\"'@sum, \"\"quoted\"\"\",,1",
         at(long_ago())
     );
     assert_eq!(lines(&last)[1..], [expected]);

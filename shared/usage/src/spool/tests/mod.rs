@@ -56,6 +56,7 @@ pub(super) fn event(number: u64, endpoint: &str) -> UsageEvent<'_> {
         verdict: Verdict::Valid,
         ip: None,
         user_agent: "test",
+        request_id: "",
         response_time_us: 5,
         at_micros: 1_700_000_000_000_000,
         cost: 1,

@@ -1,0 +1,1 @@
+alter table api_token_usage drop column request_id;

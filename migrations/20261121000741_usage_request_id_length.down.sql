@@ -1,0 +1,1 @@
+alter table api_token_usage drop constraint api_token_usage_request_id_length;
