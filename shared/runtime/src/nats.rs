@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::{self, Context};
-use async_nats::{Client, ConnectError, ConnectOptions, Event};
-
+use async_nats::{Client, ConnectError, ConnectOptions, Event, ServerAddr};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -50,7 +49,7 @@ pub async fn connect(
     name: &str,
     readiness: ReadinessHandle,
 ) -> Result<Client, NatsError> {
-    let servers = settings.addresses().map_err(NatsError::Address)?;
+    let servers = bare(settings)?;
     readiness.not_ready("NATS is not connected yet");
     let credentials = settings.credentials.as_ref();
     let expiry = credentials.and_then(|credentials| expiry(credentials.expose()));
@@ -75,8 +74,20 @@ pub async fn connect(
 /// # Errors
 /// When the settings cannot make a client or no server answers.
 pub async fn connect_once(settings: &BrokerSettings, name: &str) -> Result<Client, NatsError> {
-    let servers = settings.addresses().map_err(NatsError::Address)?;
+    let servers = bare(settings)?;
     Ok(options(settings, name)?.connect(servers).await?)
+}
+
+/// The servers without logins: the client logs the addresses that it is given.
+fn bare(settings: &BrokerSettings) -> Result<Vec<ServerAddr>, NatsError> {
+    let servers = settings.addresses().map_err(NatsError::Address)?;
+    let bare = servers.into_iter().map(|server| {
+        let mut url = server.into_inner();
+        // Only a URL without a host has no place for one, and then there is nothing to take out.
+        let _ = (url.set_username(""), url.set_password(None));
+        ServerAddr::from_url(url)
+    });
+    bare.collect::<io::Result<_>>().map_err(NatsError::Address)
 }
 
 /// The client ignores the login in a server's URL, so it is taken from the first one here. Answers come
@@ -170,6 +181,7 @@ fn expiry(credentials: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Secret;
 
     fn credentials(claims: &str) -> String {
         let claims = BASE64_URL_SAFE_NO_PAD.encode(claims);
@@ -187,6 +199,25 @@ mod tests {
         assert_eq!(expiry(&credentials(r#"{"exp":0}"#)), None);
         assert_eq!(expiry(&credentials(r#"{"name":"api"}"#)), None);
         assert_eq!(expiry("no credentials"), None);
+    }
+
+    #[test]
+    fn the_client_is_given_addresses_without_their_logins() {
+        let settings = BrokerSettings {
+            servers: Secret::new("nats://me:secret@one:4222,tls://token@two,three".to_owned()),
+            credentials: None,
+            authorities: None,
+        };
+        let servers = bare(&settings).unwrap();
+        assert!(servers.iter().all(|server| !server.has_user_pass()));
+        let shown = format!("{servers:?}");
+        assert!(
+            !shown.contains("secret") && !shown.contains("token"),
+            "{shown}"
+        );
+        let hosts: Vec<&str> = servers.iter().map(ServerAddr::host).collect();
+        assert_eq!(hosts, ["one", "two", "three"]);
+        assert!(servers[1].tls_required());
     }
 
     #[test]

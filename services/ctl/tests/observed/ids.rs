@@ -59,7 +59,11 @@ async fn an_id_leads_from_the_answer_to_the_row_and_the_message() {
         );
     }
     let path = format!("/v1/tokens/{}/usage/requests", text(&token, "id"));
-    let all = operator.get(&path).await.expect(200);
+    let all = wait_for_some("the rows of all", async || {
+        let page = operator.get(&path).await.expect(200);
+        (page["items"].as_array()?.len() == 3).then_some(page)
+    })
+    .await;
     let ids = all["items"].as_array().unwrap().iter();
     let ids: BTreeSet<Option<&str>> = ids.map(|row| row["request_id"].as_str()).collect();
     assert_eq!(

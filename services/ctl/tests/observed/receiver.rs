@@ -4,7 +4,7 @@ use futures::future::join_all;
 use tollkeeper_testkit::stack::Node;
 use tollkeeper_testkit::{Stack, TraceReceiver, wait_for};
 
-use crate::support::{forward_auth, issued, text};
+use crate::support::{issued, text};
 
 /// How many ask at once to fill the queue.
 const AT_ONCE: usize = 100;
@@ -32,8 +32,8 @@ async fn requests_go_on_while_the_receiver_refuses_or_hangs_and_what_is_lost_is_
     ];
     let mut api = stack.api(&settings).await;
     let token = issued(&api.operator()).await;
-    let secret = text(&token, "token");
-    let ask = async || forward_auth(&api, secret, &[]).await.expect(200);
+    let client = api.bearer(text(&token, "token"));
+    let ask = async || client.get("/v1/forward-auth").await.expect(200);
 
     receiver.refuse();
     wait_for("spans that are refused", async || {
