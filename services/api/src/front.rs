@@ -20,7 +20,7 @@ use futures::future::Either;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use tollkeeper_authn::Miss;
-use tollkeeper_check::own_request_id;
+use tollkeeper_check::{REQUEST_ID, own_request_id};
 use tower::ServiceExt;
 use tracing::{Instrument, Span};
 
@@ -150,7 +150,10 @@ impl Connection {
             // What follows the prefix is the path of somebody else's request.
             let (route, path) = (forward_auth::PREFIX, Uri::from_static(forward_auth::PREFIX));
             let asked = (request.method(), &path, Some(route));
-            let id = own_request_id(request.headers());
+            // A refusal tells its id; else it is the client's own.
+            let told = response.headers().get(REQUEST_ID);
+            let told = told.and_then(|id| id.to_str().ok());
+            let id = told.or_else(|| own_request_id(request.headers()));
             let id = id.map(|id| self.app.policy.scrubber.scrub(id));
             trace.answered(&self.app, asked, response.status(), id.as_deref());
         }

@@ -105,4 +105,6 @@ async fn chance_decides_about_requests_that_come_without_a_trace() {
         Some("401")
     );
     assert_eq!(span.attribute("tollkeeper.usage.source"), None);
+    let id = span.attribute("tollkeeper.request_id");
+    assert_eq!(id.as_deref(), refused.header("x-request-id"));
 }

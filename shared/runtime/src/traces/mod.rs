@@ -10,7 +10,7 @@ mod queue;
 use std::time::Duration;
 
 use opentelemetry_otlp::{
-    ExporterBuildError, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig,
+    ExporterBuildError, Protocol, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig,
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
@@ -60,6 +60,7 @@ pub fn set_up(
     let mut exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(client)
+        .with_protocol(Protocol::HttpBinary)
         .with_endpoint(endpoint.as_str())
         .with_timeout(PATIENCE)
         // What is sent later stands in the queue's way: the next spans are worth as much.
