@@ -129,7 +129,7 @@ mod tests {
     fn a_state_that_cannot_be_handed_on_is_left_out() {
         let text = format!("00-{TRACE}-{SPAN}-01");
         let long = format!("a={}", "1".repeat(MOST_STATE));
-        for state in ["a", "=", long.as_str()] {
+        for state in ["a", long.as_str()] {
             let context = read(&text, Some(state)).unwrap();
             assert_eq!(context.trace_state().header(), "", "{state}");
         }
