@@ -81,6 +81,14 @@ async fn letters_are_listed_and_counted_when_their_reason_is_mended() {
 
     let none = tollkeeper(&stack, &["replay", "4711"]);
     assert_eq!(none.status.code(), Some(1), "{none:?}");
+    // Each that was about a letter is in the audit log.
+    let noted: Vec<(String, Value)> =
+        sqlx::query_as("select action, details from audit_entries order by number")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    let one = ("DeadLettersReplayed".to_owned(), json!({ "letters": 1 }));
+    assert_eq!(noted, [one.clone(), one.clone(), one]);
     let wrong = tollkeeper(&stack, &["replay"]);
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
 }

@@ -93,10 +93,22 @@ async fn what_differs_is_told_and_put_right() {
         answer["tables"][2],
         json!({ "table": "api_tokens", "rows": 1, "missing": 0, "extra": 0, "different": 1 })
     );
-    let again = run(database, &["verify", "--output", "json"]).await;
+    let again = run(database, &["rebuild", "--output", "json"]).await;
     assert_eq!(again.status.code(), Some(0), "{again:?}");
     let again: Value = serde_json::from_slice(&again.stdout).unwrap();
     assert_eq!(again["differences"], json!([]));
+    // The audit log tells of the one that changed something.
+    let noted: Vec<(String, String, Value)> =
+        sqlx::query_as("select action, actor, details from audit_entries")
+            .fetch_all(&database.pool)
+            .await
+            .unwrap();
+    let [(action, actor, details)] = &noted[..] else {
+        panic!("{noted:?}");
+    };
+    assert_eq!(action, "ProjectionsRebuilt");
+    assert!(actor.starts_with("database:"), "{actor}");
+    assert_eq!(*details, json!({ "position": 3, "rows": 3 }));
 
     // Neither a secret nor a hash is ever told.
     let hash: String =

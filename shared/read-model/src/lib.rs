@@ -7,6 +7,7 @@
 //! it may see.
 
 pub mod accounts;
+pub mod audit;
 pub mod erasures;
 pub mod expiry;
 pub mod nodes;

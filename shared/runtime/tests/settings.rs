@@ -5,9 +5,9 @@
 use std::fs;
 
 use tollkeeper_runtime::settings::{
-    Binary, BrokerSettings, ByteSize, DatabaseSettings, InternalListenSettings, JwksSource,
-    JwtKeys, JwtSettings, ListenSettings, LogSettings, OperatorSettings, SettingsError, Source,
-    SpoolFull, SpoolSettings, TokenSettings, UsageSettings, VerificationSettings,
+    AuditSettings, Binary, BrokerSettings, ByteSize, DatabaseSettings, InternalListenSettings,
+    JwksSource, JwtKeys, JwtSettings, ListenSettings, LogSettings, OperatorSettings, SettingsError,
+    Source, SpoolFull, SpoolSettings, TokenSettings, UsageSettings, VerificationSettings,
 };
 
 fn source(pairs: &[(&str, &str)]) -> Source {
@@ -37,6 +37,7 @@ fn defaults_are_valid_for_every_binary() {
         assert_eq!(cache, ByteSize(256 << 20));
         assert_eq!(SpoolSettings::read(&source).unwrap().full, SpoolFull::Drop);
         assert_eq!(UsageSettings::read(&source).unwrap().retention_days, 90);
+        assert_eq!(AuditSettings::read(&source).unwrap().retention_days, 365);
     }
 }
 
@@ -51,6 +52,22 @@ fn the_internal_ports_of_api_and_ingestor_differ() {
     };
     assert_eq!(port(Binary::Api), 8081);
     assert_eq!(port(Binary::Ingestor), 8082);
+}
+
+#[test]
+fn the_audit_log_is_kept_for_a_month_at_least() {
+    let of = |days| source(&[("TOLLKEEPER_AUDIT_RETENTION_DAYS", days)]);
+    for (days, expected) in [("30", 30), ("36500", 36_500)] {
+        let settings = AuditSettings::read(&of(days)).unwrap();
+        assert_eq!(settings.retention_days, expected);
+    }
+    for days in ["29", "0", "36501", "-1", "always"] {
+        let message = refused(AuditSettings::read(&of(days)));
+        assert!(
+            message.contains("TOLLKEEPER_AUDIT_RETENTION_DAYS"),
+            "{message}"
+        );
+    }
 }
 
 #[test]

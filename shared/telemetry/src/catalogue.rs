@@ -2,7 +2,7 @@
 
 use crate::kinds::Metric::{self, Counter, Durations, Gauge, Histogram, Seconds};
 use crate::labels::Service;
-use crate::{events, http, process, trace, usage, verification, webhooks};
+use crate::{audit, events, http, process, trace, usage, verification, webhooks};
 
 /// Metrics that belong together.
 #[derive(Debug)]
@@ -173,6 +173,15 @@ pub const GROUPS: &[Group] = &[
             Counter(&webhooks::ATTEMPTS),
             Histogram(&webhooks::ATTEMPT_SECONDS),
             Counter(&webhooks::DISABLED),
+        ],
+    },
+    Group {
+        title: "Audit log",
+        services: &[Service::Api],
+        metrics: &[
+            Counter(&audit::REFUSALS),
+            Gauge(&audit::WAITING),
+            Counter(&audit::WRITE_FAILURES),
         ],
     },
 ];

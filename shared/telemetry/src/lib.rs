@@ -12,6 +12,7 @@
 //! counted beside it ([`Counts`], [`Durations`]): without a look-up, a lock, or a cache line that all
 //! threads write to.
 
+pub mod audit;
 pub mod catalogue;
 pub mod events;
 pub mod http;

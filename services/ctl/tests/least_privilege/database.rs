@@ -36,6 +36,11 @@ const FOR_THE_API: &[&str] = &[
     "delete from accounts",
     "delete from api_tokens",
     "delete from api_token_secrets",
+    "delete from audit_entries",
+    "update audit_entries set actor = 'nobody'",
+    "truncate audit_entries",
+    "delete from audit_refusals",
+    "update audit_refusals set code = 'VALID'",
 ];
 
 /// The ingestor learns nothing of secrets, names and the log.
@@ -54,6 +59,8 @@ const FOR_THE_INGESTOR: &[&str] = &[
     "update accounts set state = 'active'",
     "delete from api_token_usage",
     "update usage_reports set record = ''",
+    "select * from audit_entries",
+    "select audit_forget('2000-01-01', 1)",
     "delete from nodes",
 ];
 
@@ -69,6 +76,8 @@ const FOR_THE_DASHBOARDS: &[&str] = &[
     "select record from usage_reports",
     "select ip from api_token_usage",
     "select url from webhooks",
+    "select network from audit_refusals",
+    "select details from audit_entries",
     "insert into api_token_usage_totals (token_id, usage_count) values (gen_random_uuid(), 1)",
     "update accounts set state = 'active'",
     "delete from nodes",
@@ -97,6 +106,35 @@ async fn what_no_role_has_to_do_is_refused() {
             assert_eq!(code, Some("42501"), "{role}: {statement}: {error:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn nobody_who_serves_removes_what_the_audit_log_is_to_keep() {
+    let database = TestDatabase::create().await;
+    let url = database.url_of("tollkeeper_api");
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(
+        "insert into audit_entries (recorded_at, actor, action, subject_type) values
+            (now() - interval '31 days', 'operator:a', 'NodeForgotten', 'node'),
+            (now() - interval '29 days', 'operator:b', 'NodeForgotten', 'node')",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let mut forget = async |days: i32| {
+        let sql = "select audit_forget(now() - make_interval(days => $1), 100)";
+        let gone = sqlx::query_scalar::<_, i32>(sql).bind(days);
+        gone.fetch_one(&mut connection).await
+    };
+    let refused = forget(29).await.unwrap_err();
+    let refused = refused.into_database_error().unwrap();
+    assert_eq!(refused.code().as_deref(), Some("TK011"), "{refused}");
+    assert_eq!(forget(30).await.unwrap(), 1);
+    let left: Vec<String> = sqlx::query_scalar("select actor from audit_entries")
+        .fetch_all(&database.pool)
+        .await
+        .unwrap();
+    assert_eq!(left, ["operator:b"]);
 }
 
 #[tokio::test]

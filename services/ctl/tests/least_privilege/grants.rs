@@ -44,6 +44,22 @@ const DECISIONS: &[(&str, [&str; 3])] = &[
             "select (account_id, created_at, environment, expires_at, id, name, state)",
         ],
     ),
+    (
+        "audit_entries",
+        [
+            ADD,
+            NOTHING,
+            "select (action, actor, recorded_at, subject_id, subject_type)",
+        ],
+    ),
+    (
+        "audit_refusals",
+        [
+            "select, insert, update (count, last_at)",
+            NOTHING,
+            "select (actor, code, count, first_at, last_at, operation, status)",
+        ],
+    ),
     ("checkpoints", [KEEP, NOTHING, "select (name, position)"]),
     (
         "event_log_head",

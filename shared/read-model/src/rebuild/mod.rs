@@ -13,6 +13,7 @@ use staging::Staging;
 use tollkeeper_event_store::{AuditError, Head};
 use uuid::Uuid;
 
+use crate::audit::Act;
 use crate::replay::ReplayError;
 
 /// The most differences that a report names one by one.
@@ -128,15 +129,8 @@ async fn replace(db: &mut PgConnection) -> Result<Report, RebuildError> {
     let (mut staging, report) = compare(db).await?;
     if report.differing() > 0 {
         for attempt in 1.. {
-            // One call, so that no client holds the head while it thinks.
-            let replaced = sqlx::query_scalar!(
-                r#"select rebuild_replace($1) as "replaced!""#,
-                staging.at.position
-            )
-            .fetch_one(&mut *db)
-            .await
-            .map_err(locked_out)?;
-            if replaced {
+            let replaced = replace_once(db, staging.at.position, report.differing()).await;
+            if replaced.map_err(locked_out)? {
                 break;
             }
             if attempt == ATTEMPTS {
@@ -147,6 +141,33 @@ async fn replace(db: &mut PgConnection) -> Result<Report, RebuildError> {
     }
     staging.remove(db).await?;
     Ok(report)
+}
+
+/// Replaces the rows, if nothing has happened to them meanwhile, and has the audit log say so. One
+/// statement, so that no client holds the head while it thinks.
+async fn replace_once(
+    db: &mut PgConnection,
+    position: i64,
+    differing: i64,
+) -> Result<bool, sqlx::Error> {
+    let act = Act::ProjectionsRebuilt;
+    sqlx::query_scalar!(
+        r#"with replaced as materialized (
+            select rebuild_replace($1) as done
+        ), noted as (
+            insert into audit_entries (actor, action, subject_type, details)
+            select 'database:' || session_user, $2, $3,
+                jsonb_build_object('position', $1::bigint, 'rows', $4::bigint)
+            from replaced where done
+        )
+        select done as "done!" from replaced"#,
+        position,
+        act.name(),
+        act.subject(),
+        differing,
+    )
+    .fetch_one(db)
+    .await
 }
 
 /// A lock that was not to be had in time is no fault of the database.

@@ -5,6 +5,8 @@ use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
+use crate::audit::Act;
+
 /// A dead letter, without what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LetterRow {
@@ -69,7 +71,7 @@ pub async fn list(
     .await
 }
 
-/// Asks the ingestors to try letters again, and tells which.
+/// Asks the ingestors to try letters again, and tells which. Where there are any, the audit log says so.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -77,14 +79,24 @@ pub async fn ask_for_replay(
     db: impl PgExecutor<'_>,
     letters: &Letters,
 ) -> Result<Vec<i64>, sqlx::Error> {
+    let act = Act::DeadLettersReplayed;
     sqlx::query_scalar!(
-        "update usage_dead_letters set replay_asked_at = now(), replay_failure = null
-        where ($1::bigint[] is null or id = any($1)) and ($2::text is null or reason = $2)
-            and ($3::uuid is null or source = $3)
-        returning id",
+        r#"with asked as (
+            update usage_dead_letters set replay_asked_at = now(), replay_failure = null
+            where ($1::bigint[] is null or id = any($1)) and ($2::text is null or reason = $2)
+                and ($3::uuid is null or source = $3)
+            returning id
+        ), noted as (
+            insert into audit_entries (actor, action, subject_type, details)
+            select 'database:' || session_user, $4, $5, jsonb_build_object('letters', count(*))
+            from asked having count(*) > 0
+        )
+        select id as "id!" from asked"#,
         letters.ids.as_deref(),
         letters.reason,
         letters.source,
+        act.name(),
+        act.subject(),
     )
     .fetch_all(db)
     .await

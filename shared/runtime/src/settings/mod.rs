@@ -20,6 +20,7 @@ pub mod reference;
 pub mod registry;
 pub mod values;
 
+mod audit;
 mod broker;
 mod client;
 mod database;
@@ -36,6 +37,7 @@ mod usage;
 mod verification;
 mod webhooks;
 
+pub use audit::AuditSettings;
 pub use broker::{BrokerSettings, StreamSettings};
 pub use client::{ApiUrl, ApiUrlError, ClientSettings};
 pub use database::DatabaseSettings;

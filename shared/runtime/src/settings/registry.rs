@@ -2,7 +2,7 @@
 
 use super::names::Setting;
 use super::{
-    broker, client, database, jwt, leaks, listen, log, operators, seal, spool, tokens, traces,
+    audit, broker, client, database, jwt, leaks, listen, log, operators, seal, spool, tokens, traces,
     usage, verification, webhooks,
 };
 
@@ -43,6 +43,7 @@ pub const ALL: &[&Setting] = &[
     &usage::USAGE_RETENTION_DAYS,
     &usage::ROLLUP_RETENTION_DAYS,
     &usage::USAGE_IP,
+    &audit::AUDIT_RETENTION_DAYS,
     &webhooks::WEBHOOK_ALLOWED_NETWORKS,
     &log::LOG,
     &log::LOG_FORMAT,
