@@ -13,6 +13,7 @@ use tollkeeper_telemetry::trace::Traces;
 use tollkeeper_usage::{Scrubber, Spool};
 use uuid::Uuid;
 
+use crate::audit::Refusals;
 use crate::caller::jwt::JwtPolicy;
 use crate::commands::Commands;
 use crate::history::News;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub entropy: SharedEntropy,
     /// Seals secrets at rest; none if no key is configured.
     pub sealer: Option<Sealer>,
+    /// Sums up what is refused.
+    pub refusals: Refusals,
     /// Counts what is asked and answered.
     pub measures: Measures,
     /// Records what belongs to one request; none if nobody is to be told.
@@ -82,6 +85,8 @@ pub struct Policy {
     pub usage_ip: UsageIp,
     /// How long single requests are kept.
     pub usage_retention: TimeDelta,
+    /// How long the audit log is kept.
+    pub audit_retention: TimeDelta,
     /// Whose reports of leaked tokens are believed; none if they are not taken.
     pub leaks: Option<LeakSettings>,
     /// Where webhooks may be sent to beside public addresses.

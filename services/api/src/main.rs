@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
-use tollkeeper_api::background::{deletions, expiry, revocations};
+use tollkeeper_api::background::{self, deletions, expiry, revocations};
 use tollkeeper_api::history::News;
 use tollkeeper_api::replica::Replica;
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{
-    App, Audience, Commands, JwtPolicy, Measures, Parts, Roll, SignedBy, event_traces, ext_authz,
-    history, idempotency, leaks, listener, readiness, relay, replica, webhooks,
+    App, Audience, Commands, JwtPolicy, Measures, Parts, Roll, SignedBy, audit, event_traces,
+    ext_authz, history, idempotency, leaks, listener, readiness, relay, replica, webhooks,
 };
 use tollkeeper_authn::postgres::{Node, PostgresSource};
 use tollkeeper_authn::{Engine, EngineConfig, exchange, hints};
@@ -239,6 +239,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         clock,
         sealer: Sealer::new(&settings.seal.keys, entropy.clone()),
         entropy,
+        refusals: audit::Refusals::new(),
         measures,
         traces: traces.clone(),
         policy: settings.policy(brand, scrubber, jwt),
@@ -318,6 +319,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     lifecycle.spawn("revocations", |stop| revocations::run(working, stop));
     let swept = app.clone();
     lifecycle.spawn("account deletions", |stop| deletions::run(swept, stop));
+    let kept = app.clone();
+    lifecycle.spawn("audit retention", |stop| background::audit::run(kept, stop));
+    let told = app.clone();
+    lifecycle.spawn_support("audit log", |stop| audit::writer::run(told, node_id, stop));
     let shared = (broker.clone(), engine.clone());
     lifecycle.spawn_support("rate limits of other nodes", |stop| {
         exchange::run(shared.0, shared.1, node_id, stop)

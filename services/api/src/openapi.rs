@@ -42,7 +42,7 @@ use utoipa::{Modify, OpenApi as _};
 
 use crate::http::problem;
 use crate::{
-    accounts, history, leaks, nodes, oauth, tokens, usage, verification, webhooks, whoami,
+    accounts, audit, history, leaks, nodes, oauth, tokens, usage, verification, webhooks, whoami,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -122,6 +122,7 @@ use crate::{
         history::of_token::handle,
         history::diff::handle,
         history::feed::handle,
+        audit::list::handle,
         usage::of_token::handle,
         usage::requests::handle,
         usage::exposure::handle,

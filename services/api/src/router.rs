@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 use crate::http::{deadline, measure, protection, request_id};
 use crate::openapi::page::{self, Description};
 use crate::verification::{batch, rpc};
-use crate::{accounts, history, leaks, nodes, oauth, tokens, usage, webhooks, whoami};
+use crate::{accounts, audit, history, leaks, nodes, oauth, tokens, usage, webhooks, whoami};
 
 /// Everything but forward-auth.
 pub(crate) fn router(app: App) -> Router {
@@ -93,6 +93,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/tokens/{id}/events", get(history::of_token::handle))
         .route("/v1/tokens/{id}/diff", get(history::diff::handle))
         .route("/v1/events", get(history::feed::handle))
+        .route("/v1/audit", get(audit::list::handle))
         .route("/v1/tokens/{id}/usage", get(usage::of_token::handle))
         .route(
             "/v1/tokens/{id}/usage/requests",
@@ -188,6 +189,7 @@ pub(crate) fn router(app: App) -> Router {
             Problem::panicked(panic).into_response()
         }))
         .layer(middleware::from_fn(deadline::layer))
+        .layer(middleware::from_fn_with_state(app.clone(), audit::layer))
         .layer(middleware::from_fn_with_state(
             app.clone(),
             request_id::layer,

@@ -11,10 +11,10 @@ use tollkeeper_domain::legacy::{BadShape, Shapes};
 use tollkeeper_domain::secret::{BadBrand, Brand};
 use tollkeeper_runtime::health::Need;
 use tollkeeper_runtime::settings::{
-    self, Binary, BrokerSettings, DatabaseSettings, InternalListenSettings, JwtKeys, JwtSettings,
-    LeakSettings, ListenSettings, LogSettings, OperatorSettings, SealSettings, SettingsError,
-    Source, SpoolFull, TokenSettings, TraceSettings, UsageSettings, VerificationSettings,
-    WebhookSettings,
+    self, AuditSettings, Binary, BrokerSettings, DatabaseSettings, InternalListenSettings, JwtKeys,
+    JwtSettings, LeakSettings, ListenSettings, LogSettings, OperatorSettings, SealSettings,
+    SettingsError, Source, SpoolFull, TokenSettings, TraceSettings, UsageSettings,
+    VerificationSettings, WebhookSettings,
 };
 use tollkeeper_usage::{FullPolicy, Scrubber, SpoolSettings};
 
@@ -58,6 +58,7 @@ pub struct ApiSettings {
     verification: VerificationSettings,
     spool: settings::SpoolSettings,
     usage: UsageSettings,
+    audit: AuditSettings,
     /// Where webhooks may be sent to.
     pub webhooks: WebhookSettings,
 }
@@ -92,6 +93,7 @@ impl ApiSettings {
             verification: VerificationSettings::read(source)?,
             spool: settings::SpoolSettings::read(source)?,
             usage: UsageSettings::read(source)?,
+            audit: AuditSettings::read(source)?,
             webhooks: WebhookSettings::read(source)?,
         })
     }
@@ -218,6 +220,7 @@ impl ApiSettings {
             trusted_proxies: self.operators.trusted_proxies,
             usage_ip: self.usage.ip,
             usage_retention: TimeDelta::days(self.usage.retention_days.into()),
+            audit_retention: TimeDelta::days(self.audit.retention_days.into()),
             leaks: self.leaks,
             webhook_networks: self.webhooks.allowed_networks,
         }

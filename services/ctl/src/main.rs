@@ -47,7 +47,7 @@ enum Command {
     /// Look after usage that could not be counted
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
-    /// Prove that the log is whole
+    /// Prove that the log is whole, and tell who did what
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Prove that the tables are what the log says, or make them so

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde_json::json;
 use sqlx::{ConnectOptions, PgConnection};
 use tollkeeper_ambient::{Clock, SystemClock};
+use tollkeeper_read_model::audit::{self, Act, Entry};
 use tollkeeper_read_model::rollups::{self, Difference, Report, Sums, rebuild, verify};
 use tollkeeper_runtime::database;
 use tollkeeper_runtime::settings::{
@@ -82,6 +83,11 @@ async fn verified(period: Period, output: Output) -> Result<ExitCode, Error> {
 
 async fn rebuilt(period: Period, output: Output) -> Result<ExitCode, Error> {
     let (mut db, days) = prepare(period).await?;
+    // Sums are put right hour by hour, so the audit log is told before the first.
+    let entry = Entry::by_login(Act::RollupsRebuilt)
+        .with("from", period.from.to_string())
+        .with("to", period.to.to_string());
+    audit::note(&mut db, &entry).await?;
     let report = rebuild(&mut db, days).await?;
     tell(
         &report,

@@ -99,6 +99,12 @@ async fn what_differs_is_told_and_put_right() {
         again,
         json!({ "differing": 0, "differences": [], "not_kept": [] })
     );
+    let noted: Vec<(String, Value)> = sqlx::query_as("select action, details from audit_entries")
+        .fetch_all(&database.pool)
+        .await
+        .unwrap();
+    let period = json!({ "from": from, "to": to });
+    assert_eq!(noted, [("RollupsRebuilt".to_owned(), period)]);
     let shown = operator.get(&format!("/v1/tokens/{id}")).await.expect(200);
     assert_eq!(shown["usage_count"], json!(7));
 }

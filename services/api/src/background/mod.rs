@@ -4,6 +4,7 @@
 //! same work: each step is right however many take it at once, and one that was cut off is taken
 //! again.
 
+pub mod audit;
 pub mod deletions;
 pub mod expiry;
 pub mod revocations;

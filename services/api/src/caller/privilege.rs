@@ -15,7 +15,7 @@ use tollkeeper_read_model::{Reach, accounts};
 
 use super::{Caller, jwt, own_account};
 use crate::app::App;
-use crate::http::client::ClientAddress;
+use crate::http::client::Sender;
 use crate::http::problem::Problem;
 
 /// A right that a handler needs.
@@ -141,7 +141,7 @@ impl FromRequestParts<App> for Caller {
 async fn only_caller(parts: &Parts, app: &App, needed: &[&str]) -> Result<Caller, Problem> {
     let credential = presented(&parts.headers)?.only()?;
     let credential = credential.ok_or_else(Problem::unauthenticated)?;
-    identify(app, credential, ClientAddress::of(parts, app), needed).await
+    identify(app, credential, &Sender::of(parts, app), needed).await
 }
 
 impl OptionalFromRequestParts<App> for Caller {
@@ -150,8 +150,8 @@ impl OptionalFromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
         match presented(&parts.headers)?.only()? {
             Some(credential) => {
-                let client = ClientAddress::of(parts, app);
-                identify(app, credential, client, &[]).await.map(Some)
+                let client = Sender::of(parts, app);
+                identify(app, credential, &client, &[]).await.map(Some)
             }
             None => Ok(None),
         }
@@ -163,16 +163,19 @@ impl OptionalFromRequestParts<App> for Caller {
 pub(crate) async fn identify(
     app: &App,
     credential: Credential<'_>,
-    client: ClientAddress,
+    client: &Sender,
     needed: &[&str],
 ) -> Result<Caller, Problem> {
     match credential {
         Credential::Key(key) => match operator(app, key) {
-            Some(name) => Ok(Caller::Operator { name }),
+            Some(name) => {
+                client.holder.is_operator(&name);
+                Ok(Caller::Operator { name })
+            }
             None => by_token(app, key, client, needed).await,
         },
         Credential::Bearer(token) => by_token(app, token, client, needed).await,
-        Credential::Jwt(jwt) => by_jwt(app, jwt).await,
+        Credential::Jwt(jwt) => by_jwt(app, jwt, client).await,
     }
 }
 
@@ -190,17 +193,21 @@ fn operator(app: &App, presented: &[u8]) -> Option<String> {
 async fn by_token(
     app: &App,
     token: &[u8],
-    client: ClientAddress,
+    client: &Sender,
     needed: &[&str],
 ) -> Result<Caller, Problem> {
     let requirement = Requirement {
-        client: client.0.into(),
+        client: client.address.into(),
         scopes: needed,
         // Calls of this API are not counted as usage, and so use up nothing.
         counted: false,
         ..Requirement::default()
     };
     let verification = app.engine.verify(token, &requirement).await;
+    if let Some(identity) = verification.identity() {
+        let (id, account) = (identity.token_id(), identity.account_id());
+        client.holder.is_token(id, account, identity.account_role());
+    }
     match (verification.verdict, verification.identity()) {
         (Verdict::Valid, Some(identity)) => {
             let facts = identity.facts();
@@ -246,7 +253,7 @@ async fn by_token(
     }
 }
 
-async fn by_jwt(app: &App, token: &[u8]) -> Result<Caller, Problem> {
+async fn by_jwt(app: &App, token: &[u8], client: &Sender) -> Result<Caller, Problem> {
     let Some(policy) = &app.policy.jwt else {
         return Err(Problem::bad_credential(
             "INVALID_JWT",
@@ -256,6 +263,9 @@ async fn by_jwt(app: &App, token: &[u8]) -> Result<Caller, Problem> {
     let holder = jwt::check(policy, token, app.now().timestamp()).await?;
     let found = accounts::find_by_identity(&app.pool, &holder.identity).await?;
     let account = found.map(|row| row.account);
+    if let Some(account) = &account {
+        client.holder.is_account(account.id);
+    }
     match account.as_ref().map(|account| account.lifecycle) {
         None | Some(Lifecycle::Active) => {}
         Some(Lifecycle::Suspended) => {

@@ -5,28 +5,43 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 use tollkeeper_check::Way;
 
 use crate::app::App;
+use crate::audit::Holder;
 
 /// The other end of the connection, as an extension of each request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// The address of the client, where it is known.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
+/// Whoever sends a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender {
+    /// Their address, where it is known.
+    pub(crate) address: Option<IpAddr>,
+    /// Takes in whose credential they present.
+    pub(crate) holder: Holder,
+}
 
-impl ClientAddress {
+impl Sender {
     /// Reads it from a request.
     pub(crate) fn of(parts: &Parts, app: &App) -> Self {
-        let peer = parts.extensions.get::<Peer>();
-        let trusted = &app.policy.trusted_proxies;
-        Self(peer.and_then(|peer| Way::of(&parts.headers, peer.0.ip(), trusted).client()))
+        let holder = parts.extensions.get::<Holder>().cloned();
+        Self {
+            address: address(&parts.headers, &parts.extensions, app),
+            holder: holder.unwrap_or_default(),
+        }
     }
 }
 
-impl FromRequestParts<App> for ClientAddress {
+/// The address that a request comes from, where it is known.
+pub(crate) fn address(headers: &HeaderMap, extensions: &Extensions, app: &App) -> Option<IpAddr> {
+    let peer = extensions.get::<Peer>()?;
+    Way::of(headers, peer.0.ip(), &app.policy.trusted_proxies).client()
+}
+
+impl FromRequestParts<App> for Sender {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {

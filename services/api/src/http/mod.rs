@@ -3,6 +3,7 @@
 
 pub(crate) mod body;
 pub(crate) mod client;
+pub(crate) mod csv;
 pub(crate) mod deadline;
 pub(crate) mod measure;
 pub(crate) mod page;

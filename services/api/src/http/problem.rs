@@ -293,6 +293,11 @@ impl Problem {
         self.0.status.is_server_error()
     }
 
+    /// The status, and the code that stands for it.
+    pub(crate) fn outcome(&self) -> (StatusCode, &'static str) {
+        (self.0.status, self.0.code)
+    }
+
     /// Keeps the inside for the log.
     fn because(mut self, inside: &dyn Display) -> Self {
         self.0.inside = Some(inside.to_string());

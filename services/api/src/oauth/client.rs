@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::form::Form;
 use crate::app::App;
 use crate::caller::{Caller, identify};
-use crate::http::client::ClientAddress;
+use crate::http::client::Sender;
 use crate::http::problem::Problem;
 
 /// The caller, if the request says who that is: a token with the scopes that are needed, or somebody else.
@@ -20,7 +20,7 @@ use crate::http::problem::Problem;
 /// is not allowed from where it was used or lacks a scope, 429 if a rate limit of it is used up.
 pub(super) async fn caller(
     app: &App,
-    (headers, client): (&HeaderMap, ClientAddress),
+    (headers, client): (&HeaderMap, Sender),
     form: &Form,
     needed: &[&str],
 ) -> Result<Option<Caller>, Problem> {
@@ -33,7 +33,7 @@ pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=
 
 async fn found(
     app: &App,
-    (headers, client): (&HeaderMap, ClientAddress),
+    (headers, client): (&HeaderMap, Sender),
     form: &Form,
     needed: &[&str],
 ) -> Result<Option<Caller>, Problem> {
@@ -60,7 +60,7 @@ async fn found(
         let detail = "several differing credentials are given";
         return Err(Problem::bad_request("TWO_CREDENTIALS", detail));
     }
-    identify(app, credential, client, needed).await.map(Some)
+    identify(app, credential, &client, needed).await.map(Some)
 }
 
 /// The secret of `Authorization: Basic`, where that is given.

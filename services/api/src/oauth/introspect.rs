@@ -24,7 +24,7 @@ use super::client::{CHALLENGE, caller};
 use super::form::Form;
 use crate::app::App;
 use crate::caller::{Privilege, Verify};
-use crate::http::client::ClientAddress;
+use crate::http::client::Sender;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
 use crate::verification::counted::{Asked, count, count_told};
@@ -142,7 +142,7 @@ pub(crate) struct Known {
 )]
 pub(crate) async fn handle(
     State(app): State<App>,
-    client: ClientAddress,
+    client: Sender,
     headers: HeaderMap,
     RequestId(request_id): RequestId,
     form: Form,

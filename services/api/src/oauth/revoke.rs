@@ -19,7 +19,7 @@ use super::form::Form;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::commands::{Cause, CommandError, Needs};
-use crate::http::client::ClientAddress;
+use crate::http::client::Sender;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
 
@@ -55,7 +55,7 @@ use crate::http::request_id::RequestId;
 pub(crate) async fn handle(
     State(app): State<App>,
     RequestId(request_id): RequestId,
-    client: ClientAddress,
+    client: Sender,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Problem> {

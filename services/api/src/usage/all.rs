@@ -9,13 +9,16 @@ use tollkeeper_read_model::usage::Selection;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
+use super::export::Export;
 use super::question::Asked;
 use super::series::{self, Series};
-use super::words::{Bucket, Format, GroupBy, StatusClass};
+use super::words::{Bucket, GroupBy, StatusClass};
 use crate::app::App;
 use crate::caller::{Allowed, UsageRead};
+use crate::http::csv::Format;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
+use crate::http::request_id::RequestId;
 use crate::openapi::errors::{Guarded, RangeTooLarge};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -85,13 +88,13 @@ pub(crate) struct Query {
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<UsageRead>,
+    request_id: RequestId,
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Problem> {
+    let (token, account) = (query.token_id.map(TokenId), query.account_id.map(AccountId));
+    let export = Export::new(&allowed, request_id, token, account);
     let asked = Asked {
-        selection: Selection {
-            token: query.token_id.map(TokenId),
-            account: query.account_id.map(AccountId),
-        },
+        selection: Selection { token, account },
         from: query.from,
         to: query.to,
         bucket: query.bucket,
@@ -102,5 +105,6 @@ pub(crate) async fn handle(
         status_class: query.status_class,
         verdict: query.verdict,
     };
-    series::answer(&app, allowed.reach, asked, query.format).await
+    let export = (export, "/v1/usage");
+    series::answer(&app, allowed.reach, asked, query.format, export).await
 }

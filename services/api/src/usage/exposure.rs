@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 use tollkeeper_domain::event::Stream;
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_event_store::history;
+use tollkeeper_read_model::audit::Act;
 use tollkeeper_read_model::tokens::{self, TokenRow};
 use tollkeeper_read_model::usage::completeness::{self, Summary};
 use tollkeeper_read_model::usage::{Exposure, Trace, Traces, exposure};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::export::Export;
 use super::reading::{self, Reading};
 use super::times;
 use crate::app::App;
@@ -22,6 +24,7 @@ use crate::commands::CommandError;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
+use crate::http::request_id::RequestId;
 use crate::nodes::Receipt;
 use crate::openapi::errors::{Guarded, NotFound, RangeTooLarge};
 
@@ -176,6 +179,7 @@ impl TracesView {
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<UsageRead>,
+    request_id: RequestId,
     Id(id): Id,
     Parameters(query): Parameters<Query>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -187,6 +191,10 @@ pub(crate) async fn handle(
     let found = tokens::find(&app.pool, allowed.reach, token, app.now()).await?;
     let row = found.ok_or_else(|| Problem::not_found("token"))?;
     let since = since.unwrap_or(row.created_at);
+    let owner = Some(row.account_id.into());
+    let export = Export::new(&allowed, request_id, Some(token), owner);
+    let path = "/v1/tokens/{id}/exposure";
+    export.act(&app, Act::ExposureReported, path).await?;
     // The nodes are asked first: what passes before they answer is in what is read then, or on its
     // way there.
     let revoked = revoked(&app, &row).await?;

@@ -6,17 +6,17 @@
 
 pub(crate) mod all;
 pub(crate) mod completeness;
-mod csv;
 mod cursor;
 pub(crate) mod dry_run;
+mod export;
 pub(crate) mod exposure;
 pub(crate) mod of_token;
 mod proposal;
 mod question;
-mod reading;
+pub(crate) mod reading;
 pub(crate) mod report;
 pub(crate) mod requests;
 mod series;
-mod times;
+pub(crate) mod times;
 pub(crate) mod top;
 mod words;

@@ -9,14 +9,17 @@ use tollkeeper_read_model::tokens;
 use tollkeeper_read_model::usage::Selection;
 use utoipa::IntoParams;
 
+use super::export::Export;
 use super::question::Asked;
 use super::series::{self, Series};
-use super::words::{Bucket, Format, GroupBy, StatusClass};
+use super::words::{Bucket, GroupBy, StatusClass};
 use crate::app::App;
 use crate::caller::{Allowed, UsageRead};
+use crate::http::csv::Format;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
+use crate::http::request_id::RequestId;
 use crate::openapi::errors::{Guarded, NotFound, RangeTooLarge};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -83,12 +86,15 @@ pub(crate) struct Query {
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<UsageRead>,
+    request_id: RequestId,
     Id(id): Id,
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Problem> {
     let token = TokenId(id);
     let found = tokens::find(&app.pool, allowed.reach, token, app.now()).await?;
-    found.ok_or_else(|| Problem::not_found("token"))?;
+    let row = found.ok_or_else(|| Problem::not_found("token"))?;
+    let owner = Some(row.account_id.into());
+    let export = Export::new(&allowed, request_id, Some(token), owner);
     let asked = Asked {
         selection: Selection {
             token: Some(token),
@@ -104,5 +110,6 @@ pub(crate) async fn handle(
         status_class: query.status_class,
         verdict: query.verdict,
     };
-    series::answer(&app, allowed.reach, asked, query.format).await
+    let export = (export, "/v1/tokens/{id}/usage");
+    series::answer(&app, allowed.reach, asked, query.format, export).await
 }

@@ -21,7 +21,7 @@ pub(super) const SHORTER: &str =
     "ask for a shorter range, or for what rollups hold, with `bucket=hour` or `bucket=day`";
 
 /// A connection for a question.
-pub(super) type Reading = Transaction<'static, Postgres>;
+pub(crate) type Reading = Transaction<'static, Postgres>;
 
 /// Asks a question. `better` says what would do where it takes too long.
 pub(super) async fn ask<T, F>(
@@ -41,6 +41,19 @@ where
     } else {
         QUESTIONS.with("primary").increment(1);
     }
+    let answer = ask_server(&app.usage_pool, &question).await;
+    answer.map_err(|error| failed(error, better))
+}
+
+/// Asks the primary a question, as one that is not about usage and wants what was committed last.
+pub(crate) async fn ask_primary<T, F>(
+    app: &App,
+    better: &str,
+    question: impl Fn(Reading) -> F,
+) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
     let answer = ask_server(&app.usage_pool, &question).await;
     answer.map_err(|error| failed(error, better))
 }

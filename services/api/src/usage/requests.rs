@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, Uri, header};
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,16 +14,18 @@ use tollkeeper_read_model::tokens;
 use tollkeeper_read_model::usage::{RequestFilter, RequestRow, requests};
 use utoipa::{IntoParams, ToSchema};
 
-use super::csv::{Table, text};
+use super::export::Export;
 use super::reading::{self, Reading};
-use super::words::{self, Format};
+use super::words;
 use super::{cursor, times};
 use crate::app::App;
 use crate::caller::{Allowed, UsageRead};
+use crate::http::csv::{Format, Table, next_page, text};
 use crate::http::page::limit;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
+use crate::http::request_id::RequestId;
 use crate::openapi::errors::{Guarded, NotFound, RangeTooLarge};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -161,6 +163,7 @@ impl From<RequestRow> for Item {
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<UsageRead>,
+    request_id: RequestId,
     uri: Uri,
     Id(id): Id,
     Parameters(query): Parameters<Query>,
@@ -171,7 +174,11 @@ pub(crate) async fn handle(
     let after = after.map(|it| cursor::read(token, it)).transpose()?;
     let filter = filter(&query)?;
     let found = tokens::find(&app.pool, allowed.reach, token, app.now()).await?;
-    found.ok_or_else(|| Problem::not_found("token"))?;
+    let row = found.ok_or_else(|| Problem::not_found("token"))?;
+    let owner = Some(row.account_id.into());
+    let export = Export::new(&allowed, request_id, Some(token), owner);
+    let path = "/v1/tokens/{id}/usage/requests";
+    export.note(&app, query.format, path).await?;
 
     let (reach, filter, place) = (allowed.reach, &filter, after.as_ref());
     let asking = |mut db: Reading| async move {
@@ -189,9 +196,7 @@ pub(crate) async fn handle(
         Format::Csv => {
             let mut response = table(&items)?;
             if let Some(cursor) = next_cursor {
-                let link = HeaderValue::try_from(next_page(&uri, &cursor));
-                let link = link.map_err(Problem::internal)?;
-                response.headers_mut().insert(header::LINK, link);
+                response.headers_mut().extend([next_page(&uri, &cursor)?]);
             }
             Ok(response)
         }
@@ -225,14 +230,6 @@ fn filter(query: &Query) -> Result<RequestFilter, Problem> {
         ip: query.ip,
         request_id: query.request_id.clone(),
     })
-}
-
-/// The same question from there on: RFC 8288.
-fn next_page(uri: &Uri, cursor: &str) -> String {
-    let query = uri.query().unwrap_or_default().split('&');
-    let kept: Vec<&str> = query.filter(|it| !it.starts_with("cursor=")).collect();
-    let (path, kept) = (uri.path(), kept.join("&"));
-    format!("<{path}?{kept}&cursor={cursor}>; rel=\"next\"")
 }
 
 fn table(items: &[Item]) -> Result<Response, Problem> {

@@ -11,12 +11,13 @@ use tollkeeper_read_model::usage::{Cell, OTHER, Question, series};
 use tollkeeper_usage::histogram::{BUCKETS, quantile};
 use utoipa::ToSchema;
 
-use super::csv::{Table, number, text};
+use super::export::Export;
 use super::question::Asked;
 use super::reading::{self, Reading};
 use super::times;
-use super::words::{Bucket, Format, group_name};
+use super::words::{Bucket, group_name};
 use crate::app::App;
+use crate::http::csv::{Format, Table, number, text};
 use crate::http::problem::Problem;
 
 /// Usage over time.
@@ -175,9 +176,11 @@ pub(super) async fn answer(
     reach: Reach,
     asked: Asked,
     format: Format,
+    (export, path): (Export<'_>, &str),
 ) -> Result<Response, Problem> {
     let as_of = app.now();
     let question = asked.question(as_of)?;
+    export.note(app, format, path).await?;
     let question = &question;
     let asking = |mut db: Reading| async move { series(&mut db, reach, question).await };
     let cells = reading::ask(app, reading::SHORTER, asking).await?;

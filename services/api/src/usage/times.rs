@@ -15,7 +15,7 @@ const PLENTY: i64 = 200;
 const USUAL: TimeDelta = TimeDelta::days(1);
 
 /// A time that usage can be of, as `name` gives it.
-pub(super) fn moment(name: &str, asked: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
+pub(crate) fn moment(name: &str, asked: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
     if (1970..=9999).contains(&asked.year()) {
         Ok(asked)
     } else {

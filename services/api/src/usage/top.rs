@@ -10,15 +10,17 @@ use tollkeeper_read_model::usage::{TopToken, Width, top};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::csv::{Table, number, text};
+use super::export::Export;
 use super::question::groups;
 use super::reading::{self, Reading};
 use super::times;
-use super::words::{By, Format};
+use super::words::By;
 use crate::app::App;
 use crate::caller::{Allowed, UsageRead};
+use crate::http::csv::{Format, Table, number, text};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
+use crate::http::request_id::RequestId;
 use crate::openapi::errors::{Guarded, RangeTooLarge};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -133,6 +135,7 @@ impl From<TopToken> for Item {
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<UsageRead>,
+    request_id: RequestId,
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Problem> {
     let as_of = app.now();
@@ -142,6 +145,8 @@ pub(crate) async fn handle(
     let order = query.order.unwrap_or(By::Requests);
     let limit = groups(query.limit)?;
     let account = query.account_id.map(AccountId);
+    let export = Export::new(&allowed, request_id, None, account);
+    export.note(&app, query.format, "/v1/usage/tokens").await?;
     let (reach, by) = (allowed.reach, order.into());
     let asking = |mut db: Reading| async move {
         top(&mut db, reach, account, (range, width), by, limit).await

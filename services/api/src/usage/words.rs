@@ -119,17 +119,6 @@ impl From<By> for Order {
     }
 }
 
-/// How an answer is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = UsageFormat)]
-pub(crate) enum Format {
-    #[default]
-    Json,
-    /// RFC 4180, with a line of names.
-    Csv,
-}
-
 /// The group that the tables know by this text, as it is told.
 pub(super) fn group_name(dimension: Dimension, group: String) -> String {
     let known = match dimension {

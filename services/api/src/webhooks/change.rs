@@ -5,16 +5,19 @@ use axum::Json;
 use axum::extract::State as AppState;
 use axum::response::IntoResponse;
 use serde::Deserialize;
+use tollkeeper_read_model::audit::Act;
 use utoipa::ToSchema;
 
 use super::store::endpoints::{self, Reason, State};
 use super::view::WebhookView;
-use super::{fields, locked};
+use super::{fields, locked, note};
 use crate::app::App;
 use crate::caller::{Allowed, WebhooksFeed};
+use crate::commands::Cause;
 use crate::http::body::Body;
 use crate::http::path::Id;
 use crate::http::problem::{FieldErrors, Problem};
+use crate::http::request_id::RequestId;
 use crate::http::version::{IfMatch, etag};
 use crate::public_event::EventType;
 
@@ -63,6 +66,7 @@ pub(crate) struct ChangeWebhook {
 pub(crate) async fn handle(
     AppState(app): AppState<App>,
     allowed: Allowed<WebhooksFeed>,
+    RequestId(request_id): RequestId,
     Id(id): Id,
     IfMatch(expected): IfMatch,
     Body(body): Body<ChangeWebhook>,
@@ -78,6 +82,10 @@ pub(crate) async fn handle(
     }
     errors.check()?;
 
+    let cause = Cause {
+        actor: allowed.caller.actor(),
+        request_id,
+    };
     let mut transaction = app.pool.begin().await?;
     let before = locked(&mut transaction, allowed.reach, id, expected).await?;
     let mut webhook = before.clone();
@@ -95,11 +103,20 @@ pub(crate) async fn handle(
     if fresh_start {
         webhook.forgive();
     }
-    if webhook.same_as(&before) {
+    if webhook.differs_from(&before).is_empty() {
         return Ok((etag(before.version), Json(WebhookView::from(before))));
     }
     webhook.updated_at = app.now();
     endpoints::update(&mut *transaction, &webhook).await?;
+    let details = ("fields", webhook.differs_from(&before).into());
+    note(
+        &mut transaction,
+        &cause,
+        Act::WebhookChanged,
+        &webhook,
+        details,
+    )
+    .await?;
     transaction.commit().await?;
     webhook.version += 1;
     let view = WebhookView::from(webhook);

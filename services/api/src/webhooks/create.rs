@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::Reach;
+use tollkeeper_read_model::audit::Act;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -14,7 +15,7 @@ use super::secret::SigningSecret;
 use super::store::endpoints::{self, Webhook};
 use super::store::secrets;
 use super::view::{SecretView, shown};
-use super::{fields, no_seal_key};
+use super::{fields, no_seal_key, note};
 use crate::app::App;
 use crate::caller::{Allowed, Caller, WebhooksFeed};
 use crate::commands::{Cause, CommandError};
@@ -141,6 +142,15 @@ async fn create(
     }
     webhook.position = endpoints::insert(&mut *transaction, &webhook).await?;
     secrets::insert(&mut *transaction, webhook.id, secret_id, &sealed).await?;
+    let details = ("version", webhook.version.into());
+    note(
+        &mut transaction,
+        &cause,
+        Act::WebhookCreated,
+        &webhook,
+        details,
+    )
+    .await?;
     let answer = shown(StatusCode::CREATED, webhook, &secret).map_err(Problem::internal)?;
     claim.keep_in(&mut transaction, &answer).await?;
     transaction.commit().await?;

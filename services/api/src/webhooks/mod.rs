@@ -18,10 +18,13 @@ mod secret;
 mod store;
 mod view;
 
+use serde_json::Value;
 use sqlx::PgConnection;
 use tollkeeper_read_model::Reach;
+use tollkeeper_read_model::audit::{self, Act, Entry};
 use uuid::Uuid;
 
+use crate::commands::Cause;
 use crate::http::problem::Problem;
 use store::endpoints::{self, Webhook};
 
@@ -41,6 +44,23 @@ async fn locked(
         }
         _ => Ok(webhook),
     }
+}
+
+/// Has the audit log say what is done to the webhook, in the transaction that does it. Never with its URL:
+/// some hold a secret.
+async fn note(
+    db: &mut PgConnection,
+    cause: &Cause,
+    act: Act,
+    webhook: &Webhook,
+    (name, value): (&str, Value),
+) -> Result<(), sqlx::Error> {
+    let entry = Entry {
+        account_id: webhook.account_id.map(|id| id.0),
+        subject_id: Some(webhook.id),
+        ..Entry::by(&cause.actor, &cause.request_id, act)
+    };
+    audit::note(db, &entry.with(name, value)).await
 }
 
 fn no_seal_key() -> Problem {

@@ -6,16 +6,19 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use tollkeeper_event_store::{ReadError, head};
+use tollkeeper_read_model::audit::Act;
 use utoipa::ToSchema;
 
-use super::locked;
 use super::store::endpoints;
 use super::view::WebhookView;
+use super::{locked, note};
 use crate::app::App;
 use crate::caller::{Allowed, WebhooksFeed};
+use crate::commands::Cause;
 use crate::http::body::Body;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
 use crate::http::version::{IfMatch, etag};
 
 /// Where to go on.
@@ -54,10 +57,15 @@ pub(crate) struct Replay {
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<WebhooksFeed>,
+    RequestId(request_id): RequestId,
     Id(id): Id,
     IfMatch(expected): IfMatch,
     Body(body): Body<Replay>,
 ) -> Result<impl IntoResponse, Problem> {
+    let cause = Cause {
+        actor: allowed.caller.actor(),
+        request_id,
+    };
     let mut transaction = app.pool.begin().await?;
     let mut webhook = locked(&mut transaction, allowed.reach, id, expected).await?;
     let end = head(&mut *transaction).await.map_err(|error| match error {
@@ -73,6 +81,15 @@ pub(crate) async fn handle(
     webhook.forgive();
     webhook.updated_at = app.now();
     endpoints::update(&mut *transaction, &webhook).await?;
+    let details = ("after", body.after.into());
+    note(
+        &mut transaction,
+        &cause,
+        Act::WebhookReplayed,
+        &webhook,
+        details,
+    )
+    .await?;
     transaction.commit().await?;
     webhook.version += 1;
     let view = WebhookView::from(webhook);

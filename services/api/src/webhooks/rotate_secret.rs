@@ -7,18 +7,21 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use serde::Deserialize;
 use tollkeeper_read_model::Reach;
+use tollkeeper_read_model::audit::Act;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::secret::SigningSecret;
 use super::store::{endpoints, secrets};
 use super::view::{SecretView, shown};
-use super::{locked, no_seal_key};
+use super::{locked, no_seal_key, note};
 use crate::app::App;
 use crate::caller::{Allowed, WebhooksWrite};
+use crate::commands::Cause;
 use crate::http::body::OptionalBody;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
 use crate::http::version::IfMatch;
 use crate::idempotency::{Answer, Claim, IdempotencyKey, Once};
 
@@ -58,16 +61,22 @@ pub(crate) struct RotateSecret {}
 pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<WebhooksWrite>,
+    RequestId(request_id): RequestId,
     Id(id): Id,
     IfMatch(expected): IfMatch,
     Once(key, OptionalBody(RotateSecret {})): Once<OptionalBody<RotateSecret>>,
 ) -> Result<Response, Problem> {
-    let work = |claim| rotate(&app, allowed.reach, (id, expected), claim);
+    let cause = Cause {
+        actor: allowed.caller.actor(),
+        request_id,
+    };
+    let work = |claim| rotate(&app, &cause, allowed.reach, (id, expected), claim);
     key.once(&app, &allowed.caller, work).await
 }
 
 async fn rotate(
     app: &App,
+    cause: &Cause,
     reach: Reach,
     (id, expected): (Uuid, Option<u64>),
     claim: Claim,
@@ -84,6 +93,15 @@ async fn rotate(
     webhook.updated_at = now;
     // Whoever is delivering signs with the old one alone, and must begin again.
     endpoints::update(&mut *transaction, &webhook).await?;
+    let details = ("version", (webhook.version + 1).into());
+    note(
+        &mut transaction,
+        cause,
+        Act::WebhookSecretRotated,
+        &webhook,
+        details,
+    )
+    .await?;
     webhook.version += 1;
     let answer = shown(StatusCode::OK, webhook, &secret).map_err(Problem::internal)?;
     claim.keep_in(&mut transaction, &answer).await?;

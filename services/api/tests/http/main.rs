@@ -12,6 +12,7 @@ mod accounts_delete;
 mod address_rules;
 mod addresses;
 mod attacks;
+mod audit;
 mod availability;
 mod bad_input;
 mod browser;

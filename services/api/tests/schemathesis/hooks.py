@@ -51,6 +51,9 @@ def before_call(context, case, kwargs):
                 replace(fields, name, moment, EARLIER if name.endswith("_after") else PAST)
     if "/usage" in case.path:
         settle_range(query)
+    if case.path.endswith("/audit"):
+        replace(query, "since", moment, EARLIER)
+        replace(query, "until", moment, PAST)
     # Only a list itself knows its cursors.
     if not case.path.endswith("/events"):
         query.pop("cursor", None)

@@ -2,8 +2,8 @@
 
 use super::names::Setting;
 use super::{
-    audit, broker, client, database, jwt, leaks, listen, log, operators, seal, spool, tokens, traces,
-    usage, verification, webhooks,
+    audit, broker, client, database, jwt, leaks, listen, log, operators, seal, spool, tokens,
+    traces, usage, verification, webhooks,
 };
 
 /// All settings, in the order of the reference.

@@ -74,10 +74,16 @@ impl Webhook {
         self.retry_at = None;
     }
 
-    /// Whether its owner has set both up alike.
-    pub(in crate::webhooks) fn same_as(&self, other: &Self) -> bool {
-        (&self.url, &self.types, &self.description, self.disabled)
-            == (&other.url, &other.types, &other.description, other.disabled)
+    /// What its owner has set up otherwise than in the other, by name.
+    pub(in crate::webhooks) fn differs_from(&self, other: &Self) -> Vec<&'static str> {
+        let fields = [
+            ("url", self.url != other.url),
+            ("types", self.types != other.types),
+            ("description", self.description != other.description),
+            ("state", self.disabled != other.disabled),
+        ];
+        let different = fields.into_iter().filter(|(_, differs)| *differs);
+        different.map(|(name, _)| name).collect()
     }
 }
 

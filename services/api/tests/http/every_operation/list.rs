@@ -164,6 +164,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("GET", "/v1/tokens/{id}/events", EVENTS).asked(""),
     Operation::new("GET", "/v1/tokens/{id}/diff", READ).asked("from=1"),
     Operation::new("GET", "/v1/events", EVENTS).asked(""),
+    Operation::new("GET", "/v1/audit", EVENTS).asked(""),
     Operation::new("GET", "/v1/tokens/{id}/usage", USAGE).asked(""),
     Operation::new("GET", "/v1/tokens/{id}/usage/requests", USAGE).asked(""),
     Operation::new("GET", "/v1/tokens/{id}/exposure", USAGE).asked(""),
