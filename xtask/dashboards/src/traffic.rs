@@ -71,6 +71,11 @@ impl Traffic {
             let person = api.nobody();
             tasks.spawn(call(person, callers.clone(), Arc::clone(&stop), number));
         }
+        tasks.spawn(try_in_vain(
+            apis[0].nobody(),
+            callers.clone(),
+            Arc::clone(&stop),
+        ));
         tasks.spawn(manage(operator, callers, Arc::clone(&stop)));
         Self { stop, tasks }
     }
@@ -223,6 +228,25 @@ async fn manage(operator: Person, callers: Callers, stop: Arc<AtomicBool>) {
             }
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+/// Tries to manage tokens with credentials that are not good for it, until it is told to stop.
+async fn try_in_vain(person: Person, callers: Callers, stop: Arc<AtomicBool>) {
+    let weak = secret(&callers.working[0]);
+    let somebody = callers.working[0]["id"].as_str().expect("an id");
+    let path = format!("/v1/tokens/{somebody}");
+    while !stop.load(Ordering::SeqCst) {
+        for request in [
+            person.request(Method::GET, "/v1/tokens"),
+            person.request(Method::DELETE, &path).bearer_auth(&weak),
+            person
+                .request(Method::GET, "/v1/accounts")
+                .bearer_auth(&callers.refused[0]),
+        ] {
+            let _whatever = Person::try_send(request).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use super::dashboard::{Dashboard, Row};
 use super::panel::Colour::{Blue, Grey, Red, Yellow};
 use super::panel::Panel;
-use super::query::{prom, rows};
+use super::query::{over_time, prom, rows};
 
 pub(super) const UID: &str = "tollkeeper-lifecycle";
 
@@ -14,7 +14,7 @@ pub(super) fn dashboard() -> Dashboard {
         description: "What happens to tokens and accounts, who is told of it, and whether the books are right.",
         since: "now-6h",
         variables: Vec::new(),
-        rows: vec![log(), population(), told(), books()],
+        rows: vec![log(), audit(), population(), told(), books()],
     }
 }
 
@@ -43,18 +43,6 @@ fn log() -> Row {
             "60 * sum by (type) (rate(tollkeeper_events_appended_total[$__rate_interval])) > 0 or label_replace(vector(0), \"type\", \"none\", \"\", \"\")",
             "{{type}}",
         ));
-    let newest = Panel::table("The newest events")
-        .about("Who did what to which token or account. `tollkeeper token history` tells the whole story of one.")
-        .size(24, 9)
-        .ask(rows(
-            "select event.position, event.recorded_at, event.type, event.actor,
-    coalesce(token.name, account.external_id, event.stream_id::text) as subject
-from events event
-left join api_tokens token on token.id = event.stream_id
-left join accounts account on account.id = event.stream_id
-where event.position > (select position - 50 from event_log_head)
-order by event.position desc limit 50",
-        ));
     Row::new(
         "The log",
         [
@@ -62,7 +50,71 @@ order by event.position desc limit 50",
             last.size(4, 8),
             conflicts.size(4, 8),
             types,
-            newest,
+        ],
+    )
+}
+
+fn audit() -> Row {
+    let refused = Panel::stat("Refused attempts")
+        .about("Attempts at management that were refused, in the time that is looked at. What gateways ask about tokens is not among them.")
+        .base(Blue)
+        .decimals(0)
+        .ask(prom("sum(increase(tollkeeper_audit_refusals_total[$__range]))", ""));
+    let left_out = Panel::stat("Not told apart")
+        .about("Refused attempts that were so many and so different that the audit log tells of no more than their number.")
+        .from(1.0, Yellow)
+        .decimals(0)
+        .ask(prom(
+            "sum(increase(tollkeeper_audit_refusals_total{outcome=\"left_out\"}[$__range]))",
+            "",
+        ));
+    let waiting = Panel::stat("Not written yet")
+        .about("Rows of refused attempts in memory. They are written every second; what stays shows that Postgres takes none.")
+        .from(500.0, Yellow)
+        .from(4000.0, Red)
+        .ask(prom("max(tollkeeper_audit_refusals_waiting)", ""));
+    let codes = Panel::series("Refused attempts by code")
+        .about("A minute, at management. Not told apart: too many different ones in one minute.")
+        .stacked()
+        .ask(over_time(
+            "select date_trunc('minute', first_at) as time, coalesce(code, 'not told apart') as metric,
+    sum(count)::float8 as attempts
+from audit_refusals where $__timeFilter(first_at) group by 1, 2 order by 1",
+        ));
+    let operations = Panel::table("Refused attempts by operation and code")
+        .about("In the time that is looked at. `GET /v1/audit?outcome=refused` tells who it was, and from which network.")
+        .ask(rows(
+            "select coalesce(operation, 'not told apart') as operation, code, sum(count)::bigint as attempts,
+    count(distinct actor) as known_callers, max(last_at) as last
+from audit_refusals where $__timeFilter(first_at)
+group by audit_refusals.operation, code order by attempts desc limit 50",
+        ));
+    let actions = Panel::table("Recent management actions")
+        .about("Who did what to which token, account or other thing. `GET /v1/audit` tells of all of them, and `tollkeeper token history` the whole story of one token.")
+        .size(24, 9)
+        .ask(rows(
+            "select line.recorded_at, line.action, line.actor, line.subject_type,
+    coalesce(token.name, account.external_id, line.subject_id::text) as subject, line.position
+from (
+    (select recorded_at, type as action, actor, stream_type as subject_type, stream_id as subject_id, position
+    from events where position > (select position - 50 from event_log_head))
+    union all
+    (select recorded_at, action, actor, subject_type, subject_id, null
+    from audit_entries order by recorded_at desc limit 50)
+) line
+left join api_tokens token on token.id = line.subject_id
+left join accounts account on account.id = line.subject_id
+order by line.recorded_at desc, line.position desc limit 50",
+        ));
+    Row::new(
+        "Who did what, and who was refused what",
+        [
+            refused.size(4, 8),
+            left_out.size(4, 8),
+            waiting.size(4, 8),
+            codes,
+            operations.size(24, 8),
+            actions,
         ],
     )
 }
