@@ -1,7 +1,7 @@
 //! The audit log: who did what, and who was refused what.
 //!
 //! What is done stands in the event log, or is noted down by the handler that does it, in its own
-//! transaction. What is refused is noticed here, by [`layer`], for every operation of the router: 401, 403
+//! transaction. What is refused is noticed here, by `layer`, for every operation of the router: 401, 403
 //! and 429, and 404 where somebody who does not act across accounts asks for one thing by its id. That is
 //! summed up in memory ([`Refusals`]) and written beside the requests ([`writer`]), so that a refusal
 //! costs no statement and a flood of them fills neither the memory nor the table.
