@@ -79,6 +79,23 @@ pub(crate) async fn agree(kind: Kind, around: &Surroundings, visitors: &[Arc<Vis
         "what was judged and what reached the application"
     );
 
+    if kind.names_requests() {
+        let mut rows: Vec<Option<String>> =
+            sqlx::query_scalar("select request_id from api_token_usage where status = 200")
+                .fetch_all(pool)
+                .await
+                .unwrap();
+        rows.sort();
+        let seen = around.application.seen();
+        let seen = seen.iter().map(|it| it.header("x-request-id"));
+        let mut seen: Vec<_> = seen.map(|id| id.map(str::to_owned)).collect();
+        seen.sort();
+        assert_eq!(rows, seen, "the ids of requests that were allowed");
+        seen.dedup();
+        assert_eq!(seen.len(), rows.len(), "each has one of its own");
+        assert!(seen.iter().all(Option::is_some));
+    }
+
     let places: Vec<String> = sqlx::query_scalar("select distinct host(ip) from api_token_usage")
         .fetch_all(pool)
         .await

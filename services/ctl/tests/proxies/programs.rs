@@ -37,6 +37,11 @@ impl Kind {
         .await
     }
 
+    /// Whether it gives each request an id, whatever the client sends.
+    pub(crate) fn names_requests(self) -> bool {
+        self != Self::Traefik
+    }
+
     /// Where its program is; installed if it is missing.
     async fn program(self) -> PathBuf {
         let (name, packages, path): (_, &'static [&'static str], _) = match self {
