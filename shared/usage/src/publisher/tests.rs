@@ -19,7 +19,7 @@ use super::seen::Receipt;
 use crate::ledger::{Coverage, Covered};
 use crate::spool::tail::BATCH_EVENTS;
 use crate::spool::{Spool, SpoolSettings};
-use crate::wire::{Batch, decode};
+use crate::wire::{Batch, BatchKind, decode};
 
 const LINGER: Duration = Duration::from_millis(100);
 const HOUR_MICROS: i64 = 3_600_000_000;
@@ -72,6 +72,8 @@ struct World {
     sent: Vec<i64>,
     /// Since when, by the other clock, there have been events that fill no batch.
     waiting_since: Option<Duration>,
+    /// What was reported to be dropped.
+    dropped: Vec<(u64, u64)>,
     _folder: tempfile::TempDir,
 }
 
@@ -92,6 +94,7 @@ impl World {
             appended: Vec::new(),
             sent: Vec::new(),
             waiting_since: None,
+            dropped: Vec::new(),
             _folder: folder,
         }
     }
@@ -190,7 +193,11 @@ impl World {
             let now = self.clock.boot_time();
             for it in self.lanes.cut(9, now, LINGER).await {
                 self.lanes.acknowledged(&it, receipt, 0);
-                sent.push((it.sealed.first, it.sealed.last, it.attempt));
+                let sealed = &it.sealed;
+                if sealed.kind == BatchKind::Dropped {
+                    self.dropped.push((sealed.first, sealed.last));
+                }
+                sent.push((sealed.first, sealed.last, it.attempt));
             }
         }
         sent
@@ -237,4 +244,36 @@ async fn what_the_ledger_held_and_holds_no_more_is_sent_again_once() {
     assert_eq!(world.ledger(source, &[]).await, [Reason::LedgerWentBack]);
     let again = world.send().await;
     assert_eq!(again, [(1, 500, 3), (501, 1_000, 3), (1_001, 1_200, 3)]);
+}
+
+#[tokio::test]
+async fn what_the_ledger_holds_no_more_and_no_segment_holds_is_reported_as_dropped() {
+    let mut world = World::new();
+    world.step(&Step::Append(6_000));
+    while !world.send().await.is_empty() {}
+    let [source] = world.lanes.to_ask(false)[..] else {
+        panic!("it waits for the ledger")
+    };
+    // Full segments go with it.
+    assert_eq!(world.ledger(source, &[(1, 6_000)]).await, []);
+    assert_eq!(world.ledger(source, &[]).await, [Reason::LedgerWentBack]);
+
+    let mut sent = Vec::new();
+    loop {
+        let more = world.send().await;
+        if more.is_empty() {
+            break;
+        }
+        sent.extend(more);
+    }
+    let [(1, last)] = world.dropped[..] else {
+        panic!("one report: {:?}", world.dropped)
+    };
+    assert!((1_000..6_000).contains(&last), "{last}");
+    let mut next = 1;
+    for (first, last, attempt) in sent {
+        assert_eq!((first, attempt), (next, 2));
+        next = last + 1;
+    }
+    assert_eq!(next, 6_001, "what is there is sent, what is not is told");
 }
