@@ -23,6 +23,9 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<(), Error> {
         ("systemd-analyze", "systemd"),
         // With promtool.
         ("prometheus", "prometheus"),
+        // The commands of runbooks use them.
+        ("curl", "curl"),
+        ("jq", "jq"),
     ] {
         if !is_installed(program) {
             install::packages(&[package], &say)?;
