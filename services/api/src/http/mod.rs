@@ -4,6 +4,7 @@
 pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod csv;
+pub(crate) mod cursor;
 pub(crate) mod deadline;
 pub(crate) mod measure;
 pub(crate) mod page;

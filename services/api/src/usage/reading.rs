@@ -41,8 +41,7 @@ where
     } else {
         QUESTIONS.with("primary").increment(1);
     }
-    let answer = ask_server(&app.usage_pool, &question).await;
-    answer.map_err(|error| failed(error, better))
+    ask_primary(app, better, question).await
 }
 
 /// Asks the primary a question, as one that is not about usage and wants what was committed last.

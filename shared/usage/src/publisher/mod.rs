@@ -10,6 +10,7 @@
 //!
 //! The task returns when it is told to stop; it never gives up by itself.
 
+mod handle;
 mod lane;
 mod lanes;
 mod outstanding;
@@ -33,6 +34,7 @@ use tollkeeper_telemetry::usage::{
 };
 use uuid::Uuid;
 
+pub use self::handle::PublisherHandle;
 pub use self::settings::PublisherSettings;
 
 use self::lane::Outgoing;
@@ -380,29 +382,5 @@ impl Publisher {
     fn note_oldest(&self) {
         let oldest = self.waiting.first().map(|&(micros, ..)| micros);
         self.spool.counters().set_oldest(oldest);
-    }
-}
-
-/// A running publisher.
-#[derive(Debug)]
-pub struct PublisherHandle {
-    stop: CancellationToken,
-    drain: Arc<parking_lot::Mutex<Duration>>,
-    task: tokio::task::JoinHandle<Drained>,
-}
-
-impl PublisherHandle {
-    /// Stops the publisher after it has sent what it could within `deadline`.
-    ///
-    /// # Panics
-    /// If the publisher panicked.
-    pub async fn shutdown(self, deadline: Duration) -> Drained {
-        *self.drain.lock() = deadline;
-        self.stop.cancel();
-        match self.task.await {
-            Ok(drained) => drained,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => Drained { complete: false },
-        }
     }
 }
