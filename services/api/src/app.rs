@@ -1,5 +1,6 @@
 //! What every handler has at hand.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -91,6 +92,12 @@ pub struct Policy {
     pub leaks: Option<LeakSettings>,
     /// Where webhooks may be sent to beside public addresses.
     pub webhook_networks: NetworkList,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("App")
+    }
 }
 
 impl App {

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod background;
 mod caller;
 mod commands;
+mod console;
 pub mod event_traces;
 pub mod ext_authz;
 mod front;

@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode};
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_runtime::metrics::Metrics;
 use tollkeeper_telemetry::http::{
-    ANY, FORWARD_AUTH, OPERATIONS, OTHER, REQUEST_SECONDS, REQUESTS, ROUTES, STATUSES,
+    ANY, CONSOLE, FORWARD_AUTH, OPERATIONS, OTHER, REQUEST_SECONDS, REQUESTS, ROUTES, STATUSES,
 };
 use tollkeeper_telemetry::verification::{VERIFICATION_SECONDS, VERIFICATIONS};
 use tollkeeper_telemetry::{Counts, Durations, Service};
@@ -21,6 +21,7 @@ pub struct Measures {
     requests: Arc<Counts>,
     request_seconds: Arc<Durations>,
     operations: HashMap<[&'static str; 2], Operation>,
+    console: Operation,
     forward_auth: Operation,
     other: Operation,
 }
@@ -54,6 +55,7 @@ impl Measures {
             verification_seconds: Arc::new(Durations::of(&VERIFICATION_SECONDS, Service::Api)),
             requests: Arc::new(Counts::of(&REQUESTS, Service::Api)),
             request_seconds: Arc::new(Durations::of(&REQUEST_SECONDS, Service::Api)),
+            console: operations[&[ANY, CONSOLE]],
             forward_auth: operations[&[ANY, FORWARD_AUTH]],
             other: operations[&[OTHER, OTHER]],
             operations,
@@ -95,6 +97,9 @@ impl Measures {
             &Method::HEAD => Method::GET.as_str(),
             method => method.as_str(),
         };
+        if route.is_some_and(|route| route.starts_with(CONSOLE)) {
+            return self.console;
+        }
         let known = route.and_then(|route| self.operations.get(&[method, route]));
         known.copied().unwrap_or(self.other)
     }
@@ -152,6 +157,8 @@ mod tests {
         );
         assert_eq!(place(Method::PUT, tokens, 405), ["other", "other", "4xx"]);
         assert_eq!(place(Method::GET, None, 404), ["other", "other", "4xx"]);
+        let page = Some("/console/tokens/{id}");
+        assert_eq!(place(Method::POST, page, 303), ["any", "/console", "3xx"]);
         let made_up = Method::from_bytes(b"BREW").expect("a method");
         assert_eq!(
             place(made_up, Some("/v1/pots"), 503),
@@ -183,7 +190,7 @@ mod tests {
         for path in ["/openapi.json", "/docs", "/docs/", "/docs/{name}"] {
             described.push(["GET".to_owned(), path.to_owned()]);
         }
-        for special in [[ANY, FORWARD_AUTH], [OTHER, OTHER]] {
+        for special in [[ANY, CONSOLE], [ANY, FORWARD_AUTH], [OTHER, OTHER]] {
             described.push(special.map(str::to_owned));
         }
         described.sort();

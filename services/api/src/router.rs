@@ -15,10 +15,22 @@ use crate::http::problem::Problem;
 use crate::http::{deadline, measure, protection, request_id};
 use crate::openapi::page::{self, Description};
 use crate::verification::{batch, rpc};
-use crate::{accounts, audit, history, leaks, nodes, oauth, tokens, usage, webhooks, whoami};
+use crate::{
+    accounts, audit, console, history, leaks, nodes, oauth, tokens, usage, webhooks, whoami,
+};
 
 /// Everything but forward-auth.
 pub(crate) fn router(app: App) -> Router {
+    let api = api(app.clone());
+    let console = guarded(console::router(app.clone(), api.clone()), &app)
+        .layer(middleware::from_fn(console::layer));
+    api.merge(console)
+        .layer(middleware::from_fn_with_state(app, measure::layer))
+        .layer(middleware::map_response(protection::layer))
+}
+
+/// The API, for programs.
+fn api(app: App) -> Router {
     // Gateways and services that ask about a token they were shown.
     let verifiers = Router::new().route("/v1/verify", post(rpc::handle));
     let batches = Router::new()
@@ -170,7 +182,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/oauth/introspect", post(oauth::introspect::handle))
         .route("/oauth/revoke", post(oauth::revoke::handle));
 
-    verifiers
+    let all = verifiers
         .merge(batches)
         .merge(management)
         .merge(installation)
@@ -185,6 +197,13 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::not_found("path"))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(app.clone());
+    guarded(all, &app)
+}
+
+/// What holds for every request, but for how it is counted.
+fn guarded(routes: Router, app: &App) -> Router {
+    routes
         .layer(CatchPanicLayer::custom(|panic| {
             Problem::panicked(panic).into_response()
         }))
@@ -194,7 +213,4 @@ pub(crate) fn router(app: App) -> Router {
             app.clone(),
             request_id::layer,
         ))
-        .layer(middleware::from_fn_with_state(app.clone(), measure::layer))
-        .layer(middleware::map_response(protection::layer))
-        .with_state(app)
 }

@@ -14,6 +14,9 @@ pub const ANY: &str = "any";
 /// The route of reverse proxies, and of all paths below it.
 pub const FORWARD_AUTH: &str = "/v1/forward-auth";
 
+/// The route of all pages of the console.
+pub const CONSOLE: &str = "/console";
+
 /// The method and the route of what the router does not know.
 pub const OTHER: &str = "other";
 
@@ -88,6 +91,7 @@ pub const OPERATIONS: &[[&str; 2]] = &[
     ["POST", "/v1/webhooks/{id}/replay"],
     ["POST", "/v1/webhooks/{id}/rotate-secret"],
     ["GET", "/v1/whoami"],
+    [ANY, CONSOLE],
     [ANY, FORWARD_AUTH],
     [OTHER, OTHER],
 ];
@@ -146,6 +150,7 @@ pub const ROUTES: &[&str] = &[
     "/v1/webhooks/{id}/replay",
     "/v1/webhooks/{id}/rotate-secret",
     "/v1/whoami",
+    CONSOLE,
     FORWARD_AUTH,
     OTHER,
 ];

@@ -11,6 +11,7 @@ pub mod stack;
 
 mod authority;
 mod binaries;
+mod browser;
 mod clock;
 mod disk;
 mod entropy;
@@ -24,6 +25,7 @@ mod wait;
 
 pub use authority::{TestAuthority, TestCertificate};
 pub use binaries::binary;
+pub use browser::Browser;
 pub use clock::FixedClock;
 pub use disk::SmallDisk;
 pub use entropy::SeededEntropy;

@@ -4,6 +4,7 @@
 pub(crate) mod jwks;
 pub(crate) mod jwt;
 mod own_account;
+mod person;
 mod privilege;
 
 pub(crate) use own_account::OwnAccount;
@@ -12,12 +13,14 @@ pub(crate) use privilege::{
     TokensRead, TokensWrite, UsageRead, UsageWrite, Verify, WebhooksFeed, WebhooksWrite, identify,
 };
 
-use tollkeeper_domain::account::{Identity, Role};
+use tollkeeper_domain::account::{Identity, Lifecycle, Role};
 use tollkeeper_domain::authority::Authority;
 use tollkeeper_domain::ids::{AccountId, TokenId};
 use tollkeeper_domain::scope::ScopeSet;
 use tollkeeper_read_model::Reach;
 use uuid::Uuid;
+
+use crate::http::problem::Problem;
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -115,4 +118,18 @@ impl Caller {
             Self::Operator { .. } | Self::Account { .. } => None,
         }
     }
+}
+
+/// Whether the holder of an account in this state may call.
+///
+/// # Errors
+/// 403 that says why not.
+fn must_be_active(account: Lifecycle) -> Result<(), Problem> {
+    let (code, detail) = match account {
+        Lifecycle::Active => return Ok(()),
+        Lifecycle::Suspended => ("ACCOUNT_SUSPENDED", "the account is suspended"),
+        // It is not born again.
+        Lifecycle::Deleted => ("ACCOUNT_DELETED", "the account is deleted"),
+    };
+    Err(Problem::forbidden(code, detail))
 }

@@ -8,13 +8,13 @@ use axum::http::request::Parts;
 use subtle::ConstantTimeEq;
 use tollkeeper_authn::Requirement;
 use tollkeeper_check::{Credential, Refusal, presented};
-use tollkeeper_domain::account::Lifecycle;
 use tollkeeper_domain::authority::Authority;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_read_model::{Reach, accounts};
 
-use super::{Caller, jwt, own_account};
+use super::{Caller, jwt, must_be_active, own_account, person};
 use crate::app::App;
+use crate::console::session::Person;
 use crate::http::client::Sender;
 use crate::http::problem::Problem;
 
@@ -139,6 +139,10 @@ impl FromRequestParts<App> for Caller {
 }
 
 async fn only_caller(parts: &Parts, app: &App, needed: &[&str]) -> Result<Caller, Problem> {
+    // Of a page of the console: no request from outside has it.
+    if let Some(person) = parts.extensions.get::<Person>() {
+        return person::caller(app, person, &Sender::of(parts, app)).await;
+    }
     let credential = presented(&parts.headers)?.only()?;
     let credential = credential.ok_or_else(Problem::unauthenticated)?;
     identify(app, credential, &Sender::of(parts, app), needed).await
@@ -148,6 +152,10 @@ impl OptionalFromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
+        if let Some(person) = parts.extensions.get::<Person>() {
+            let sender = Sender::of(parts, app);
+            return person::caller(app, person, &sender).await.map(Some);
+        }
         match presented(&parts.headers)?.only()? {
             Some(credential) => {
                 let client = Sender::of(parts, app);
@@ -266,21 +274,8 @@ async fn by_jwt(app: &App, token: &[u8], client: &Sender) -> Result<Caller, Prob
     if let Some(account) = &account {
         client.holder.is_account(account.id);
     }
-    match account.as_ref().map(|account| account.lifecycle) {
-        None | Some(Lifecycle::Active) => {}
-        Some(Lifecycle::Suspended) => {
-            return Err(Problem::forbidden(
-                "ACCOUNT_SUSPENDED",
-                "the account is suspended",
-            ));
-        }
-        // It is not born again.
-        Some(Lifecycle::Deleted) => {
-            return Err(Problem::forbidden(
-                "ACCOUNT_DELETED",
-                "the account is deleted",
-            ));
-        }
+    if let Some(account) = &account {
+        must_be_active(account.lifecycle)?;
     }
     Ok(Caller::Account {
         account_id: account.as_ref().map(|account| account.id),

@@ -1,0 +1,76 @@
+//! The console: pages for holders of an account and for operators, under `/console`.
+//!
+//! A page is a client of the management API, within the process: what it shows and changes goes through
+//! [`api`], so that whoever is signed in may do here what they may do there, and nothing else. Everything
+//! works without script; styles, script and pictures come from this host alone.
+
+mod api;
+mod assets;
+mod form;
+mod frame;
+mod home;
+mod refused;
+pub(crate) mod session;
+mod stop;
+mod words;
+
+use axum::extract::Request;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+
+use crate::app::App;
+use crate::http::problem::Document;
+
+/// What handlers of pages have at hand.
+#[derive(Debug, Clone)]
+pub(crate) struct Console {
+    /// The parts of the process.
+    app: App,
+    /// The management API, as a client has it.
+    api: Router,
+}
+
+/// Where the console begins.
+pub(crate) const PREFIX: &str = "/console";
+
+/// Scripts, styles and requests of this host only, and forms that go there only.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// The pages, over the API that they are clients of.
+pub(crate) fn router(app: App, api: Router) -> Router {
+    let console = Console { app, api };
+    Router::new()
+        .route(PREFIX, get(home::show))
+        .route("/console/assets/{name}", get(assets::serve))
+        .layer(Extension(console.clone()))
+        .with_state(console)
+}
+
+/// Turns problems into pages, and adds what browsers are to know. To be around the layer that writes
+/// problems.
+pub(crate) async fn layer(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if is_problem(&response) {
+        response = refused::page_of(response).await;
+    }
+    let headers = response.headers_mut();
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
+    // Browsers name the origin of a form with this alone, which is how forms of others are told.
+    let own = HeaderValue::from_static("same-origin");
+    headers.entry(REFERRER_POLICY).or_insert(own.clone());
+    let opener = HeaderName::from_static("cross-origin-opener-policy");
+    headers.entry(opener).or_insert(own);
+    response
+}
+
+fn is_problem(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind == Document::MEDIA_TYPE)
+}

@@ -1,0 +1,159 @@
+//! Who is signed in: a secret in the browser's cookie, its hash in Postgres, read for every page, so that
+//! whoever is signed out is out at once.
+
+pub(super) mod cookie;
+mod store;
+
+use std::fmt;
+
+use axum::extract::FromRequestParts;
+use axum::http::Method;
+use axum::http::request::Parts;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use tollkeeper_domain::ids::AccountId;
+use uuid::Uuid;
+
+use super::api::Api;
+use super::stop::Stop;
+use super::{Console, PREFIX};
+use crate::http::problem::Problem;
+
+/// A session ends when it was not used for so long.
+pub(super) const IDLE: TimeDelta = TimeDelta::hours(12);
+
+/// A session ends so long after it began, however much it was used.
+pub(super) const LONGEST: TimeDelta = TimeDelta::days(7);
+
+const SECRET_BYTES: usize = 32;
+
+/// What somebody may see and do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// What belongs to this account.
+    User(AccountId),
+    /// Everything.
+    Operator,
+}
+
+/// Somebody who is signed in. An extension of the requests that the console makes in their name; no request
+/// from outside has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    /// Who.
+    pub(crate) id: Uuid,
+    /// By which they sign in.
+    pub(crate) email: String,
+    /// What they may see and do.
+    pub(crate) role: Role,
+}
+
+/// What the cookie holds. It is shown to nobody else.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Secret([u8; SECRET_BYTES]);
+
+impl Secret {
+    /// A new one.
+    pub(super) fn new(console: &Console) -> Self {
+        let mut bytes = [0; SECRET_BYTES];
+        console.app.entropy.fill(&mut bytes);
+        Self(bytes)
+    }
+
+    /// Reads it from a cookie.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        Some(Self(bytes.try_into().ok()?))
+    }
+
+    /// As a cookie holds it.
+    pub(super) fn expose(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// As the table holds it.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.0).into()
+    }
+
+    /// What forms of this session carry: no other page can read it, and nobody makes it without the secret.
+    pub(super) fn form_token(&self) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length is a key");
+        mac.update(b"form");
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Whoever asks for a page. Without a session the way leads to the sign-in.
+#[derive(Debug)]
+pub(super) struct SignedIn {
+    /// Who that is.
+    pub(super) person: Person,
+    /// The session.
+    pub(super) session: Uuid,
+    /// What every form carries, as `form_token`.
+    pub(super) form_token: String,
+    /// The management API, in their name.
+    pub(super) api: Api,
+}
+
+impl FromRequestParts<Console> for SignedIn {
+    type Rejection = Stop;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Stop> {
+        let found = match cookie::read(&parts.headers) {
+            Some(secret) => {
+                let found = store::find(&console.app.pool, &secret, console.app.now()).await?;
+                found.map(|found| (secret, found))
+            }
+            None => None,
+        };
+        let Some((secret, found)) = found else {
+            let uri = parts.uri.path_and_query();
+            let seen = uri.filter(|_| parts.method == Method::GET);
+            return Err(Stop::SignIn(
+                seen.map_or(PREFIX, |it| it.as_str()).to_owned(),
+            ));
+        };
+        Ok(Self {
+            api: Api::new(console.api.clone(), found.person.clone(), parts),
+            person: found.person,
+            session: found.id,
+            form_token: secret.form_token(),
+        })
+    }
+}
+
+/// An operator. Others are told that the page is not theirs.
+#[derive(Debug)]
+pub(super) struct OperatorIn(pub(super) SignedIn);
+
+impl FromRequestParts<Console> for OperatorIn {
+    type Rejection = Stop;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Stop> {
+        let signed_in = SignedIn::from_request_parts(parts, console).await?;
+        signed_in.must_be_operator()?;
+        Ok(Self(signed_in))
+    }
+}
+
+impl SignedIn {
+    /// # Errors
+    /// 403 for whoever is not an operator.
+    pub(super) fn must_be_operator(&self) -> Result<(), Problem> {
+        match self.person.role {
+            Role::Operator => Ok(()),
+            Role::User(_) => Err(Problem::forbidden("NOT_OPERATOR", "this is for operators")),
+        }
+    }
+}
