@@ -30,7 +30,7 @@ use crate::http::request_id::log_span;
 use crate::http::trace::Trace;
 use crate::listener::Pulse;
 use crate::router::router;
-use crate::verification::forward_auth;
+use crate::verification::forward_auth::{self, Arrival};
 
 /// Makes a [`Front`] for each connection.
 #[derive(Clone)]
@@ -88,7 +88,7 @@ impl Service<hyper::Request<Incoming>> for Front {
         // Most requests are proxies' about tokens in memory: nothing is allocated to wait for those.
         let asked = forward_auth::is_for(request.uri().path()).then(|| {
             let trace = Trace::recorded(&connection.app, request.headers());
-            let asked = connection.at_once(&request, trace.as_ref());
+            let asked = connection.at_once(&request, began, trace.as_ref());
             (asked, trace)
         });
         let miss = match asked {
@@ -105,7 +105,7 @@ impl Service<hyper::Request<Incoming>> for Front {
             let response = match miss {
                 Some((miss, trace)) => {
                     let (request, trace) = (request.map(drop), trace.as_ref());
-                    let response = connection.read(&request, trace, miss).await;
+                    let response = connection.read(&request, began, trace, miss).await;
                     connection.answered(&request, &response, began, trace);
                     response
                 }
@@ -119,8 +119,14 @@ impl Service<hyper::Request<Incoming>> for Front {
 
 impl Connection {
     /// Answers a reverse proxy, if memory says enough.
-    fn at_once<B>(&self, request: &Request<B>, trace: Option<&Trace>) -> Result<Response, Miss> {
-        let answer = || forward_auth::at_once(&self.app, self.peer, request, trace);
+    fn at_once<B>(
+        &self,
+        request: &Request<B>,
+        began: Duration,
+        trace: Option<&Trace>,
+    ) -> Result<Response, Miss> {
+        let arrival = self.arrival(began, trace);
+        let answer = || forward_auth::at_once(&self.app, request, &arrival);
         match trace {
             Some(trace) => log_span(None, Some(trace)).in_scope(answer),
             None => answer(),
@@ -128,10 +134,22 @@ impl Connection {
     }
 
     /// Answers a reverse proxy by what is read of a token that memory does not know.
-    async fn read(&self, request: &Request<()>, trace: Option<&Trace>, miss: Miss) -> Response {
+    async fn read(
+        &self,
+        request: &Request<()>,
+        began: Duration,
+        trace: Option<&Trace>,
+        miss: Miss,
+    ) -> Response {
         let log = trace.map_or_else(Span::none, |trace| log_span(None, Some(trace)));
-        let answering = forward_auth::handle(&self.app, self.peer, request, trace, miss);
+        let arrival = self.arrival(began, trace);
+        let answering = forward_auth::handle(&self.app, request, &arrival, miss);
         answering.instrument(log).await
+    }
+
+    fn arrival<'a>(&self, began: Duration, trace: Option<&'a Trace>) -> Arrival<'a> {
+        let peer = self.peer;
+        Arrival { peer, began, trace }
     }
 
     /// Counts an answer to a reverse proxy, and ends the span of its request. The router does so for its

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::sync::Notify;
 use tollkeeper_ambient::SharedClock;
-use tollkeeper_domain::secret::{SecretHash, check_shape};
+use tollkeeper_domain::secret::{Malformed, SecretHash, check_form, check_shape};
 use tollkeeper_domain::verdict::Verdict;
 
 use crate::config::EngineConfig;
@@ -109,6 +109,19 @@ impl Engine {
         join_all(answers).await
     }
 
+    fn malformed(&self) -> Verification {
+        self.counters.add(Count::Malformed, 1);
+        Verification {
+            verdict: Verdict::Malformed,
+            cache: CacheUse::Hit,
+            age: None,
+            at_micros: self.clock.wall_micros(),
+            entry: None,
+            limits: None,
+            quotas: None,
+        }
+    }
+
     /// Checks a token from memory alone. Allocates nothing and waits for nothing.
     ///
     /// # Errors
@@ -119,24 +132,21 @@ impl Engine {
         requirement: &Requirement<'_>,
     ) -> Result<Verification, Miss> {
         let config = &self.config;
-        if check_shape(token, &config.brand).is_err() && !config.legacy.admit(token, &config.brand)
-        {
-            self.counters.add(Count::Malformed, 1);
-            return Ok(Verification {
-                verdict: Verdict::Malformed,
-                cache: CacheUse::Hit,
-                age: None,
-                at_micros: self.clock.wall_micros(),
-                entry: None,
-                limits: None,
-                quotas: None,
-            });
+        let admitted = |checked: Result<_, Malformed>| {
+            checked.is_ok() || config.legacy.admit(token, &config.brand)
+        };
+        if !admitted(check_form(token, &config.brand)) {
+            return Ok(self.malformed());
         }
         let digest = SecretHash::of(token);
         // The order matters. The proof is read before the state it vouches for, so that the state
         // is at least as new; the clock after it, so that a process frozen in between knows it.
         let proven = self.proof.get();
         let memory = self.store.get(&digest);
+        // What has the digest of a token is that token, so that only others are summed up.
+        if !matches!(memory, Memory::Token(_)) && !admitted(check_shape(token, &config.brand)) {
+            return Ok(self.malformed());
+        }
         let now = Moment::now(&*self.clock);
         let age = proven.map(|proven| now.since(proven));
         let freshness = self.rule.judge(age);

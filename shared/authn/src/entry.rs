@@ -21,9 +21,6 @@ use crate::standing::{Snapshot, Standing};
 /// benchmark measures the true figure.
 const OVERHEAD_BYTES: usize = 500;
 
-/// What a set of scopes costs per scope beside the text.
-const SCOPE_OVERHEAD_BYTES: usize = 40;
-
 /// Its tokens act across accounts.
 const SYSTEM: u8 = 1;
 /// It has limits: a bit, so that the many tokens that nothing limits look no further.
@@ -171,11 +168,7 @@ impl TokenEntry {
         account: Arc<AccountState>,
         books: Books<'_>,
     ) -> Self {
-        let scopes: usize = facts
-            .scopes
-            .iter()
-            .map(|scope| scope.as_str().len() + SCOPE_OVERHEAD_BYTES)
-            .sum();
+        let scopes = facts.scopes.as_str().len();
         let restrictions = facts.restrictions.as_deref();
         let rules = restrictions.map(|it| &it.rate_limits);
         let owner = Owner::Token(facts.token_id.0);

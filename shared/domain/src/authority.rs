@@ -6,7 +6,7 @@ use crate::account::Role;
 use crate::network::NetworkSet;
 use crate::quota::{NewQuotas, Quotas};
 use crate::rate_limit::RateLimits;
-use crate::scope::{Scope, ScopeSet};
+use crate::scope::{Scope, ScopeSet, is_reserved};
 use crate::secret::Environment;
 use crate::token::{Restrictions, Token, Validity};
 
@@ -115,7 +115,7 @@ impl Authority {
                     return Err(Beyond::Environment);
                 }
                 if let Some(scope) = scopes.first_beyond(wanted.scopes) {
-                    return Err(Beyond::Scope(scope.clone()));
+                    return Err(Beyond::Scope(scope));
                 }
                 match (expires_at, wanted.validity.expires_at) {
                     (Some(own), Some(asked)) if asked > *own => return Err(Beyond::Expiry),
@@ -137,17 +137,15 @@ impl Authority {
                 Ok(())
             }
             Self::Account { granted, role } => {
-                let within = |scope: &&Scope| {
-                    if scope.is_reserved() {
-                        *role == Role::User && OF_ACCOUNT_HOLDERS.contains(&scope.as_str())
+                let within = |scope: &str| {
+                    if is_reserved(scope) {
+                        *role == Role::User && OF_ACCOUNT_HOLDERS.contains(&scope)
                     } else {
-                        granted
-                            .as_ref()
-                            .is_none_or(|granted| granted.covers(scope.as_str()))
+                        granted.as_ref().is_none_or(|granted| granted.covers(scope))
                     }
                 };
-                match wanted.scopes.iter().find(|scope| !within(scope)) {
-                    Some(scope) => Err(Beyond::Scope(scope.clone())),
+                match wanted.scopes.first_without(within) {
+                    Some(scope) => Err(Beyond::Scope(scope)),
                     None => Ok(()),
                 }
             }

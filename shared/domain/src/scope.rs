@@ -69,17 +69,26 @@ impl Scope {
     /// Whether it manages Tollkeeper itself.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        self.0.starts_with(RESERVED_PREFIX)
+        is_reserved(&self.0)
     }
 
     /// Whether holding this scope allows what `required` names. `required` may itself end in `*`:
     /// a wildcard is covered only by one at least as wide.
     #[must_use]
     pub fn covers(&self, required: &str) -> bool {
-        match self.0.strip_suffix('*') {
-            Some(stem) => required.starts_with(stem) && !required.starts_with(RESERVED_PREFIX),
-            None => &*self.0 == required,
-        }
+        covers(&self.0, required)
+    }
+}
+
+/// As [`Scope::is_reserved`].
+pub(crate) fn is_reserved(scope: &str) -> bool {
+    scope.starts_with(RESERVED_PREFIX)
+}
+
+fn covers(held: &str, required: &str) -> bool {
+    match held.strip_suffix('*') {
+        Some(stem) => required.starts_with(stem) && !is_reserved(required),
+        None => held == required,
     }
 }
 
@@ -125,32 +134,46 @@ impl<'de> Deserialize<'de> for Scope {
 }
 
 /// The scopes of a token, sorted and without repeats.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ScopeSet(BTreeSet<Scope>);
+///
+/// They are one text with a space between them, as OAuth writes them (RFC 6749, section 3.3): a check then
+/// reads one place of memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScopeSet(Box<str>);
 
 impl ScopeSet {
     /// Whether some scope of the set allows what `required` names.
     #[must_use]
     pub fn covers(&self, required: &str) -> bool {
-        self.0.iter().any(|scope| scope.covers(required))
+        self.iter().any(|scope| covers(scope, required))
     }
 
     /// The first scope of `other` that this set does not cover.
     #[must_use]
-    pub fn first_beyond<'a>(&self, other: &'a Self) -> Option<&'a Scope> {
-        other.iter().find(|scope| !self.covers(scope.as_str()))
+    pub fn first_beyond(&self, other: &Self) -> Option<Scope> {
+        other.first_without(|scope| self.covers(scope))
+    }
+
+    /// The first scope that is not `within`.
+    pub(crate) fn first_without(&self, within: impl Fn(&str) -> bool) -> Option<Scope> {
+        let mut others = self.iter().filter(|scope| !within(scope));
+        others.next().map(|scope| Scope(scope.into()))
     }
 
     /// The scopes in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Scope> {
-        self.0.iter()
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split_terminator(' ')
+    }
+
+    /// The scopes in order, with a space between them.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.iter().count()
     }
 
     /// Whether there is none: such a token proves identity only.
@@ -162,7 +185,22 @@ impl ScopeSet {
 
 impl FromIterator<Scope> for ScopeSet {
     fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
-        Self(scopes.into_iter().collect())
+        let sorted: BTreeSet<Scope> = scopes.into_iter().collect();
+        let texts: Vec<&str> = sorted.iter().map(Scope::as_str).collect();
+        Self(texts.join(" ").into())
+    }
+}
+
+impl Serialize for ScopeSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for ScopeSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let scopes = BTreeSet::<Scope>::deserialize(deserializer)?;
+        Ok(scopes.into_iter().collect())
     }
 }
 

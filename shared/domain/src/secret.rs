@@ -224,17 +224,26 @@ impl<'de> Deserialize<'de> for SecretHash {
 #[error("not a token: wrong shape or checksum")]
 pub struct Malformed;
 
-/// Checks shape and checksum of a presented token, without allocating.
+/// Checks the shape of a presented token but for its checksum, without allocating.
 ///
 /// # Errors
-/// [`Malformed`] if brand, environment, length, alphabet or checksum is wrong.
-pub fn check_shape(token: &[u8], brand: &Brand) -> Result<Environment, Malformed> {
+/// [`Malformed`] if brand, environment, length or alphabet is wrong.
+pub fn check_form(token: &[u8], brand: &Brand) -> Result<Environment, Malformed> {
     let (environment, body) = split(token, brand).ok_or(Malformed)?;
     if body.len() != SECRET_CHARACTERS + CHECKSUM_CHARACTERS
         || !body.iter().all(u8::is_ascii_alphanumeric)
     {
         return Err(Malformed);
     }
+    Ok(environment)
+}
+
+/// Checks shape and checksum of a presented token, without allocating.
+///
+/// # Errors
+/// [`Malformed`] if brand, environment, length, alphabet or checksum is wrong.
+pub fn check_shape(token: &[u8], brand: &Brand) -> Result<Environment, Malformed> {
+    let environment = check_form(token, brand)?;
     let (signed, sum) = token.split_at(token.len() - CHECKSUM_CHARACTERS);
     if bool::from(checksum(signed).ct_eq(sum)) {
         Ok(environment)

@@ -14,7 +14,7 @@ use super::messages::{
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
-use crate::verification::forward_auth::{IDENTITY, scopes};
+use crate::verification::forward_auth::IDENTITY;
 
 /// The request may pass, with these identity headers in the place of the client's. What is left of the
 /// token's rate limits is told in the answer that the client gets.
@@ -22,7 +22,7 @@ pub(super) fn allowed(verification: &Verification, identity: Identity<'_>) -> Ch
     let values = [
         identity.token_id().to_string(),
         identity.account_id().to_string(),
-        scopes(identity),
+        identity.facts().scopes.as_str().to_owned(),
     ];
     let headers = IDENTITY.into_iter().zip(values).map(|(name, value)| {
         HeaderValueOption::new(Bytes::from_static(name.as_bytes()), value.into())

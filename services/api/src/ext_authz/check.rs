@@ -64,6 +64,7 @@ async fn check(
         path: text("path", &http.path)?,
         method: text("method", &http.method)?,
         peer: sender(&attributes, peer.ip(), &app.policy.trusted_proxies),
+        began: app.clock.boot_time(),
         trace: trace.as_ref(),
     };
     let log = trace

@@ -190,12 +190,11 @@ impl Introspection {
             .filter(|_| verification.is_valid())
             .map(|identity| {
                 let facts = identity.facts();
-                let scopes: Vec<String> = facts.scopes.iter().map(ToString::to_string).collect();
                 // A secret in its grace ends with the grace.
                 let ends = facts.expires_at.into_iter().chain(facts.secret_valid_until);
                 let seconds = |micros: i64| micros.div_euclid(1_000_000);
                 Known {
-                    scope: scopes.join(" "),
+                    scope: facts.scopes.as_str().to_owned(),
                     token_type: "Bearer",
                     exp: ends.min().map(seconds),
                     nbf: facts.not_before.map(seconds),

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Request};
@@ -36,6 +37,17 @@ pub(crate) const IDENTITY: [&str; 3] = [
 const TOKEN_ID: HeaderName = HeaderName::from_static(IDENTITY[0]);
 const ACCOUNT_ID: HeaderName = HeaderName::from_static(IDENTITY[1]);
 const SCOPES: HeaderName = HeaderName::from_static(IDENTITY[2]);
+
+/// How a question came.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    /// The other end of the connection.
+    pub(crate) peer: SocketAddr,
+    /// When, by the time since boot.
+    pub(crate) began: Duration,
+    /// Its trace, if that is recorded.
+    pub(crate) trace: Option<&'a Trace>,
+}
 
 /// Whether a request for `path` is one for this operation.
 pub(crate) fn is_for(path: &str) -> bool {
@@ -72,15 +84,14 @@ pub(crate) fn is_for(path: &str) -> bool {
 )]
 pub(crate) async fn handle(
     app: &App,
-    peer: SocketAddr,
     request: &Request<()>,
-    trace: Option<&Trace>,
+    arrival: &Arrival<'_>,
     miss: Miss,
 ) -> Response {
     // No layer catches a panic here, and a connection that ends without an answer tells nobody why.
     let checked = AssertUnwindSafe(async {
         let options = Options::read(request.uri().query().unwrap_or_default())?;
-        let original = original(request, &options, peer, trace);
+        let original = original(request, &options, arrival);
         judge_by_reading(app, &original, &options, miss, allowed).await
     });
     let checked = checked.catch_unwind().await;
@@ -90,13 +101,12 @@ pub(crate) async fn handle(
 /// The same answer, where memory alone gives it; else what [`handle`] goes on with.
 pub(crate) fn at_once<B>(
     app: &App,
-    peer: SocketAddr,
     request: &Request<B>,
-    trace: Option<&Trace>,
+    arrival: &Arrival<'_>,
 ) -> Result<Response, Miss> {
     let checked = catch_unwind(AssertUnwindSafe(|| {
         let options = Options::read(request.uri().query().unwrap_or_default())?;
-        let original = original(request, &options, peer, trace);
+        let original = original(request, &options, arrival);
         judge_at_once(app, &original, &options, allowed)
     }));
     let checked = match checked.unwrap_or_else(panicked) {
@@ -126,8 +136,7 @@ fn answer<B>(app: &App, request: &Request<B>, checked: Result<Response, Problem>
 fn original<'a, B>(
     request: &'a Request<B>,
     options: &Options<'a>,
-    peer: SocketAddr,
-    trace: Option<&'a Trace>,
+    arrival: &Arrival<'a>,
 ) -> Original<'a> {
     let path = request.uri().path();
     let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
@@ -135,8 +144,9 @@ fn original<'a, B>(
         headers: request.headers(),
         path: path.filter(|path| !path.is_empty()).unwrap_or("/"),
         method: request.method().as_str(),
-        peer: peer.ip(),
-        trace,
+        peer: arrival.peer.ip(),
+        began: arrival.began,
+        trace: arrival.trace,
     }
 }
 
@@ -149,7 +159,7 @@ fn allowed(verification: &Verification, identity: Identity<'_>) -> Response {
     }
     headers.insert(TOKEN_ID, id(identity.token_id().0));
     headers.insert(ACCOUNT_ID, id(identity.account_id().0));
-    let scopes = HeaderValue::try_from(scopes(identity));
+    let scopes = HeaderValue::from_str(identity.facts().scopes.as_str());
     headers.insert(SCOPES, scopes.unwrap_or(HeaderValue::from_static("")));
     response
 }
@@ -158,16 +168,4 @@ fn id(id: uuid::Uuid) -> HeaderValue {
     let mut text = uuid::Uuid::encode_buffer();
     let text = id.as_hyphenated().encode_lower(&mut text);
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
-}
-
-/// The scopes with spaces between them, as OAuth writes them (RFC 6749, section 3.3).
-pub(crate) fn scopes(identity: Identity<'_>) -> String {
-    let mut text = String::new();
-    for scope in identity.facts().scopes.iter() {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(scope.as_str());
-    }
-    text
 }

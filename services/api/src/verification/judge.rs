@@ -25,6 +25,8 @@ pub(crate) struct Original<'a> {
     pub(crate) method: &'a str,
     /// Where it was sent from.
     pub(crate) peer: IpAddr,
+    /// When the question came, by the time since boot.
+    pub(crate) began: Duration,
     /// Its trace, if that is recorded.
     pub(crate) trace: Option<&'a Trace>,
 }
@@ -100,7 +102,6 @@ impl<'a> Question<'a> {
         original: &Original<'a>,
         options: &'a Options<'a>,
     ) -> Result<Self, Problem> {
-        let began = app.clock.boot_time();
         let headers = original.headers;
         let token = match preferred(headers) {
             Some(Credential::Key(token) | Credential::Bearer(token)) => token,
@@ -112,7 +113,7 @@ impl<'a> Question<'a> {
         Ok(Self {
             app,
             options,
-            began,
+            began: original.began,
             token,
             scopes: options.scopes.iter().map(AsRef::as_ref).collect(),
             origin: Origin::of(headers, own, options.source, original.peer, trusted),

@@ -202,7 +202,7 @@ impl TokenFilter {
             && fits(self.state.as_ref(), |it| *it == token.status(at))
             && fits(self.environment.as_ref(), |it| *it == token.environment)
             && fits(self.scope.as_ref(), |it| {
-                token.scopes.iter().any(|scope| scope.as_str() == *it)
+                token.scopes.iter().any(|scope| scope == it)
             })
             && fits(self.prefix.as_ref(), |it| {
                 token.token_prefix.starts_with(it.as_str())
