@@ -1,5 +1,6 @@
 //! Envoy's `ext_authz` over gRPC, message by message; `services/ctl/tests/proxies` has the real Envoy.
 
+mod traces;
 mod wire;
 
 use std::convert::Infallible;
