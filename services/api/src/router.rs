@@ -25,8 +25,8 @@ pub(crate) fn router(app: App) -> Router {
     let console = guarded(console::router(app.clone(), api.clone()), &app)
         .layer(middleware::from_fn(console::layer));
     api.merge(console)
-        .layer(middleware::from_fn_with_state(app, measure::layer))
-        .layer(middleware::map_response(protection::layer))
+        .layer(middleware::from_fn_with_state(app.clone(), measure::layer))
+        .layer(middleware::map_response_with_state(app, protection::layer))
 }
 
 /// The API, for programs.

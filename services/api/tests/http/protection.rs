@@ -60,4 +60,6 @@ async fn every_answer_says_what_is_not_to_be_done_with_it() {
     let page = api.nobody().get("/docs/").await;
     assert_eq!(page.status, 200);
     is_protected(&page, &["cache-control", "content-security-policy"]);
+    // Over plain HTTP it would mean nothing, and a proxy says it for itself.
+    assert_eq!(page.header("strict-transport-security"), None);
 }

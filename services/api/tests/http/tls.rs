@@ -145,6 +145,9 @@ async fn with_a_certificate_nothing_is_said_in_the_clear() {
     let described = format!("https://localhost:{port}/openapi.json");
     let answer = client(&authority).get(&described).send().await.unwrap();
     assert_eq!(answer.status(), 200);
+    // Browsers come back over TLS alone.
+    let told = &answer.headers()["strict-transport-security"];
+    assert_eq!(told, "max-age=63072000");
 
     for (who, url) in [
         (&stranger, url.clone()),
