@@ -37,6 +37,9 @@ pub(crate) enum Error {
     #[error("a dashboard cannot be written: {0}")]
     Dashboard(#[source] serde_json::Error),
 
+    #[error("the picture {path}: {reason}")]
+    Picture { path: PathBuf, reason: String },
+
     #[error(transparent)]
     Install(#[from] InstallError),
 

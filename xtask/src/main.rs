@@ -2,6 +2,7 @@
 
 mod bench;
 mod checked_sql;
+mod console_pictures;
 mod dashboards;
 mod error;
 mod faults;
@@ -38,6 +39,8 @@ enum Task {
     Faults(faults::Arguments),
     /// Draw the dashboards with what they are answered, to be looked at
     Dashboards(dashboards::Arguments),
+    /// Take pictures of the console's pages, and keep them in docs/console
+    ConsolePictures,
     /// Write the generated documents
     Generate,
     /// Write the query data of `.sqlx` from the migrations and the code
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run_bench(&arguments),
         Task::Faults(arguments) => faults::run_faults(&arguments),
         Task::Dashboards(arguments) => dashboards::run_dashboards(&arguments),
+        Task::ConsolePictures => console_pictures::take(),
         Task::Generate => generate::write(),
         Task::Sqlx => checked_sql::write(),
     };

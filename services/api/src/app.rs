@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::audit::Refusals;
 use crate::caller::jwt::JwtPolicy;
 use crate::commands::Commands;
+use crate::console::Provider;
 use crate::history::News;
 use crate::measures::Measures;
 use crate::nodes::Roll;
@@ -80,6 +81,8 @@ pub struct Policy {
     pub operators: Vec<OperatorKey>,
     /// What an account's JWT must prove; none if JWTs are off.
     pub jwt: Option<JwtPolicy>,
+    /// Who people may sign in to the console with beside their passwords; none if there is nobody.
+    pub oidc: Option<Arc<Provider>>,
     /// Whose forwarded headers are believed.
     pub trusted_proxies: NetworkList,
     /// How much of a client's address is kept.

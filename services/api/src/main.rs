@@ -128,6 +128,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     let jwt = settings
         .jwt(&clock)
         .map_err(|error| format!("TOLLKEEPER_JWT_JWKS: {error}"))?;
+    let oidc = settings.oidc()?;
     let keys = match &jwt {
         Some(JwtPolicy {
             signed: SignedBy::PublicKeys(keys),
@@ -242,7 +243,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         refusals: audit::Refusals::new(),
         measures,
         traces: traces.clone(),
-        policy: settings.policy(brand, scrubber, jwt),
+        policy: settings.policy(brand, scrubber, jwt, oidc),
     });
 
     lifecycle.spawn_support("internal listener", |stop| internal.serve(stop));
@@ -321,6 +322,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
     lifecycle.spawn("account deletions", |stop| deletions::run(swept, stop));
     let kept = app.clone();
     lifecycle.spawn("audit retention", |stop| background::audit::run(kept, stop));
+    let kept = app.clone();
+    lifecycle.spawn("console upkeep", |stop| {
+        background::console::run(kept, stop)
+    });
     let told = app.clone();
     lifecycle.spawn_support("audit log", |stop| audit::writer::run(told, node_id, stop));
     let shared = (broker.clone(), engine.clone());

@@ -42,7 +42,8 @@ use utoipa::{Modify, OpenApi as _};
 
 use crate::http::problem;
 use crate::{
-    accounts, audit, history, leaks, nodes, oauth, tokens, usage, verification, webhooks, whoami,
+    accounts, audit, dead_letters, history, leaks, nodes, oauth, tokens, usage, verification,
+    webhooks, whoami,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -132,6 +133,9 @@ use crate::{
         usage::top::handle,
         whoami::handle,
         usage::completeness::handle,
+        dead_letters::list::handle,
+        dead_letters::get::handle,
+        dead_letters::replay::handle,
         nodes::list::handle,
         nodes::forget::handle,
         nodes::report::handle,

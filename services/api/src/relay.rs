@@ -33,7 +33,7 @@ use crate::event_traces;
 use crate::public_event::public;
 
 /// The name of the relay's checkpoint.
-const NAME: &str = "lifecycle-relay";
+pub(crate) const NAME: &str = "lifecycle-relay";
 
 /// How long a lease holds; another process takes over that long after this one died.
 const LEASE: Duration = Duration::from_secs(15);

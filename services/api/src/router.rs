@@ -16,7 +16,8 @@ use crate::http::{deadline, measure, protection, request_id};
 use crate::openapi::page::{self, Description};
 use crate::verification::{batch, rpc};
 use crate::{
-    accounts, audit, console, history, leaks, nodes, oauth, tokens, usage, webhooks, whoami,
+    accounts, audit, console, dead_letters, history, leaks, nodes, oauth, tokens, usage, webhooks,
+    whoami,
 };
 
 /// Everything but forward-auth.
@@ -120,6 +121,12 @@ fn api(app: App) -> Router {
     // Whoever runs the installation.
     let installation = Router::new()
         .route("/v1/usage/completeness", get(usage::completeness::handle))
+        .route("/v1/dead-letters", get(dead_letters::list::handle))
+        .route("/v1/dead-letters/{id}", get(dead_letters::get::handle))
+        .route(
+            "/v1/dead-letters/replay",
+            post(dead_letters::replay::handle),
+        )
         .route("/v1/nodes", get(nodes::list::handle))
         .route(
             "/v1/nodes/{id}",

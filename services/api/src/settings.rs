@@ -12,14 +12,14 @@ use tollkeeper_domain::secret::{BadBrand, Brand};
 use tollkeeper_runtime::health::Need;
 use tollkeeper_runtime::settings::{
     self, AuditSettings, Binary, BrokerSettings, DatabaseSettings, InternalListenSettings, JwtKeys,
-    JwtSettings, LeakSettings, ListenSettings, LogSettings, OperatorSettings, SealSettings,
-    SettingsError, Source, SpoolFull, TokenSettings, TraceSettings, UsageSettings,
+    JwtSettings, LeakSettings, ListenSettings, LogSettings, OidcSettings, OperatorSettings,
+    SealSettings, SettingsError, Source, SpoolFull, TokenSettings, TraceSettings, UsageSettings,
     VerificationSettings, WebhookSettings,
 };
 use tollkeeper_usage::{FullPolicy, Scrubber, SpoolSettings};
 
 use crate::app::Policy;
-use crate::{CannotLoad, JwtPolicy, Keys, SignedBy};
+use crate::{CannotLoad, JwtPolicy, Keys, Provider, SignedBy};
 
 /// Why the shapes of imported tokens are refused.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,7 @@ pub struct ApiSettings {
     leaks: Option<LeakSettings>,
     operators: OperatorSettings,
     jwt: Option<JwtSettings>,
+    oidc: Option<OidcSettings>,
     /// What seals secrets at rest.
     pub seal: SealSettings,
     verification: VerificationSettings,
@@ -89,6 +90,7 @@ impl ApiSettings {
             leaks: LeakSettings::read(source)?,
             operators: OperatorSettings::read(source)?,
             jwt: JwtSettings::read(source)?,
+            oidc: OidcSettings::read(source)?,
             seal: SealSettings::read(source)?,
             verification: VerificationSettings::read(source)?,
             spool: settings::SpoolSettings::read(source)?,
@@ -197,6 +199,15 @@ impl ApiSettings {
         }))
     }
 
+    /// The provider that people may sign in to the console with.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up.
+    pub fn oidc(&self) -> Result<Option<Arc<Provider>>, reqwest::Error> {
+        let provider = self.oidc.clone().map(Provider::new);
+        Ok(provider.transpose()?.map(Arc::new))
+    }
+
     /// Whose reports of leaked tokens are believed.
     #[must_use]
     pub const fn leaks(&self) -> Option<&LeakSettings> {
@@ -205,7 +216,13 @@ impl ApiSettings {
 
     /// What the handlers need of the settings.
     #[must_use]
-    pub fn policy(self, brand: Brand, scrubber: Scrubber, jwt: Option<JwtPolicy>) -> Policy {
+    pub fn policy(
+        self,
+        brand: Brand,
+        scrubber: Scrubber,
+        jwt: Option<JwtPolicy>,
+        oidc: Option<Arc<Provider>>,
+    ) -> Policy {
         let days = self.tokens.max_lifetime_days;
         Policy {
             brand,
@@ -217,6 +234,7 @@ impl ApiSettings {
             },
             operators: self.operators.keys,
             jwt,
+            oidc,
             trusted_proxies: self.operators.trusted_proxies,
             usage_ip: self.usage.ip,
             usage_retention: TimeDelta::days(self.usage.retention_days.into()),

@@ -7,6 +7,7 @@ mod dead_letters;
 mod health;
 mod migrate;
 mod nats;
+mod operator;
 mod out;
 mod projections;
 mod proof;
@@ -44,6 +45,9 @@ enum Command {
     Token(token::Arguments),
     /// Tell what tokens were used for, over the HTTP API
     Usage(usage::Arguments),
+    /// Look after those who may do everything in the console
+    #[command(subcommand)]
+    Operator(operator::Command),
     /// Look after usage that could not be counted
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
@@ -72,6 +76,7 @@ async fn main() -> ExitCode {
         Command::Nats(command) => nats::run(&command).await.map_err(report),
         Command::Token(arguments) => Ok(token::run(&arguments).await),
         Command::Usage(arguments) => Ok(usage::run(&arguments).await),
+        Command::Operator(command) => operator::run(&command).await.map_err(report),
         Command::DeadLetters(command) => dead_letters::run(&command).await.map_err(report),
         Command::Audit(command) => audit::audit(&command).await.map_err(report),
         Command::Projections(arguments) => Ok(projections::run(&arguments).await),

@@ -30,6 +30,16 @@ pub enum LeaseError {
     Lost,
 }
 
+/// Where the checkpoint called `name` is, whoever holds it; none if nobody ever did.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn checkpoint(db: impl PgExecutor<'_>, name: &str) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!("select position from checkpoints where name = $1", name)
+        .fetch_optional(db)
+        .await
+}
+
 /// Takes the lease called `name` for `length` unless somebody holds it; begins with position 0.
 ///
 /// # Errors

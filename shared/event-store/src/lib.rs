@@ -20,7 +20,7 @@ mod writer;
 pub use append::{AppendError, Appended, NewEvent, NewTokens, Rows, Submission};
 pub use audit::{AuditError, AuditReport, verify_chain};
 pub use canonical::{CanonicalError, chain_hash, digest, to_canonical};
-pub use checkpoint::{Lease, LeaseError, lease, move_checkpoint};
+pub use checkpoint::{Lease, LeaseError, checkpoint, lease, move_checkpoint};
 pub use feed::{FeedFilter, FeedPage, feed, history, tokens_until};
 pub use follow::{FollowError, Head, head, now, read_after, read_matching};
 pub use histories::{Histories, histories_of, read_checked};

@@ -61,6 +61,21 @@ pub async fn erase_webhooks(
     Ok(erased.rows_affected())
 }
 
+/// Erases the people who sign in to the console for the deleted account, with what there is of each.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn erase_people(db: impl PgExecutor<'_>, account: AccountId) -> Result<u64, sqlx::Error> {
+    let erased = sqlx::query!(
+        "delete from console_people as p using accounts as a
+        where p.account_id = $1 and a.id = p.account_id and a.state = 'deleted'",
+        account.0,
+    )
+    .execute(db)
+    .await?;
+    Ok(erased.rows_affected())
+}
+
 /// At most `limit` tokens of the deleted account that are not revoked yet.
 ///
 /// # Errors

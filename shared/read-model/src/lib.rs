@@ -11,6 +11,7 @@ pub mod audit;
 pub mod erasures;
 pub mod expiry;
 pub mod nodes;
+pub mod people;
 pub mod quota_balances;
 pub mod rebuild;
 pub mod replay;

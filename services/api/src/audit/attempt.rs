@@ -11,30 +11,30 @@ use uuid::Uuid;
 
 /// An attempt that was refused.
 #[derive(Debug, Clone)]
-pub(super) struct Attempt {
-    pub(super) at: DateTime<Utc>,
+pub(crate) struct Attempt {
+    pub(crate) at: DateTime<Utc>,
     /// In what it is like others.
-    pub(super) kind: Kind,
-    pub(super) account: Option<AccountId>,
-    pub(super) network: Option<String>,
+    pub(crate) kind: Kind,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) network: Option<String>,
     /// What it was about, where its path names that by an id.
-    pub(super) subject: Option<Uuid>,
-    pub(super) request_id: String,
+    pub(crate) subject: Option<Uuid>,
+    pub(crate) request_id: String,
 }
 
 /// What attempts that are told together have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Kind {
-    pub(super) who: Who,
+pub(crate) struct Kind {
+    pub(crate) who: Who,
     /// Method and route.
-    pub(super) operation: [&'static str; 2],
-    pub(super) status: StatusCode,
-    pub(super) code: &'static str,
+    pub(crate) operation: [&'static str; 2],
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
 }
 
 /// Who tried.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Who {
+pub(crate) enum Who {
     /// Somebody whose credential is known, as the log names them.
     Known(String),
     /// Somebody from this network, as far as it may be kept.
@@ -42,7 +42,7 @@ pub(super) enum Who {
 }
 
 /// The /24 or /48 of an address, where so much of it may be kept.
-pub(super) fn network(address: Option<IpAddr>, policy: UsageIp) -> Option<String> {
+pub(crate) fn network(address: Option<IpAddr>, policy: UsageIp) -> Option<String> {
     if policy == UsageIp::None {
         return None;
     }

@@ -21,6 +21,10 @@ mod tests;
 mod view;
 pub mod writer;
 
+pub(crate) use attempt::{Attempt, Kind, Who, network};
 pub(crate) use holder::Holder;
 pub(crate) use layer::layer;
 pub use refusals::Refusals;
+
+/// What it is to sign in to the console, as the audit log tells of attempts that were refused.
+pub(crate) const SIGN_IN: [&str; 2] = ["POST", "/console/sign-in"];

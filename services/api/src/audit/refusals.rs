@@ -60,7 +60,7 @@ impl Refusals {
     }
 
     /// Takes an attempt in. Never waits for anything but others who do the same.
-    pub(super) fn add(&self, attempt: Attempt) {
+    pub(crate) fn add(&self, attempt: Attempt) {
         if self.tally.lock().add(attempt) {
             self.kept.increment(1);
         } else {

@@ -161,6 +161,7 @@ pub(super) fn actions() -> impl Iterator<Item = String> {
     let acts = Act::ALL.iter().map(|act| act.name().to_owned());
     let operations = OPERATIONS
         .iter()
+        .chain([&super::SIGN_IN])
         .map(|[method, route]| format!("{method} {route}"));
     let operations = operations.filter(|it| it.contains(" /"));
     events.chain(acts).chain(operations)

@@ -42,6 +42,11 @@ async fn step(app: &App) -> Result<bool, StepError> {
         tracing::info!(account = %erasure.account_id, webhooks,
             "the webhooks of a deleted account are erased");
     }
+    let people = erasures::erase_people(&app.pool, erasure.account_id).await?;
+    if people > 0 {
+        tracing::info!(account = %erasure.account_id, people,
+            "those who signed in for a deleted account are erased");
+    }
     let limit = i64::try_from(CHUNK).unwrap_or(i64::MAX);
     let tokens = erasures::not_revoked(&app.pool, erasure.account_id, limit).await?;
     if !tokens.is_empty() {

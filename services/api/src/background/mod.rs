@@ -5,6 +5,7 @@
 //! again.
 
 pub mod audit;
+pub mod console;
 pub mod deletions;
 pub mod expiry;
 pub mod revocations;

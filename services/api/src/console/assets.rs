@@ -30,8 +30,18 @@ impl Asset {
 }
 
 static STYLE: LazyLock<Asset> = LazyLock::new(|| {
-    let bytes = include_bytes!("../../assets/console/console.css");
-    Asset::new("console", "css", "text/css; charset=utf-8", bytes)
+    let parts = concat!(
+        include_str!("../../assets/console/console.css"),
+        include_str!("../../assets/console/controls.css"),
+        include_str!("../../assets/console/data.css"),
+        include_str!("../../assets/console/chart.css"),
+    );
+    Asset::new(
+        "console",
+        "css",
+        "text/css; charset=utf-8",
+        parts.as_bytes(),
+    )
 });
 
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {

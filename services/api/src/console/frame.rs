@@ -16,6 +16,8 @@ pub(super) enum Place {
     Operation,
     /// Owners of tokens.
     Accounts,
+    /// Who may sign in.
+    People,
     /// Whoever is signed in.
     You,
 }
@@ -37,9 +39,10 @@ const ENTRIES: [(Place, &str, &str); 3] = [
     (Place::Usage, "/console/usage", "Usage"),
 ];
 
-const OF_OPERATORS: [(Place, &str, &str); 2] = [
+const OF_OPERATORS: [(Place, &str, &str); 3] = [
     (Place::Operation, "/console/operation", "Operation"),
     (Place::Accounts, "/console/accounts", "Accounts"),
+    (Place::People, "/console/people", "People"),
 ];
 
 /// How a notice looks, and how screen readers tell it.

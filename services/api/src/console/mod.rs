@@ -4,15 +4,27 @@
 //! [`api`], so that whoever is signed in may do here what they may do there, and nothing else. Everything
 //! works without script; styles, script and pictures come from this host alone.
 
+mod accounts;
 mod api;
 mod assets;
+mod chart;
 mod form;
 mod frame;
 mod home;
+mod id;
+mod operation;
+mod password;
+mod people;
+mod query;
 mod refused;
 pub(crate) mod session;
+mod sign_in;
 mod stop;
+mod tokens;
+pub(crate) mod upkeep;
+mod usage;
 mod words;
+mod you;
 
 use axum::extract::Request;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
@@ -22,8 +34,11 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 
+pub use sign_in::oidc::Provider;
+
 use crate::app::App;
 use crate::http::problem::Document;
+use password::Passwords;
 
 /// What handlers of pages have at hand.
 #[derive(Debug, Clone)]
@@ -32,6 +47,8 @@ pub(crate) struct Console {
     app: App,
     /// The management API, as a client has it.
     api: Router,
+    /// Hashes passwords.
+    passwords: Passwords,
 }
 
 /// Where the console begins.
@@ -45,10 +62,22 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// The pages, over the API that they are clients of.
 pub(crate) fn router(app: App, api: Router) -> Router {
-    let console = Console { app, api };
+    let passwords = Passwords::new(app.entropy.clone());
+    let console = Console {
+        app,
+        api,
+        passwords,
+    };
     Router::new()
         .route(PREFIX, get(home::show))
+        .merge(operation::routes())
+        .merge(accounts::routes())
+        .merge(usage::routes())
         .route("/console/assets/{name}", get(assets::serve))
+        .merge(tokens::routes())
+        .merge(sign_in::routes())
+        .merge(you::routes())
+        .merge(people::routes())
         .layer(Extension(console.clone()))
         .with_state(console)
 }

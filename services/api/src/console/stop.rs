@@ -13,7 +13,7 @@ pub(super) enum Stop {
     /// Nobody is signed in: the way leads to the sign-in, and from there to this path.
     SignIn(String),
     /// The management API refused.
-    Refused(Refused),
+    Refused(Box<Refused>),
     /// The console itself did.
     Problem(Problem),
 }
@@ -62,7 +62,7 @@ impl IntoResponse for Stop {
 
 impl From<Refused> for Stop {
     fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
+        Self::Refused(Box::new(refused))
     }
 }
 

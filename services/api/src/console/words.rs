@@ -8,7 +8,7 @@ pub(super) fn count(number: impl Into<i128>) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::from(if number < 0 { "-" } else { "" });
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -37,7 +37,7 @@ impl Moment {
     }
 
     /// As people say it: `3 minutes ago`, `in 2 days`.
-    pub(super) fn from_now(&self) -> String {
+    pub(super) fn in_words(&self) -> String {
         let apart = self.at - self.now;
         if apart.abs() < TimeDelta::seconds(1) {
             return "now".to_owned();
@@ -82,7 +82,7 @@ mod tests {
         let now = DateTime::from_timestamp(1_800_000_000, 0).expect("a moment");
         let told = |seconds: i64| {
             let at = now + TimeDelta::seconds(seconds);
-            Moment { at, now }.from_now()
+            Moment { at, now }.in_words()
         };
         assert_eq!(told(0), "now");
         assert_eq!(told(-1), "1 second ago");

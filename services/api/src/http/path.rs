@@ -1,4 +1,4 @@
-//! Ids and names in paths. A text that is no id names nothing, so the answer is that of an unknown id.
+//! Ids, numbers and names in paths. A text that is no id names nothing, so the answer is that of an unknown id.
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -18,6 +18,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
             .await
             .map_err(|_| Problem::not_found("resource"))?;
         Ok(Self(id))
+    }
+}
+
+/// The number at the end of the path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Number(pub(crate) i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Number {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(number) = Path::<i64>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found("resource"))?;
+        Ok(Self(number))
     }
 }
 

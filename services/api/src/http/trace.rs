@@ -9,6 +9,9 @@ use tollkeeper_usage::spool::Place;
 
 use crate::app::App;
 
+/// What stands for a secret in a route.
+const SECRET: &str = "{secret}";
+
 /// The span of a request, or what is handed on of one that is not recorded.
 pub(crate) struct Trace(Context);
 
@@ -68,8 +71,11 @@ impl Trace {
             return;
         }
         let method = known(method);
-        // The path of no route may be anything.
-        let path = route.map(|_| app.policy.scrubber.scrub(uri.path()).into_owned());
+        // The path of no route may be anything, and that of a one-time link is a secret.
+        let path = route.map(|route| match route.contains(SECRET) {
+            true => route.to_owned(),
+            false => app.policy.scrubber.scrub(uri.path()).into_owned(),
+        });
         span.update_name(match (method, route) {
             ("_OTHER", None) => "HTTP".to_owned(),
             ("_OTHER", Some(route)) => format!("HTTP {route}"),

@@ -46,6 +46,11 @@ pub(super) fn add(components: &mut Components) {
         { "required": ["not_before"] },
         { "required": ["expires_at"] },
     ]);
+    let text = |name: &str| {
+        let is_given = json!({ name: { "type": "string" } });
+        json!({ "required": [name], "properties": is_given })
+    };
+    let some_letters = json!([list("ids"), text("reason"), text("source")]);
     let conditions = [
         ("IssueToken", one_expiry("expires_at", "expires_in_minutes")),
         (
@@ -54,6 +59,7 @@ pub(super) fn add(components: &mut Components) {
         ),
         ("IssueForUser", one_expiry("expiresAt", "expiresInMinutes")),
         ("DryRun", ("anyOf", one_change)),
+        ("ReplayDeadLetters", ("anyOf", some_letters)),
         ("BulkFilter", ("oneOf", all_or_filters)),
         ("BulkRevoke", ("oneOf", two_steps)),
         // Unknown parameters are left unread, but each is given once.

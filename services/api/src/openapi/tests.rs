@@ -249,6 +249,10 @@ fn every_code_is_documented() {
 fn each_source(folder: &Path, look: &mut dyn FnMut(&str)) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        // What pages answer is for people.
+        if path.ends_with("src/console") {
+            continue;
+        }
         if path.is_dir() {
             each_source(&path, look);
         } else {

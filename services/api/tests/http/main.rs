@@ -21,6 +21,7 @@ mod callers;
 mod cascade;
 mod completeness;
 mod conformance;
+mod dead_letters;
 mod description;
 mod every_operation;
 mod ext_authz;

@@ -45,6 +45,7 @@ impl Filter {
             ids,
             reason: self.reason.clone(),
             source: self.source,
+            before: None,
         }
     }
 }

@@ -38,7 +38,8 @@ pub(crate) struct Arguments {
 pub(super) async fn run(pool: &PgPool, arguments: &Arguments) -> Result<ExitCode, Error> {
     let ids = (!arguments.all).then(|| arguments.ids.clone());
     let letters = arguments.filter.letters(ids);
-    let asked = dead_letters::ask_for_replay(pool, &letters).await?;
+    let by = dead_letters::replay_by_login();
+    let asked = dead_letters::ask_for_replay(pool, &letters, i64::MAX, &by).await?;
     let unknown = arguments.ids.iter().filter(|id| !asked.contains(id));
     let unknown: Vec<String> = unknown.map(ToString::to_string).collect();
     if !unknown.is_empty() {

@@ -60,6 +60,9 @@ pub(crate) enum Error {
     #[error(transparent)]
     Migrate(#[from] crate::migrate::Error),
 
+    #[error("the first operator: {0}")]
+    Operator(#[from] crate::operator::Error),
+
     #[error(transparent)]
     Nats(#[from] crate::nats::Error),
 

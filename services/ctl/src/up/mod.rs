@@ -5,6 +5,7 @@
 
 mod banner;
 mod error;
+mod first_operator;
 mod first_token;
 mod folder;
 mod ports;
@@ -66,10 +67,11 @@ async fn start(folder: &Folder, addresses: Addresses) -> Result<Stack, Error> {
     ports::check(addresses)?;
     let seal = SealSettings::read(&Source::from_process(Binary::Api)?)?;
     let secrets = Secrets::load_or_make(folder, seal.keys)?;
-    let (mut stack, secrets) = Stack::start(folder, addresses, secrets).await?;
+    let (mut stack, secrets, database) = Stack::start(folder, addresses, secrets).await?;
     stack.wait_until_ready(addresses).await?;
     let token = first_token::ensure(folder, addresses.public, &secrets.operator_key).await?;
-    banner::show(folder, addresses, &secrets, &token);
+    let link = first_operator::ensure(&database).await?;
+    banner::show(folder, addresses, &secrets, &token, link.as_ref());
     Ok(stack)
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tollkeeper_embedded::nats::Nats;
 use tollkeeper_embedded::postgres::Postgres;
 use tollkeeper_embedded::{Process, Signal};
-use tollkeeper_runtime::settings::StreamSettings;
+use tollkeeper_runtime::settings::{DatabaseSettings, StreamSettings};
 
 use super::Addresses;
 use super::error::{Death, Error};
@@ -44,12 +44,12 @@ struct Logs {
 
 impl Stack {
     /// Starts Postgres, NATS, ingestor and API, each after the one before is there. Returns the
-    /// secrets again for what follows.
+    /// secrets again for what follows, and how the database is reached.
     pub(super) async fn start(
         folder: &Folder,
         addresses: Addresses,
         secrets: Secrets,
-    ) -> Result<(Self, Secrets), Error> {
+    ) -> Result<(Self, Secrets, DatabaseSettings), Error> {
         // Blocking is fine here: nothing else runs in this process but the wait for a signal,
         // which is looked at between the steps.
         let postgres = servers::start_postgres(folder, &secrets)?;
@@ -82,7 +82,7 @@ impl Stack {
             postgres,
             logs,
         };
-        Ok((stack, secrets))
+        Ok((stack, secrets, database))
     }
 
     /// Returns when API and ingestor say that they are ready.

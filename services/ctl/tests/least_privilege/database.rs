@@ -31,6 +31,8 @@ const FOR_THE_API: &[&str] = &[
     "update usage_ledger set outcome = 'counted'",
     "update quota_balances set used = 1",
     "select * from usage_dead_letters",
+    "delete from usage_dead_letter_list",
+    "update usage_dead_letter_list set detail = ''",
     "select usage_partition_drop('2026-01-01')",
     "select usage_partition_create('2026-01-01')",
     "delete from accounts",

@@ -61,6 +61,12 @@ const DECISIONS: &[(&str, [&str; 3])] = &[
         ],
     ),
     ("checkpoints", [KEEP, NOTHING, "select (name, position)"]),
+    ("console_attempts", [ALL, NOTHING, NOTHING]),
+    ("console_flows", [PASS, NOTHING, NOTHING]),
+    ("console_identities", [ADD, NOTHING, NOTHING]),
+    ("console_links", [ALL, NOTHING, NOTHING]),
+    ("console_people", [ALL, NOTHING, NOTHING]),
+    ("console_sessions", [ALL, NOTHING, NOTHING]),
     (
         "event_log_head",
         ["select, update", NOTHING, "select (position, recorded_at)"],
@@ -97,6 +103,14 @@ const DECISIONS: &[(&str, [&str; 3])] = &[
     ),
     ("revocation_jobs", [ALL, NOTHING, "select (id, state)"]),
     ("usage_completeness", [READ, READ, NOTHING]),
+    (
+        "usage_dead_letter_list",
+        [
+            "select, update (replay_asked_at, replay_failure)",
+            NOTHING,
+            NOTHING,
+        ],
+    ),
     (
         "usage_dead_letters",
         [NOTHING, ALL, "select (reason, received_at)"],

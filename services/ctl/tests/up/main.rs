@@ -29,6 +29,38 @@ async fn a_first_request_passes_and_a_second_start_finds_the_data() {
 }
 
 #[tokio::test]
+async fn the_first_operator_gets_in_by_a_link_until_they_have() {
+    let place = Place::new();
+    let mut first = Running::start(&place).await;
+    let unused = first.console_link().expect("a link at the first start");
+    assert!(first.stop(Signal::TERM).await.success());
+
+    let mut second = Running::start(&place).await;
+    let link = second
+        .console_link()
+        .expect("another one, as long as nobody has a password");
+    let client = tollkeeper_testkit::http_client();
+    let status = async |link: &str| client.get(link).send().await.unwrap().status().as_u16();
+    assert_eq!(status(&unused).await, 404);
+    assert_eq!(status(&link).await, 200);
+    let set = client
+        .post(&link)
+        .header("origin", format!("http://127.0.0.1:{}", place.port))
+        .form(&[
+            ("password", "four blue tulips"),
+            ("repeated", "four blue tulips"),
+        ]);
+    let response = set.send().await.unwrap();
+    assert!(response.headers().contains_key("set-cookie") || response.status().is_success());
+    assert_eq!(status(&link).await, 404);
+    assert!(second.stop(Signal::TERM).await.success());
+
+    let mut third = Running::start(&place).await;
+    assert_eq!(third.console_link(), None);
+    assert!(third.stop(Signal::TERM).await.success());
+}
+
+#[tokio::test]
 async fn a_second_one_in_the_same_folder_is_refused() {
     let place = Place::new();
     let mut running = Running::start(&place).await;

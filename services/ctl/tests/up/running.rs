@@ -157,6 +157,16 @@ impl Running {
         rest.lines().next().unwrap().to_owned()
     }
 
+    /// The link by which the first operator sets a password, if it is printed.
+    pub(crate) fn console_link(&self) -> Option<String> {
+        let text = self.text();
+        let base = format!("http://127.0.0.1:{}/console", self.port);
+        assert!(text.contains(&format!("console        {base}\n")), "{text}");
+        let mut lines = text.lines().map(str::trim);
+        let link = lines.find(|line| line.starts_with(&format!("{base}/password/")));
+        link.map(str::to_owned)
+    }
+
     /// Does what the printed `curl` line does and returns the status.
     pub(crate) async fn ask_whether_it_may_pass(&self) -> u16 {
         let (token, port) = (self.token(), self.port);

@@ -1,12 +1,15 @@
 //! Installing what a machine lacks, and only that, saying so first.
 
 mod apt;
+mod node;
+mod once;
 mod python;
 mod wheel;
 
 use std::path::{Path, PathBuf};
 
 pub use apt::packages;
+pub use node::{NodePackage, node_package};
 pub use python::python_packages;
 
 use crate::nats;

@@ -1,11 +1,10 @@
 //! Packages of Python's registry, each set in a folder of its own that nothing else sees.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::apt::{self, succeeds};
-use super::{InstallError, Say};
+use super::{InstallError, Say, once};
 
 /// Has `packages` and what they need in the folder `name` below `tools`, which is to be given as
 /// `PYTHONPATH`, and installs them if it is not there. Several processes may ask at once: one
@@ -19,36 +18,17 @@ pub fn python_packages(
     packages: &[&str],
     say: Say<'_>,
 ) -> Result<PathBuf, InstallError> {
-    let home = tools.join(name);
-    if home.exists() {
-        return Ok(home);
-    }
-    let folder = |reason| InstallError::Folder {
-        path: tools.to_owned(),
-        reason,
-    };
-    fs::create_dir_all(tools).map_err(folder)?;
-    let lock = File::create(tools.join("install.lock")).map_err(folder)?;
-    lock.lock().map_err(folder)?;
-    // Another process may have installed them while this one waited for the lock.
-    if home.exists() {
-        return Ok(home);
-    }
-    if !succeeds(Command::new("python3").args(["-m", "pip", "--version"])) {
-        apt::packages(&["python3-pip"], say)?;
-    }
-    let wanted = packages.join(", ");
-    say(&format!(
-        "installing {name} into {} (pip, {wanted})",
-        home.display()
-    ));
-    let unfinished = tools.join(format!("{name}.unfinished"));
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished).map_err(folder)?;
-    }
-    download(&unfinished, packages)?;
-    fs::rename(&unfinished, &home).map_err(folder)?;
-    Ok(home)
+    once::folder(tools, name, |folder| {
+        if !succeeds(Command::new("python3").args(["-m", "pip", "--version"])) {
+            apt::packages(&["python3-pip"], say)?;
+        }
+        let (home, wanted) = (tools.join(name), packages.join(", "));
+        say(&format!(
+            "installing {name} into {} (pip, {wanted})",
+            home.display()
+        ));
+        download(folder, packages)
+    })
 }
 
 fn download(target: &Path, packages: &[&str]) -> Result<(), InstallError> {

@@ -20,11 +20,19 @@ pub enum Act {
     DeadLettersReplayed,
     ProjectionsRebuilt,
     RollupsRebuilt,
+    PersonAdded,
+    PersonDisabled,
+    PersonEnabled,
+    PersonLinkIssued,
+    PersonLinked,
+    PersonPasswordSet,
+    PersonSignedIn,
+    PersonSignedOut,
 }
 
 impl Act {
     /// Every one of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 20] = [
         Self::WebhookCreated,
         Self::WebhookChanged,
         Self::WebhookSecretRotated,
@@ -37,6 +45,14 @@ impl Act {
         Self::DeadLettersReplayed,
         Self::ProjectionsRebuilt,
         Self::RollupsRebuilt,
+        Self::PersonAdded,
+        Self::PersonDisabled,
+        Self::PersonEnabled,
+        Self::PersonLinkIssued,
+        Self::PersonLinked,
+        Self::PersonPasswordSet,
+        Self::PersonSignedIn,
+        Self::PersonSignedOut,
     ];
 
     /// Its name.
@@ -55,6 +71,14 @@ impl Act {
             Self::DeadLettersReplayed => "DeadLettersReplayed",
             Self::ProjectionsRebuilt => "ProjectionsRebuilt",
             Self::RollupsRebuilt => "RollupsRebuilt",
+            Self::PersonAdded => "PersonAdded",
+            Self::PersonDisabled => "PersonDisabled",
+            Self::PersonEnabled => "PersonEnabled",
+            Self::PersonLinkIssued => "PersonLinkIssued",
+            Self::PersonLinked => "PersonLinked",
+            Self::PersonPasswordSet => "PersonPasswordSet",
+            Self::PersonSignedIn => "PersonSignedIn",
+            Self::PersonSignedOut => "PersonSignedOut",
         }
     }
 
@@ -72,6 +96,14 @@ impl Act {
             Self::AuditExported => "audit",
             Self::UsageExported | Self::DeadLettersReplayed | Self::RollupsRebuilt => "usage",
             Self::ProjectionsRebuilt => "projections",
+            Self::PersonAdded
+            | Self::PersonDisabled
+            | Self::PersonEnabled
+            | Self::PersonLinkIssued
+            | Self::PersonLinked
+            | Self::PersonPasswordSet
+            | Self::PersonSignedIn
+            | Self::PersonSignedOut => "person",
         }
     }
 }

@@ -10,7 +10,8 @@ use super::{Secret, SettingsError, Source};
 pub(super) const URL: Setting = Setting {
     name: "URL",
     default: DefaultValue::Same("http://127.0.0.1:8080"),
-    meaning: "Where `tollkeeper token` finds the API: an `http://` or `https://` URL, with a path \
+    meaning: "Where `tollkeeper token` finds the API, and people the console if \
+              `TOLLKEEPER_PUBLIC_URL` is not set: an `http://` or `https://` URL, with a path \
               where the API is not at the root.",
     secret: false,
     read_by: &[Binary::Ctl],

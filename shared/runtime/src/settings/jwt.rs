@@ -87,21 +87,29 @@ impl FromStr for JwksSource {
         if !text.contains("://") {
             return Ok(Self::File(PathBuf::from(text)));
         }
-        let url = Url::parse(text)?;
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
-            return Err(JwksSourceError::Scheme);
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(JwksSourceError::UserInfo);
-        }
-        Ok(Self::Url(url.into()))
+        Ok(Self::Url(fetched_url(text)?.into()))
     }
+}
+
+/// A URL from which something is fetched that decides who gets in.
+///
+/// # Errors
+/// When nobody knows whether the answer is from there.
+pub fn fetched_url(text: &str) -> Result<Url, JwksSourceError> {
+    let url = Url::parse(text)?;
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        return Err(JwksSourceError::Scheme);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(JwksSourceError::UserInfo);
+    }
+    Ok(url)
 }
 
 /// What an account JWT must prove.

@@ -2,8 +2,8 @@
 
 use super::names::Setting;
 use super::{
-    audit, broker, client, database, jwt, leaks, listen, log, operators, seal, spool, tokens,
-    traces, usage, verification, webhooks,
+    audit, broker, client, console, database, jwt, leaks, listen, log, operators, seal, spool,
+    tokens, traces, usage, verification, webhooks,
 };
 
 /// All settings, in the order of the reference.
@@ -26,6 +26,11 @@ pub const ALL: &[&Setting] = &[
     &jwt::JWT_AUDIENCE,
     &jwt::JWT_HS256_SECRET,
     &jwt::JWT_JWKS,
+    &console::PUBLIC_URL,
+    &console::OIDC_ISSUER,
+    &console::OIDC_CLIENT_ID,
+    &console::OIDC_CLIENT_SECRET,
+    &console::OIDC_NAME,
     &seal::SEAL_KEYS,
     &tokens::TOKEN_BRAND,
     &tokens::MAX_TOKEN_LIFETIME_DAYS,

@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 pub use origin::CannotLoad;
 use origin::{Origin, Stamp};
 pub use set::BadSet;
-use set::KeySet;
+pub(crate) use set::KeySet;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tollkeeper_ambient::SharedClock;

@@ -1,4 +1,4 @@
-//! The cookie of a session.
+//! The cookies that hold secrets: of a session, and of a sign-in that is under way.
 //!
 //! Browsers send it over TLS alone and to this host alone, which is what the prefix `__Host-` stands for (RFC
 //! 6265bis, section 4.1.3). Only on the machine's own loopback, where there is no way to listen in, it does
@@ -8,48 +8,88 @@ use std::net::IpAddr;
 
 use axum::http::header::{COOKIE, HOST};
 use axum::http::{HeaderMap, HeaderValue};
+use chrono::TimeDelta;
 
 use super::{LONGEST, Secret};
 
-const NAME: &str = "__Host-tollkeeper";
-const ON_LOOPBACK: &str = "tollkeeper";
+/// A cookie that holds a secret.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::console) struct Cookie {
+    name: &'static str,
+    on_loopback: &'static str,
+}
+
+/// That of a session.
+const SESSION: Cookie = Cookie {
+    name: "__Host-tollkeeper",
+    on_loopback: "tollkeeper",
+};
+
+/// That of a sign-in which is under way at an OpenID Connect provider.
+pub(in crate::console) const FLOW: Cookie = Cookie {
+    name: "__Host-tollkeeper-flow",
+    on_loopback: "tollkeeper-flow",
+};
 
 /// The secret of the session, if the request has one.
 pub(in crate::console) fn read(headers: &HeaderMap) -> Option<Secret> {
-    let name = name(headers);
-    let lines = headers.get_all(COOKIE).iter();
-    let mut pairs = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    let (_, value) = pairs.find(|(found, _)| *found == name)?;
-    Secret::read(value)
+    SESSION.read(headers)
 }
 
 /// What has the browser keep a secret.
 pub(in crate::console) fn keep(headers: &HeaderMap, secret: &Secret) -> HeaderValue {
-    cookie(headers, &secret.expose(), LONGEST.num_seconds())
+    SESSION.keep(headers, secret, LONGEST)
 }
 
 /// What has the browser forget it.
 pub(in crate::console) fn forget(headers: &HeaderMap) -> HeaderValue {
-    cookie(headers, "", 0)
+    SESSION.forget(headers)
 }
 
-fn cookie(headers: &HeaderMap, value: &str, seconds: i64) -> HeaderValue {
-    let name = name(headers);
-    let secure = if is_loopback(headers) { "" } else { "; Secure" };
-    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    let mut value = HeaderValue::from_str(&text).expect("base64 and names are ASCII");
-    value.set_sensitive(true);
-    value
-}
+impl Cookie {
+    /// The secret that it holds, if the request has it.
+    pub(in crate::console) fn read(self, headers: &HeaderMap) -> Option<Secret> {
+        let name = self.name(headers);
+        let lines = headers.get_all(COOKIE).iter();
+        let mut pairs = lines
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='));
+        let (_, value) = pairs.find(|(found, _)| *found == name)?;
+        Secret::read(value)
+    }
 
-fn name(headers: &HeaderMap) -> &'static str {
-    if is_loopback(headers) {
-        ON_LOOPBACK
-    } else {
-        NAME
+    /// What has the browser keep a secret for so long.
+    pub(in crate::console) fn keep(
+        self,
+        headers: &HeaderMap,
+        secret: &Secret,
+        age: TimeDelta,
+    ) -> HeaderValue {
+        self.set(headers, &secret.expose(), age.num_seconds())
+    }
+
+    /// What has the browser forget it.
+    pub(in crate::console) fn forget(self, headers: &HeaderMap) -> HeaderValue {
+        self.set(headers, "", 0)
+    }
+
+    fn set(self, headers: &HeaderMap, value: &str, seconds: i64) -> HeaderValue {
+        let name = self.name(headers);
+        let secure = if is_loopback(headers) { "" } else { "; Secure" };
+        let text =
+            format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+        let mut value = HeaderValue::from_str(&text).expect("base64 and names are ASCII");
+        value.set_sensitive(true);
+        value
+    }
+
+    fn name(self, headers: &HeaderMap) -> &'static str {
+        if is_loopback(headers) {
+            self.on_loopback
+        } else {
+            self.name
+        }
     }
 }
 

@@ -1,8 +1,11 @@
 //! Who is signed in: a secret in the browser's cookie, its hash in Postgres, read for every page, so that
 //! whoever is signed out is out at once.
 
+mod begin;
+mod browser;
 pub(super) mod cookie;
-mod store;
+pub(super) mod store;
+mod visit;
 
 use std::fmt;
 
@@ -16,6 +19,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tollkeeper_domain::ids::AccountId;
 use uuid::Uuid;
+
+pub(super) use begin::{Newcomer, begin};
+pub(super) use visit::Visit;
 
 use super::api::Api;
 use super::stop::Stop;
@@ -74,6 +80,13 @@ impl Secret {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
+    /// A text that nobody makes without it, and from which it cannot be told.
+    pub(super) fn derived(&self, purpose: &[u8]) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length is a key");
+        mac.update(purpose);
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    }
+
     /// As the table holds it.
     pub(super) fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0).into()
@@ -81,9 +94,7 @@ impl Secret {
 
     /// What forms of this session carry: no other page can read it, and nobody makes it without the secret.
     pub(super) fn form_token(&self) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any length is a key");
-        mac.update(b"form");
-        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+        self.derived(b"form")
     }
 }
 

@@ -19,8 +19,11 @@ const PAGES: [&str; 4] = [
 ];
 
 /// They ask in other forms, or other callers, and are tried by themselves.
-const BY_THEMSELVES: [&str; 13] = [
+const BY_THEMSELVES: [&str; 16] = [
     "GET /v1/usage/completeness",
+    "GET /v1/dead-letters",
+    "GET /v1/dead-letters/{id}",
+    "POST /v1/dead-letters/replay",
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
     "PUT /v1/nodes/{id}",
@@ -36,8 +39,11 @@ const BY_THEMSELVES: [&str; 13] = [
 ];
 
 /// Of these only a panic could be a 500.
-const READ_NOTHING: [&str; 19] = [
+const READ_NOTHING: [&str; 22] = [
     "GET /v1/usage/completeness",
+    "GET /v1/dead-letters",
+    "GET /v1/dead-letters/{id}",
+    "POST /v1/dead-letters/replay",
     "GET /v1/nodes",
     "DELETE /v1/nodes/{id}",
     "PUT /v1/nodes/{id}",

@@ -49,7 +49,7 @@ async fn a_question_is_a_span_of_the_trace_that_envoy_has_begun() {
 
     let calls = || {
         let spans = receiver.spans().into_iter();
-        let calls = spans.filter(|it| it.span.name == &CHECK[1..]);
+        let calls = spans.filter(|it| it.span.name == CHECK[1..]);
         calls.collect::<Vec<_>>()
     };
     receiver

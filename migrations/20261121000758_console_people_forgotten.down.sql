@@ -1,0 +1,1 @@
+revoke delete on console_people from tollkeeper_api;

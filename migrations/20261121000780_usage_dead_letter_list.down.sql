@@ -1,0 +1,1 @@
+drop view usage_dead_letter_list;

@@ -1,0 +1,1 @@
+revoke all on usage_dead_letter_list from tollkeeper_api;

@@ -1,0 +1,28 @@
+//! How the installation does, for operators.
+
+mod audit;
+mod completeness;
+mod letter;
+mod letters;
+mod nodes;
+mod overview;
+mod replay;
+
+use axum::Router;
+use axum::routing::get;
+
+use super::Console;
+
+/// The pages.
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/console/operation", get(overview::show))
+        .route("/console/operation/audit", get(audit::show))
+        .route("/console/operation/audit/export", get(audit::export))
+        .route("/console/operation/dead-letters", get(letters::show))
+        .route(
+            "/console/operation/dead-letters/replay",
+            get(replay::ask).post(replay::carry_out),
+        )
+        .route("/console/operation/dead-letters/{id}", get(letter::show))
+}

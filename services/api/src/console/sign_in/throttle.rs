@@ -1,0 +1,164 @@
+//! How often somebody may try to sign in: with one address, and from one network. A token bucket each, in
+//! Postgres, so that all processes share it. An attempt is charged before the password is looked at, by one
+//! statement that takes the row's lock: as many as try at once get no more than the others.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
+use sqlx::{PgConnection, PgExecutor, PgPool};
+use tollkeeper_runtime::settings::UsageIp;
+
+use crate::audit;
+
+/// How many attempts in a row, and how long until one more.
+#[derive(Debug, Clone, Copy)]
+struct Allowance {
+    burst: i32,
+    every: TimeDelta,
+}
+
+/// With one address: 298 wrong ones on a day.
+const OF_EMAIL: Allowance = Allowance {
+    burst: 10,
+    every: TimeDelta::minutes(5),
+};
+
+/// From one network, where many people may be: 8,670 on a day.
+const OF_NETWORK: Allowance = Allowance {
+    burst: 30,
+    every: TimeDelta::seconds(10),
+};
+
+/// What an attempt is charged to.
+#[derive(Debug)]
+pub(in crate::console) struct Payer {
+    who_hash: [u8; 32],
+    allowance: Allowance,
+}
+
+impl Payer {
+    /// The address that somebody typed, whoever's it is. How its letters are written makes no difference.
+    pub(in crate::console) fn email(typed: &str) -> Self {
+        let text = format!("email {}", typed.trim().to_lowercase());
+        Self {
+            who_hash: Sha256::digest(text).into(),
+            allowance: OF_EMAIL,
+        }
+    }
+
+    /// The /24 or /48 of an address. It is not kept: its hash is forgotten when the allowance is whole again.
+    pub(in crate::console) fn network(address: Option<IpAddr>) -> Self {
+        let network = audit::network(address, UsageIp::Network);
+        let text = format!("network {}", network.as_deref().unwrap_or("unknown"));
+        Self {
+            who_hash: Sha256::digest(text).into(),
+            allowance: OF_NETWORK,
+        }
+    }
+}
+
+/// An attempt is one too many: it is worth another one then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::console) struct TooMany {
+    /// From now on.
+    pub(in crate::console) wait: TimeDelta,
+}
+
+/// Charges an attempt to all of them, or to none if one has used up its allowance. They are to be in one
+/// order everywhere: the network, then the address.
+///
+/// # Errors
+/// If the database does not answer.
+pub(in crate::console) async fn charge(
+    pool: &PgPool,
+    payers: &[Payer],
+    now: DateTime<Utc>,
+) -> Result<Result<(), TooMany>, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    for payer in payers {
+        if let Err(too_many) = charge_one(&mut transaction, payer, now).await? {
+            transaction.rollback().await?;
+            return Ok(Err(too_many));
+        }
+    }
+    transaction.commit().await?;
+    Ok(Ok(()))
+}
+
+async fn charge_one(
+    db: &mut PgConnection,
+    payer: &Payer,
+    now: DateTime<Utc>,
+) -> Result<Result<(), TooMany>, sqlx::Error> {
+    let Allowance { burst, every } = payer.allowance;
+    // An attempt moves the moment at which the allowance is whole again on by `every`, to `burst` times that
+    // from now at most.
+    let latest = now + every * burst;
+    #[allow(clippy::cast_precision_loss, reason = "some minutes")]
+    let seconds = every.num_seconds() as f64;
+    let charged = sqlx::query!(
+        "insert into console_attempts as known (who_hash, whole_at)
+        values ($1, $2::timestamptz + make_interval(secs => $3))
+        on conflict (who_hash) do update
+        set whole_at = greatest(known.whole_at, $2::timestamptz) + make_interval(secs => $3)
+        where greatest(known.whole_at, $2::timestamptz) + make_interval(secs => $3) <= $4",
+        &payer.who_hash[..],
+        now,
+        seconds,
+        latest,
+    )
+    .execute(&mut *db)
+    .await?;
+    if charged.rows_affected() == 1 {
+        return Ok(Ok(()));
+    }
+    let whole_at = sqlx::query_scalar!(
+        "select whole_at from console_attempts where who_hash = $1",
+        &payer.who_hash[..],
+    )
+    .fetch_optional(db)
+    .await?;
+    let wait = whole_at.map_or(every, |whole_at| whole_at + every - latest);
+    Ok(Err(TooMany {
+        wait: wait.max(TimeDelta::seconds(1)),
+    }))
+}
+
+/// Gives somebody their whole allowance back.
+///
+/// # Errors
+/// If the database does not answer.
+pub(in crate::console) async fn forgive(
+    db: impl PgExecutor<'_>,
+    payer: &Payer,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "delete from console_attempts where who_hash = $1",
+        &payer.who_hash[..],
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Forgets at most `most` of those whose allowance is whole, and tells how many.
+///
+/// # Errors
+/// If the database does not answer.
+pub(in crate::console) async fn forget(
+    db: impl PgExecutor<'_>,
+    now: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "delete from console_attempts where whole_at <= $1 and who_hash in (
+            select who_hash from console_attempts where whole_at <= $1 limit $2
+        )",
+        now,
+        most,
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}

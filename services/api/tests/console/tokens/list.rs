@@ -1,0 +1,179 @@
+//! The list: filters, pages and what is shown of each token.
+
+use serde_json::json;
+
+use super::{HOSTILE, between, has, has_not, led, shown, text, with_account};
+
+/// The names in the rows of a list.
+fn names(page: &str) -> Vec<&str> {
+    let cells = between(page, r#"<td class="name"><a href=""#, "</a>");
+    let names = cells.into_iter().filter_map(|cell| cell.split_once('>'));
+    names.map(|(_, name)| name).collect()
+}
+
+#[tokio::test]
+async fn who_has_no_token_is_told_how_to_get_one() {
+    let (_site, _, user) = with_account().await;
+    let page = shown(user.get("/console/tokens").await);
+    has(&page, "No token yet");
+    has(&page, r#"href="/console/tokens/new""#);
+    let page = shown(user.get("/console/tokens?search=nothing").await);
+    has(&page, "No token matches");
+    has(&page, "name holds “nothing”");
+}
+
+#[tokio::test]
+async fn filters_are_in_the_address_and_narrow_the_list() {
+    let (site, account, user) = with_account().await;
+    let operator = site.api.operator();
+    let month = json!({ "name": "month", "expires_in_minutes": 20 * 24 * 60 });
+    let test = json!({ "name": "Trial", "environment": "test", "scopes": ["a:b"] });
+    let made = operator.issue(&account, month).await;
+    operator.issue(&account, test).await;
+    let hostile = operator.issue(&account, json!({ "name": HOSTILE })).await;
+    let path = format!("/v1/tokens/{}/suspend", text(&hostile, "id"));
+    operator.post(&path, json!({})).await.expect(200);
+
+    let listed = async |query: &str| {
+        let page = shown(user.get(&format!("/console/tokens?{query}")).await);
+        has_not(&page, "<script>alert");
+        has_not(&page, "<b>\"");
+        names(&page).join("|")
+    };
+    let escaped = "&#60;script&#62;alert(&#34;x&#34;)&#60;/script&#62;&#39; &#38; &#60;b&#62;";
+    let all = format!("{escaped}|Trial|month");
+    assert_eq!(listed("").await, all);
+    assert_eq!(listed("state=&environment=&search=&sort=").await, all);
+    assert_eq!(listed("search=TRI").await, "Trial");
+    assert_eq!(listed("environment=test").await, "Trial");
+    assert_eq!(listed("scope=a%3Ab").await, "Trial");
+    assert_eq!(listed("state=suspended").await, escaped);
+    assert_eq!(listed("expiring=30d").await, "month");
+    assert_eq!(listed("expiring=7d").await, "");
+    assert_eq!(listed("unused=30d").await, "");
+    assert_eq!(listed("sort=name").await, format!("{escaped}|month|Trial"));
+    assert_eq!(
+        listed("sort=expires").await.split('|').next(),
+        Some("month")
+    );
+    let prefix = text(&made, "token_prefix");
+    assert_eq!(listed(&format!("prefix={prefix}")).await, "month");
+    // A user's list is of one account, whatever the address names.
+    assert_eq!(listed("account=another").await, all);
+
+    let (status, _, page) = user.get("/console/tokens?state=strange").await;
+    assert_eq!(status, 400);
+    has(&page, r#"role="alert""#);
+    has(&page, r#"<option value="strange" selected>"#);
+}
+
+#[tokio::test]
+async fn pages_go_on_and_back() {
+    let (site, account, user) = with_account().await;
+    let operator = site.api.operator();
+    for number in 0..120 {
+        let name = format!("token {number:03}");
+        operator.issue(&account, json!({ "name": name })).await;
+    }
+    let mut path = "/console/tokens?search=token&sort=newest".to_owned();
+    let mut pages = Vec::new();
+    let mut seen = Vec::new();
+    loop {
+        let page = shown(user.get(&path).await);
+        seen.extend(names(&page).into_iter().map(ToOwned::to_owned));
+        let next = between(&page, r#"<a class="button" href=""#, r#"" rel="next""#);
+        let next = next.last().filter(|_| page.contains(r#"rel="next""#));
+        let next = next.map(|href| href.rsplit('"').next().unwrap_or_default());
+        let next = next.map(|href| href.replace("&#38;", "&"));
+        pages.push(page);
+        match next {
+            Some(next) => path = next,
+            None => break,
+        }
+    }
+    assert_eq!(pages.len(), 3);
+    let expected: Vec<_> = (0..120).rev().map(|it| format!("token {it:03}")).collect();
+    assert_eq!(seen, expected);
+
+    // And back to where it began.
+    for page in pages.iter().rev().skip(1) {
+        let shown_now = shown(user.get(&path).await);
+        let back = between(&shown_now, r#"href=""#, r#"" rel="prev""#);
+        let back = back.last().and_then(|it| it.rsplit('"').next());
+        path = back.expect("a way back").replace("&#38;", "&");
+        assert_eq!(names(&shown(user.get(&path).await)), names(page));
+    }
+    assert_eq!(path, "/console/tokens?search=token");
+}
+
+#[tokio::test]
+async fn operators_see_all_and_find_an_account_by_its_name() {
+    let (site, account, _) = with_account().await;
+    let operator = site.api.operator();
+    let other = operator.account("crm-2").await;
+    operator.issue(&account, json!({ "name": "first" })).await;
+    operator.issue(&other, json!({ "name": "second" })).await;
+    let client = site.operator().await.client();
+    let listed = async |query: &str| {
+        let page = shown(client.get(&format!("/console/tokens?{query}")).await);
+        names(&page).join("|")
+    };
+    assert_eq!(listed("").await, "second|first");
+    assert_eq!(listed("account=crm-1").await, "first");
+    assert_eq!(listed(&format!("account={other}")).await, "second");
+    assert_eq!(listed("account=crm-3").await, "");
+    let page = shown(client.get("/console/tokens?account=crm-2").await);
+    has(&page, r#"href="/console/tokens/new?account=crm-2""#);
+}
+
+#[tokio::test]
+async fn a_hundred_scopes_are_cut_in_the_list_and_whole_on_the_page() {
+    let (_site, _, user) = with_account().await;
+    let scopes: Vec<String> = (0..100).map(|number| format!("area:{number:03}")).collect();
+    let key = "a-key-for-a-hundred-scopes";
+    let scopes = scopes.join("\n");
+    let fields = [
+        ("key", key),
+        ("name", "many"),
+        ("environment", "live"),
+        ("scopes", &scopes),
+    ];
+    let page = shown(user.post("/console/tokens/new", &fields).await);
+    has(&page, "Token issued");
+    let page = shown(user.get("/console/tokens").await);
+    has(&page, "and 97 more");
+    let href = between(&page, r#"<td class="name"><a href=""#, "\"");
+    let page = shown(user.get(href[0]).await);
+    assert_eq!(between(&page, "<li><code>area:", "</code>").len(), 100);
+    // One more is refused, and stays in the form.
+    let more = format!("{scopes}\narea:100");
+    let fields = [
+        ("key", "b"),
+        ("name", "more"),
+        ("environment", "live"),
+        ("scopes", &more),
+    ];
+    let (status, _, page) = user.post("/console/tokens/new", &fields).await;
+    assert_eq!(status, 422);
+    has(&page, "area:100");
+    has(&page, r#"id="scopes-complaint""#);
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_is_led_to_the_sign_in() {
+    let (site, ..) = with_account().await;
+    let stranger = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client");
+    for path in ["/console/tokens", "/console/tokens/new"] {
+        let url = format!("{}{path}", site.base());
+        let answer = stranger.get(url).send().await.expect("an answer");
+        let got = (
+            answer.status().as_u16(),
+            answer.headers().clone(),
+            String::new(),
+        );
+        assert!(led(got).starts_with("/console/sign-in?next=%2Fconsole%2Ftokens"));
+    }
+}
