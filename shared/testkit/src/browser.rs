@@ -5,7 +5,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use axum::http::Method;
-use fantoccini::cookies::Cookie;
 use fantoccini::elements::Element;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -44,7 +43,7 @@ impl Browser {
     }
 
     async fn with(more: &[&str]) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = tempfile::tempdir().expect("the folder of temporary files can be written");
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .env("HOME", home.path())
@@ -54,7 +53,7 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .expect("chromium-driver is installed: `cargo xtask test` does it");
-        let said = BufReader::new(driver.stdout.take().unwrap());
+        let said = BufReader::new(driver.stdout.take().expect("its output was asked for"));
         let port = tokio::task::spawn_blocking(move || {
             let lines = said.lines().map_while(Result::ok);
             let mut ports = lines.filter_map(|line| {
@@ -63,7 +62,10 @@ impl Browser {
             });
             ports.next().expect("the driver names its port")
         });
-        let driver_url = format!("http://127.0.0.1:{}", port.await.unwrap());
+        let driver_url = format!(
+            "http://127.0.0.1:{}",
+            port.await.expect("the driver names its port")
+        );
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(more))
             .connect(&driver_url)
@@ -101,7 +103,11 @@ impl Browser {
     /// # Panics
     /// When there is none in time.
     pub async fn text(&self, css: &str) -> String {
-        self.see(css).await.text().await.unwrap()
+        self.see(css)
+            .await
+            .text()
+            .await
+            .expect("an element has a text")
     }
 
     /// Puts a text in place of what a field holds.
@@ -110,8 +116,11 @@ impl Browser {
     /// When there is no such field.
     pub async fn fill(&self, css: &str, text: &str) {
         let field = self.see(css).await;
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        field.clear().await.expect("a field can be emptied");
+        field
+            .send_keys(text)
+            .await
+            .expect("a field can be typed into");
     }
 
     /// Has the browser send a cookie to the host that it shows a page of.
@@ -119,8 +128,26 @@ impl Browser {
     /// # Panics
     /// When it will not.
     pub async fn set_cookie(&self, name: &str, value: &str) {
-        let cookie = Cookie::build((name.to_owned(), value.to_owned())).path("/");
-        self.client.add_cookie(cookie.build()).await.unwrap();
+        let shown = self
+            .client
+            .current_url()
+            .await
+            .expect("the browser shows a page");
+        let cookie =
+            json!({ "name": name, "value": value, "url": shown.as_str(), "httpOnly": true });
+        // By WebDriver a cookie has a domain, which hosts that are addresses do not have.
+        let set = self.devtools("Network.setCookie", cookie).await;
+        assert_eq!(set["success"], true, "{set}");
+    }
+
+    /// Has Chromium do what its developer tools can and the standard for drivers has no words for.
+    ///
+    /// # Panics
+    /// When it will not.
+    pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        let call = DevTools(json!({ "cmd": command, "params": parameters }));
+        let answer = self.client.issue_cmd(call).await;
+        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
     /// Every address that a page has asked for since this was asked last.
@@ -144,8 +171,12 @@ impl Browser {
     /// # Panics
     /// When the browser is gone.
     pub async fn log(&self, kind: &'static str) -> Vec<Value> {
-        let entries = self.client.issue_cmd(ReadLog(kind)).await.unwrap();
-        entries.as_array().unwrap().clone()
+        let entries = self
+            .client
+            .issue_cmd(ReadLog(kind))
+            .await
+            .expect("the driver tells its log");
+        entries.as_array().expect("a log is a list").clone()
     }
 }
 
@@ -175,7 +206,10 @@ fn capabilities(more: &[&str]) -> Capabilities {
         "goog:chromeOptions": { "args": arguments },
         "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
     });
-    capabilities.as_object().unwrap().clone()
+    capabilities
+        .as_object()
+        .expect("capabilities are an object")
+        .clone()
 }
 
 /// Reads a log, as Chromium's driver offers it beside the standard.
@@ -189,5 +223,20 @@ impl WebDriverCompatibleCommand for ReadLog {
 
     fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
         (Method::POST, Some(json!({ "type": self.0 }).to_string()))
+    }
+}
+
+/// Calls the developer tools, as Chromium's driver offers it beside the standard.
+#[derive(Debug)]
+struct DevTools(Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        let session = session.unwrap_or_default();
+        base.join(&format!("session/{session}/goog/cdp/execute"))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.0.to_string()))
     }
 }

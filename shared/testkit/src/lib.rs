@@ -10,6 +10,7 @@ pub mod proxy;
 pub mod stack;
 
 mod authority;
+mod axe;
 mod binaries;
 mod browser;
 mod clock;
@@ -24,6 +25,7 @@ mod tls;
 mod wait;
 
 pub use authority::{TestAuthority, TestCertificate};
+pub use axe::axe_core;
 pub use binaries::binary;
 pub use browser::Browser;
 pub use clock::FixedClock;

@@ -3,6 +3,7 @@
 
 mod attack;
 mod batches;
+mod console;
 mod engine;
 mod forward_auth;
 mod grpc;
@@ -108,6 +109,9 @@ async fn measure(arguments: &Arguments) -> Result<(), Failure> {
     }
     if wanted("lists") {
         lists::measure(arguments, &mut report).await?;
+    }
+    if wanted("console") {
+        console::measure(&mut report).await?;
     }
     if wanted("revocation") {
         revocation::measure(arguments, &mut report).await?;
