@@ -26,6 +26,8 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<(), Error> {
         // The commands of runbooks use them.
         ("curl", "curl"),
         ("jq", "jq"),
+        // The rules for pages that everybody can use come from its registry.
+        ("npm", "npm"),
     ] {
         if !is_installed(program) {
             install::packages(&[package], &say)?;

@@ -81,7 +81,7 @@ pub(crate) fn now() -> DateTime<Utc> {
 
 /// That many seconds from now, as a body holds it.
 pub(crate) fn in_seconds(seconds: i64) -> String {
-    (now() + TimeDelta::seconds(seconds)).to_rfc3339_opts(SecondsFormat::Micros, true)
+    (now() + TimeDelta::seconds(seconds)).to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// What `/v1/verify` tells `asker` of a token.
