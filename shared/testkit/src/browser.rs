@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -15,6 +16,9 @@ use url::{ParseError, Url};
 
 /// The limit of every wait, generous for a machine that has much to do.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often in a row a page may replace an element before that is no accident.
+const REPLACEMENTS: usize = 20;
 
 /// A Chromium under the control of its driver. It finds no host but this one.
 #[derive(Debug)]
@@ -93,9 +97,8 @@ impl Browser {
     /// # Panics
     /// When that cannot be done.
     pub async fn click(&self, css: &str) {
-        let element = self.see(css).await;
-        let clicked = element.click().await;
-        clicked.unwrap_or_else(|error| panic!("{css}: {error}"));
+        self.once_there(css, async |element| element.click().await)
+            .await;
     }
 
     /// The text of the first such element, once there is one.
@@ -103,11 +106,8 @@ impl Browser {
     /// # Panics
     /// When there is none in time.
     pub async fn text(&self, css: &str) -> String {
-        self.see(css)
+        self.once_there(css, async |element| element.text().await)
             .await
-            .text()
-            .await
-            .expect("an element has a text")
     }
 
     /// Puts a text in place of what a field holds.
@@ -115,12 +115,27 @@ impl Browser {
     /// # Panics
     /// When there is no such field.
     pub async fn fill(&self, css: &str, text: &str) {
-        let field = self.see(css).await;
-        field.clear().await.expect("a field can be emptied");
-        field
-            .send_keys(text)
-            .await
-            .expect("a field can be typed into");
+        self.once_there(css, async |field| {
+            field.clear().await?;
+            field.send_keys(text).await
+        })
+        .await;
+    }
+
+    /// Does something with an element. A page that goes on by itself may put another in its place between the
+    /// finding and the doing: then it is done with that one.
+    async fn once_there<T>(
+        &self,
+        css: &str,
+        act: impl AsyncFn(Element) -> Result<T, CmdError>,
+    ) -> T {
+        for _ in 0..REPLACEMENTS {
+            match act(self.see(css).await).await {
+                Err(error) if error.is_stale_element_reference() => {}
+                done => return done.unwrap_or_else(|error| panic!("{css}: {error}")),
+            }
+        }
+        panic!("{css}: replaced {REPLACEMENTS} times while it was looked at");
     }
 
     /// Has the browser send a cookie to the host that it shows a page of.

@@ -23,6 +23,12 @@ pub(crate) enum Error {
     #[error("another `tollkeeper up` is running in {0}")]
     Locked(PathBuf),
 
+    #[error(
+        "what an earlier `tollkeeper up` started in {0} is still running: end it \
+         (its processes are named postgres, nats-server and tollkeeper-…) and try again"
+    )]
+    Leftover(PathBuf),
+
     #[error("{path}: {reason}")]
     Folder {
         path: PathBuf,

@@ -5,17 +5,28 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use tollkeeper_embedded::account::Account;
 use tollkeeper_embedded::postgres::PostgresConfig;
 
 use super::error::Error;
+use crate::out::say;
+
+/// How often the earlier children are looked for.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// How often in all: a minute. Their guards give them ten seconds, and then none.
+const GLANCES: usize = 600;
 
 /// The folder, locked for this process.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
     _lock: File,
+    /// Handed down to every child, so that it stays locked until the last of them has ended.
+    children: File,
 }
 
 impl Folder {
@@ -32,10 +43,37 @@ impl Folder {
         let path = path.canonicalize().map_err(wrap)?;
         let lock = File::create(path.join("lock")).map_err(wrap)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked(path)),
-            Err(TryLockError::Error(reason)) => Err(wrap(reason)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::Locked(path)),
+            Err(TryLockError::Error(reason)) => return Err(wrap(reason)),
         }
+        let children = File::create(path.join("children.lock")).map_err(wrap)?;
+        fcntl_setfd(&children, FdFlags::empty()).map_err(|reason| wrap(reason.into()))?;
+        Ok(Self {
+            path,
+            _lock: lock,
+            children,
+        })
+    }
+
+    /// Waits for what an `up` that was killed has left: its guards end it, but not at once, and two brokers
+    /// on one store or two nodes on one spool do harm.
+    pub(super) async fn wait_for_earlier_children(&self) -> Result<(), Error> {
+        for glance in 0..GLANCES {
+            match self.children.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::Error(reason)) => {
+                    let path = self.path.clone();
+                    return Err(Error::Folder { path, reason });
+                }
+                Err(TryLockError::WouldBlock) if glance == 0 => {
+                    say("waiting for what was left by a `tollkeeper up` that was killed");
+                }
+                Err(TryLockError::WouldBlock) => {}
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+        Err(Error::Leftover(self.path.clone()))
     }
 
     pub(super) fn join(&self, name: &str) -> PathBuf {

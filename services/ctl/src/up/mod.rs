@@ -64,6 +64,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 }
 
 async fn start(folder: &Folder, addresses: Addresses) -> Result<Stack, Error> {
+    folder.wait_for_earlier_children().await?;
     ports::check(addresses)?;
     let seal = SealSettings::read(&Source::from_process(Binary::Api)?)?;
     let secrets = Secrets::load_or_make(folder, seal.keys)?;

@@ -100,6 +100,18 @@ async fn a_killed_one_leaves_nothing_behind() {
     assert!(again.stop(Signal::TERM).await.success());
 }
 
+#[tokio::test]
+async fn the_next_one_waits_for_what_a_killed_one_left() {
+    let place = Place::new();
+    let mut killed = Running::start(&place).await;
+    killed.stop(Signal::KILL).await;
+
+    // Its guards have only begun to end the servers, which hold ports, a spool and a store.
+    let mut again = Running::start(&place).await;
+    assert_eq!(again.ask_whether_it_may_pass().await, 200);
+    assert!(again.stop(Signal::TERM).await.success());
+}
+
 #[test]
 fn a_taken_port_is_named_by_its_setting() {
     let place = Place::new();

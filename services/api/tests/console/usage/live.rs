@@ -1,7 +1,6 @@
 //! Numbers that go on by themselves, with a script and without one.
 
 use chrono::TimeDelta;
-use fantoccini::Locator;
 use tollkeeper_ambient::{Clock, SystemClock};
 use tollkeeper_testkit::{Browser, wait_for};
 
@@ -19,12 +18,7 @@ async fn goes_on(site: &Site, visitor: &Visitor, browser: &Browser) {
     let call = |seconds| Call::at(now - TimeDelta::seconds(seconds));
     add(&site.pool, &token, &[call(1), call(70), call(600)]).await;
     wait_for("the page to tell of them", async || {
-        // What was found may be replaced meanwhile.
-        let found = browser.client.find(Locator::Css(REQUESTS)).await;
-        match found {
-            Ok(found) => found.text().await.is_ok_and(|text| text == "3"),
-            Err(_) => false,
-        }
+        browser.text(REQUESTS).await == "3"
     })
     .await;
 }

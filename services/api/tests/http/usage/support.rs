@@ -16,7 +16,7 @@ pub(super) fn long_ago() -> DateTime<Utc> {
 
 /// A moment as a query holds it.
 pub(super) fn at(moment: DateTime<Utc>) -> String {
-    moment.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    moment.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// One request.
