@@ -2,9 +2,14 @@
 
 use std::collections::HashMap;
 
+mod conditions;
 mod filter;
+mod index;
+mod lane;
 mod list;
 mod plans;
+mod sort;
+mod sorted;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -20,7 +25,9 @@ use uuid::Uuid;
 
 pub use self::filter::{Period, TokenFilter};
 pub use self::list::{TokenPage, Window, ids, list};
-pub use self::plans::{Plan, plans};
+pub use self::plans::{Plan, plans, sorted_plans};
+pub use self::sort::{Key, Place, Sort, SortBy, Sorted};
+pub use self::sorted::{SortedPage, sorted};
 use crate::{Reach, unknown};
 
 /// Adds all rows of this token.

@@ -22,10 +22,14 @@ const ASKED: usize = 100;
 const COOKIE: &str = "tollkeeper=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Each page, as it is told, and where it is; `{token}` is one that is used, `{account}` the owner of most.
-const PAGES: [(&str, &str); 11] = [
+const PAGES: [(&str, &str); 15] = [
     ("home", "/console"),
     ("tokens", "/console/tokens"),
     ("tokens, searched", "/console/tokens?search=of+the+shop"),
+    ("tokens, by name", "/console/tokens?sort=name"),
+    ("tokens, by expiry", "/console/tokens?sort=-expires_at"),
+    ("tokens, by last use", "/console/tokens?sort=-last_used_at"),
+    ("tokens, never used", "/console/tokens?unused=never"),
     ("a token", "/console/tokens/{token}"),
     ("usage, 24 hours", "/console/usage"),
     ("usage, 7 days", "/console/usage?range=7d"),

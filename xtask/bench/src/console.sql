@@ -29,3 +29,6 @@ from generate_series(1, 100000) as n
     join (select id, account_id, row_number() over (order by id) - 1 as place
         from (select id, account_id from api_tokens where state = 'active' order by id limit 100) as first)
         as token on token.place = n % 100;
+-- When each was last used: one a minute, so that the list has an order by it.
+insert into api_token_usage_totals (token_id, usage_count, last_used_at)
+select id, 3, created_at + interval '1 minute' from api_tokens where state = 'active';

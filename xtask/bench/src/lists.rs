@@ -215,6 +215,22 @@ impl Size {
                 },
             ),
             (
+                "`never_used`, half",
+                "never_used=true".into(),
+                TokenFilter {
+                    never_used: Some(true),
+                    ..all()
+                },
+            ),
+            (
+                "`unused_since`, half",
+                format!("unused_since={}", time(middle)),
+                TokenFilter {
+                    unused_since: Some(middle),
+                    ..all()
+                },
+            ),
+            (
                 "`account_id`, `state` and `search`, half",
                 format!("account_id={many}&state=active&search=worker"),
                 TokenFilter {

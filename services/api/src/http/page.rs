@@ -1,4 +1,4 @@
-//! Lists come in pages, from the newest to the oldest. The cursor is opaque to clients.
+//! Lists come in pages, from the newest to the oldest unless another order is asked for. The cursor is opaque to clients.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -48,7 +48,7 @@ impl List {
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Page<T> {
-    /// From the newest to the oldest.
+    /// From the newest to the oldest, or in the order that was asked for.
     items: Vec<T>,
     /// Give it as `cursor` to get what follows; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +59,11 @@ pub(crate) struct Page<T> {
 impl<T> Page<T> {
     /// A page after which the list goes on behind `last`, if that is given.
     pub(crate) fn going_on(list: &List, items: Vec<T>, last: Option<Uuid>) -> Self {
-        let next_cursor = next_cursor(list, last);
+        Self::with_next(items, next_cursor(list, last))
+    }
+
+    /// A page after which the list goes on with this cursor, if there is one.
+    pub(crate) const fn with_next(items: Vec<T>, next_cursor: Option<String>) -> Self {
         Self { items, next_cursor }
     }
 
@@ -104,11 +108,16 @@ pub(crate) fn limit(asked: Option<i64>) -> Result<i64, Problem> {
     }
 }
 
+/// The same, to count with.
+pub(crate) fn size(asked: Option<i64>) -> Result<usize, Problem> {
+    limit(asked).map(|limit| usize::try_from(limit).unwrap_or(0))
+}
+
 /// Which tokens of the list the page holds.
 pub(crate) fn window(at: Option<&str>, asked: Option<i64>) -> Result<Window, Problem> {
     Ok(Window {
         before: cursor(&TOKENS, at)?.map(Into::into),
-        limit: usize::try_from(limit(asked)?).unwrap_or(0),
+        limit: size(asked)?,
     })
 }
 

@@ -29,8 +29,14 @@ pub(super) fn add(components: &mut Components) {
     let none = none.map(|name| (name.clone(), json!({ "type": "null" })));
     let mut all: Map<String, Value> = none.collect();
     all.insert("all".to_owned(), json!({ "const": true }));
-    let given =
-        |name: &String| json!({ "required": [name], "properties": { name: { "type": "string" } } });
+    let given = |name: &String| {
+        let kind = if name == "never_used" {
+            "boolean"
+        } else {
+            "string"
+        };
+        json!({ "required": [name], "properties": { name: { "type": kind } } })
+    };
     let one: Vec<Value> = filters.map(given).collect();
     let all_or_filters = json!([
         { "required": ["all"], "properties": all },

@@ -48,6 +48,10 @@ pub(super) struct Filter {
     pub(super) expires_after: Option<DateTime<Utc>>,
     /// Those that expire before; none that never does.
     pub(super) expires_before: Option<DateTime<Utc>>,
+    /// With true, those never let through; with false, those that were.
+    pub(super) never_used: Option<bool>,
+    /// Those that were neither let through nor issued then or later.
+    pub(super) unused_since: Option<DateTime<Utc>>,
 }
 
 impl Filter {
@@ -93,6 +97,8 @@ impl From<Filter> for TokenFilter {
                 after: filter.expires_after,
                 before: filter.expires_before,
             },
+            never_used: filter.never_used,
+            unused_since: filter.unused_since,
         }
     }
 }

@@ -36,20 +36,24 @@ pub(super) fn check(filter: &TokenFilter) -> Vec<BadFilter> {
         &mut bad,
     );
     check_period("expires_after", "expires_before", filter.expires, &mut bad);
+    if filter.unused_since.is_some_and(out_of_range) {
+        bad.push(out_of_range_of("unused_since"));
+    }
     bad
 }
 
 /// The filters by use, which the log knows nothing of.
 pub(super) fn of_usage(filter: &TokenFilter) -> impl Iterator<Item = BadFilter> {
     let given = [
-        ("last_used_after", filter.last_used.after),
-        ("last_used_before", filter.last_used.before),
+        ("last_used_after", filter.last_used.after.is_some()),
+        ("last_used_before", filter.last_used.before.is_some()),
+        ("never_used", filter.never_used.is_some()),
+        ("unused_since", filter.unused_since.is_some()),
     ];
-    given.into_iter().filter_map(|(name, time)| {
-        time.map(|_| BadFilter {
-            name,
-            why: "cannot be asked with `as_of`: usage is not part of the past",
-        })
+    let given = given.into_iter().filter(|(_, is_given)| *is_given);
+    given.map(|(name, _)| BadFilter {
+        name,
+        why: "cannot be asked with `as_of`: usage is not part of the past",
     })
 }
 
@@ -61,10 +65,7 @@ fn check_period(
 ) {
     for (name, time) in [(after_name, period.after), (before_name, period.before)] {
         if time.is_some_and(out_of_range) {
-            bad.push(BadFilter {
-                name,
-                why: "is no time of the years 1 to 9999",
-            });
+            bad.push(out_of_range_of(name));
         }
     }
     let given = period.after.zip(period.before);
@@ -73,6 +74,13 @@ fn check_period(
             name: before_name,
             why: "is not later than where the period begins",
         });
+    }
+}
+
+const fn out_of_range_of(name: &'static str) -> BadFilter {
+    BadFilter {
+        name,
+        why: "is no time of the years 1 to 9999",
     }
 }
 

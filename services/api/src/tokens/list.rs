@@ -9,16 +9,17 @@ use serde::Deserialize;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::Status;
-use tollkeeper_read_model::tokens::{self, Period, TokenFilter};
+use tollkeeper_read_model::tokens::{self, Period, TokenFilter, TokenRow, Window};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::filter::{self, BadFilter};
+use super::order::Order;
 use super::view::TokenView;
 use crate::app::App;
 use crate::caller::{Allowed, TokensRead};
 use crate::history::past;
-use crate::http::page::{Page, TOKENS, window};
+use crate::http::page::{Page, TOKENS, size};
 use crate::http::problem::Problem;
 use crate::http::query::Parameters;
 
@@ -55,10 +56,18 @@ pub(crate) struct Query {
     expires_after: Option<DateTime<Utc>>,
     /// Only those that expire before; none that never does.
     expires_before: Option<DateTime<Utc>>,
+    /// With `true`, only those never let through; with `false`, only those that were. Not of the past.
+    never_used: Option<bool>,
+    /// Only those that were neither let through nor issued then or later. Not of the past.
+    unused_since: Option<DateTime<Utc>>,
     /// Those that there were at this moment, as they were then.
     as_of: Option<DateTime<Utc>>,
-    /// The `next_cursor` of the page before.
-    #[param(pattern = "^[A-Za-z0-9_-]{26}[AEIMQUYcgkosw048]$")]
+    /// By what they are sorted, with a `-` from the last to the first. Of the past, `-created_at` alone.
+    #[serde(default)]
+    #[param(inline, default = "-created_at")]
+    sort: Order,
+    /// The `next_cursor` of the page before, with the same `sort`.
+    #[param(pattern = "^[A-Za-z0-9_-]{27,}$")]
     cursor: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 200, default = 50)]
@@ -87,11 +96,13 @@ impl From<Query> for TokenFilter {
                 after: query.expires_after,
                 before: query.expires_before,
             },
+            never_used: query.never_used,
+            unused_since: query.unused_since,
         }
     }
 }
 
-/// A page of tokens, the newest first: 200. It looks at a bounded number of tokens, so that it can
+/// A page of tokens, the newest first or as asked for: 200. It looks at a bounded number of tokens, so that it can
 /// come back short where what is asked for is neither common nor found by an index.
 #[utoipa::path(
     get,
@@ -99,10 +110,12 @@ impl From<Query> for TokenFilter {
     tag = "Tokens",
     operation_id = "listTokens",
     summary = "List tokens",
-    description = "From the newest to the oldest; those that fulfil every filter that is given. A \
-        period begins with its `_after` and ends before its `_before`. Without the scope to see \
-        all, a caller sees the tokens of its own account. A page looks at a bounded number of \
-        tokens: it can hold fewer than asked for, or none, and yet have a `next_cursor`.",
+    description = "Those that fulfil every filter that is given, from the newest to the oldest if no \
+        other `sort` is. What is alike is sorted by id in the same direction, and what never expires or \
+        was never used comes last in both. Among many tokens, those last used in the same hour count as \
+        alike. A period begins with its `_after` and ends before its `_before`. Without the scope to see \
+        all, a caller sees the tokens of its own account. A page looks at a bounded number of tokens: it \
+        can hold fewer than asked for, or none, and yet have a `next_cursor`.",
     params(Query),
     responses(
         (
@@ -118,7 +131,8 @@ pub(crate) async fn handle(
     allowed: Allowed<TokensRead>,
     Parameters(query): Parameters<Query>,
 ) -> Result<impl IntoResponse, Problem> {
-    let window = window(query.cursor.as_deref(), query.limit)?;
+    let limit = size(query.limit)?;
+    let (order, cursor) = (query.sort, query.cursor.clone());
     let as_of = match query.as_of {
         Some(asked) => Some(past::moment(&app, "as_of", asked).await?),
         None => None,
@@ -127,8 +141,21 @@ pub(crate) async fn handle(
     let mut bad = filter::check(&filter);
     if as_of.is_some() {
         bad.extend(filter::of_usage(&filter));
+        bad.extend(order.is_of_today());
     }
     refuse(&bad)?;
+    if order != Order::default() {
+        let after = order.place(cursor.as_deref())?;
+        let asked = order.asked(after, limit);
+        let mut db = app.pool.acquire().await?;
+        let page = tokens::sorted(&mut db, allowed.reach, &filter, &asked, app.now()).await?;
+        let next = page.next.map(|place| order.cursor(&place));
+        return Ok(Json(Page::with_next(views(page.rows), next)));
+    }
+    let window = Window {
+        before: order.newest_before(cursor.as_deref())?,
+        limit,
+    };
     if let Some(as_of) = as_of {
         let page = past::list(&app, allowed.reach, &filter, window, as_of).await?;
         let tokens = page.tokens.into_iter();
@@ -138,9 +165,12 @@ pub(crate) async fn handle(
     }
     let mut db = app.pool.acquire().await?;
     let page = tokens::list(&mut db, allowed.reach, &filter, window, app.now()).await?;
-    let views = page.rows.into_iter().map(TokenView::from).collect();
     let next = page.next.map(|id| id.0);
-    Ok(Json(Page::going_on(&TOKENS, views, next)))
+    Ok(Json(Page::going_on(&TOKENS, views(page.rows), next)))
+}
+
+fn views(rows: Vec<TokenRow>) -> Vec<TokenView> {
+    rows.into_iter().map(TokenView::from).collect()
 }
 
 fn refuse(bad: &[BadFilter]) -> Result<(), Problem> {

@@ -10,6 +10,7 @@ pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod issue;
 pub(crate) mod list;
+mod order;
 pub(crate) mod quotas;
 mod reason;
 pub(crate) mod refill;

@@ -61,6 +61,7 @@ mod tokens_issue;
 mod tokens_limit;
 mod tokens_list;
 mod tokens_rotate;
+mod tokens_sorted;
 mod usage;
 mod verify;
 mod verify_batch;

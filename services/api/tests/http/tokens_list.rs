@@ -6,12 +6,12 @@ use tollkeeper_testkit::{Stack, wait_for};
 
 use crate::support::{in_seconds, manager, path_of, problem, text};
 
-async fn names(person: &Person, query: &str) -> Vec<String> {
+pub(crate) async fn names(person: &Person, query: &str) -> Vec<String> {
     let page = person.get(&format!("/v1/tokens?{query}")).await.expect(200);
     names_of(&page)
 }
 
-fn names_of(page: &Value) -> Vec<String> {
+pub(crate) fn names_of(page: &Value) -> Vec<String> {
     let items = page["items"].as_array().expect("items");
     items
         .iter()
@@ -65,7 +65,7 @@ async fn pages_are_stable_while_tokens_are_issued() {
 
 /// 400 that says which parameter is bad.
 #[track_caller]
-fn names_parameter(answer: &Answer, name: &str) {
+pub(crate) fn names_parameter(answer: &Answer, name: &str) {
     let problem = problem(answer, 400, "INVALID_QUERY");
     let detail = text(&problem, "detail");
     let names = detail.split(|it: char| !(it.is_alphanumeric() || it == '_'));
@@ -111,6 +111,18 @@ async fn what_cannot_be_asked_is_named() {
         (
             "as_of=2026-01-02T00:00:00Z&last_used_after=2026-01-01T00:00:00Z",
             "last_used_after",
+        ),
+        ("sort=", "sort"),
+        ("sort=color", "sort"),
+        ("sort=name&sort=-name", "sort"),
+        ("as_of=2026-01-02T00:00:00Z&sort=name", "sort"),
+        ("never_used=maybe", "never_used"),
+        ("as_of=2026-01-02T00:00:00Z&never_used=true", "never_used"),
+        ("unused_since=long%20ago", "unused_since"),
+        ("unused_since=%2B20000-01-01T00:00:00Z", "unused_since"),
+        (
+            "as_of=2026-01-02T00:00:00Z&unused_since=2026-01-01T00:00:00Z",
+            "unused_since",
         ),
     ] {
         let answer = operator.get(&format!("/v1/tokens?{query}")).await;

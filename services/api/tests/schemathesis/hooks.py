@@ -44,7 +44,7 @@ def before_call(context, case, kwargs):
         return
     for fields in (query, inner(body)):
         for name in list(fields):
-            if name in ("as_of", "from", "to", "since"):
+            if name in ("as_of", "from", "to", "since", "unused_since"):
                 replace(fields, name, out_of_range, PAST)
             # A period ends after it begins.
             if name.endswith(("_after", "_before")):
@@ -60,9 +60,9 @@ def before_call(context, case, kwargs):
     # What goes on in the background is not waited for.
     if "cascade" in query:
         query.pop("wait", None)
-    # The log does not know of use.
+    # The log does not know of use, and has one order.
     if "as_of" in query:
-        for name in ("last_used_after", "last_used_before"):
+        for name in ("last_used_after", "last_used_before", "never_used", "unused_since", "sort"):
             query.pop(name, None)
     # The log begins there, and ends somewhere.
     replace(query, "after", number, 0)

@@ -18,6 +18,17 @@ const COLUMNS: &[Column] = &[
     ("LAST USED", "last_used_at"),
 ];
 
+const ORDERS: [&str; 8] = [
+    "created_at",
+    "-created_at",
+    "name",
+    "-name",
+    "expires_at",
+    "-expires_at",
+    "last_used_at",
+    "-last_used_at",
+];
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Only those of this account
@@ -38,6 +49,15 @@ pub(super) struct Arguments {
     /// Only those whose name holds this, whatever the case
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
+    /// Only those that never let a call pass
+    #[arg(long)]
+    never_used: bool,
+    /// Only those that neither let a call pass nor were issued since (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    unused_since: Option<String>,
+    /// By what they are sorted; with a `-` from the last to the first
+    #[arg(long, value_name = "ORDER", allow_hyphen_values = true, value_parser = ORDERS)]
+    sort: Option<String>,
     /// Those that there were at this moment, as they were (RFC 3339)
     #[arg(long, value_name = "TIME")]
     as_of: Option<String>,
@@ -76,6 +96,12 @@ pub(super) async fn run(
         ("scope", arguments.scope.clone()),
         ("prefix", arguments.prefix.clone()),
         ("search", arguments.search.clone()),
+        (
+            "never_used",
+            arguments.never_used.then(|| "true".to_owned()),
+        ),
+        ("unused_since", arguments.unused_since.clone()),
+        ("sort", arguments.sort.clone()),
         ("as_of", arguments.as_of.clone()),
     ]
     .into_iter()

@@ -61,6 +61,22 @@ async fn lists_are_filtered_and_go_on_over_the_pages() {
     assert_eq!(some, all[..203]);
     assert!(complaint.contains("there are more"), "{complaint}");
     assert_eq!(list(&[]).await.0.len(), 50);
+    for (arguments, first) in [
+        (&["--sort", "-name"][..], "resting"),
+        (&["--sort", "name"], "number 0"),
+        (&["--sort=created_at"], "number 0"),
+        (&["--never-used"], "resting"),
+        (&["--unused-since", "2999-01-01T00:00:00Z"], "resting"),
+    ] {
+        let (some, _) = list(&[arguments, &["--limit", "1"]].concat()).await;
+        assert_eq!(some, [first], "{arguments:?}");
+    }
+    let (none, _) = list(&["--unused-since", "2020-01-01T00:00:00Z"]).await;
+    assert!(none.is_empty(), "{none:?}");
+    let (by_name, _) = list(&["--sort", "name", "--all"]).await;
+    let mut expected = all.clone();
+    expected.sort();
+    assert_eq!(by_name, expected, "over the pages of the API");
 
     let table = shell.run(&["token", "list", "--account", &other]).await;
     let lines: Vec<&str> = table.expect(0).lines().collect();

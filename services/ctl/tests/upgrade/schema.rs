@@ -107,6 +107,22 @@ async fn a_migration_that_waits_for_a_table_lets_others_pass() {
     operator.issue(&account, json!({})).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_migrators_at_once_take_turns() {
+    let stack = Stack::bare().await;
+    // The last migration builds an index beside its table, which waits for whatever began before.
+    tokio::join!(
+        next_release::apply(&stack.database),
+        next_release::apply(&stack.database)
+    );
+    let invalid = "select count(*) from pg_index where not indisvalid";
+    let invalid: i64 = sqlx::query_scalar(invalid)
+        .fetch_one(&stack.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(invalid, 0);
+}
+
 /// Whether a migration waits for the table.
 async fn waits(database: &TestDatabase) -> bool {
     sqlx::query_scalar(

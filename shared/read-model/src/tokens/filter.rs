@@ -1,4 +1,4 @@
-//! Which tokens to list: each condition as SQL, and the index that finds what fulfils it.
+//! Which tokens to list.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Postgres, QueryBuilder};
@@ -7,6 +7,8 @@ use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::{Status, Token};
 use uuid::{Builder, Uuid};
 
+use super::conditions::{has_trigram, push_prefix, push_scope, push_search, push_state};
+use super::index::{Order, Rare};
 use crate::Reach;
 
 /// A time of creation and the time in the id are read from one clock, but not at one moment.
@@ -30,11 +32,11 @@ impl Period {
     }
 
     /// Whether it sets any bound.
-    fn is_bounded(self) -> bool {
+    pub(super) fn is_bounded(self) -> bool {
         self.after.is_some() || self.before.is_some()
     }
 
-    fn push(self, sql: &mut QueryBuilder<Postgres>, column: &str) {
+    pub(super) fn push(self, sql: &mut QueryBuilder<Postgres>, column: &str) {
         if let Some(after) = self.after {
             sql.push(format_args!(" and {column} >= ")).push_bind(after);
         }
@@ -67,113 +69,10 @@ pub struct TokenFilter {
     pub last_used: Period,
     /// Only those that expire then.
     pub expires: Period,
-}
-
-/// An index that begins with this column and goes on with the id: what it holds of one value comes
-/// in the order of the list.
-#[derive(Clone, Copy)]
-pub(super) struct Order {
-    column: &'static str,
-    value: Value,
-    /// What the index leaves out: the planner does not see that the value excludes it.
-    partial: &'static str,
-}
-
-#[derive(Clone, Copy)]
-enum Value {
-    Id(Uuid),
-    Text(&'static str),
-}
-
-impl Order {
-    fn of_issuer(issuer: TokenId) -> Self {
-        Self {
-            column: "issued_by",
-            value: Value::Id(issuer.0),
-            partial: " and t.issued_by is not null",
-        }
-    }
-
-    fn of_account(account: AccountId) -> Self {
-        Self {
-            column: "account_id",
-            value: Value::Id(account.0),
-            partial: "",
-        }
-    }
-
-    /// None for states that are common or a matter of time.
-    fn of_state(state: Status) -> Option<Self> {
-        let ended = matches!(state, Status::Suspended | Status::Revoked);
-        ended.then(|| Self {
-            column: "state",
-            value: Value::Text(state.as_str()),
-            partial: " and t.state <> 'active'",
-        })
-    }
-
-    /// None for the environment that is common.
-    fn of_environment(environment: Environment) -> Option<Self> {
-        (environment == Environment::Test).then(|| Self {
-            column: "environment",
-            value: Value::Text(environment.as_str()),
-            partial: " and t.environment <> 'live'",
-        })
-    }
-
-    /// Column and id are compared as one, so that no index in another order can be taken.
-    pub(super) fn push_range(self, sql: &mut QueryBuilder<Postgres>, low: Uuid, high: Uuid) {
-        for (operator, id) in [(">=", low), ("<", high)] {
-            sql.push(format_args!(" and (t.{}, t.id) {operator} (", self.column));
-            match self.value {
-                Value::Id(value) => sql.push_bind(value),
-                Value::Text(value) => sql.push_bind(value),
-            };
-            sql.push(", ").push_bind(id).push(")");
-        }
-        sql.push(self.partial);
-        self.push_order(sql);
-    }
-
-    /// The order of the index, which is the list's own where the column has one value.
-    pub(super) fn push_order(self, sql: &mut QueryBuilder<Postgres>) {
-        sql.push(format_args!(" order by t.{} desc, t.id desc", self.column));
-    }
-}
-
-/// A condition that an index answers whatever the order of the ids.
-pub(super) enum Rare<'a> {
-    Prefix(&'a str),
-    Search(&'a str),
-    Scope(&'a str),
-    Expires(Period),
-    Of(Order),
-}
-
-impl Rare<'_> {
-    /// Whether its index gives what it finds in an order, one after the other.
-    pub(super) const fn has_order(&self) -> bool {
-        !matches!(self, Self::Search(_) | Self::Scope(_))
-    }
-
-    /// The condition among the ids of the range, if its index knows ids, and otherwise among all.
-    /// What has an order is read in that order: the planner would rather read the table where it
-    /// expects to meet enough of what is asked for soon.
-    pub(super) fn push(&self, sql: &mut QueryBuilder<Postgres>, (low, high): (Uuid, Uuid)) {
-        match self {
-            Self::Prefix(prefix) => {
-                push_prefix(sql, prefix);
-                sql.push(" order by t.token_prefix using ~<~");
-            }
-            Self::Search(search) => push_search(sql, search),
-            Self::Scope(scope) => push_scope(sql, scope),
-            Self::Expires(period) => {
-                period.push(sql, "t.expires_at");
-                sql.push(" order by t.expires_at");
-            }
-            Self::Of(order) => order.push_range(sql, low, high),
-        }
-    }
+    /// Only those that were never let through; or only those that were.
+    pub never_used: Option<bool>,
+    /// Only those that were neither let through nor issued since.
+    pub unused_since: Option<DateTime<Utc>>,
 }
 
 impl TokenFilter {
@@ -215,8 +114,11 @@ impl TokenFilter {
 
     /// The ids that tokens of the given time of creation can have.
     pub(super) fn ids(&self) -> (Uuid, Uuid) {
+        let issued_before = [self.created.before, self.unused_since]
+            .into_iter()
+            .flatten();
         let low = self.created.after.map(|time| first_id(time - SLACK));
-        let high = self.created.before.map(|time| first_id(time + SLACK));
+        let high = issued_before.min().map(|time| first_id(time + SLACK));
         (low.unwrap_or(Uuid::nil()), high.unwrap_or(Uuid::max()))
     }
 
@@ -241,8 +143,10 @@ impl TokenFilter {
             search,
             issued_by,
             created,
-            last_used,
+            last_used: _,
             expires,
+            never_used: _,
+            unused_since: _,
         } = self;
         let beside_order = match (issued_by, account) {
             (Some(_), Some(_)) => true,
@@ -254,8 +158,13 @@ impl TokenFilter {
             || search.is_some()
             // The ids tell the time of creation roughly.
             || created.is_bounded()
-            || last_used.is_bounded()
             || expires.is_bounded()
+            || self.asks_of_use()
+    }
+
+    /// Whether their use has to be looked at.
+    fn asks_of_use(&self) -> bool {
+        self.last_used.is_bounded() || self.never_used.is_some() || self.unused_since.is_some()
     }
 
     /// Everything that is asked for, of the tables `t` (tokens) and `u` (totals of use).
@@ -285,6 +194,45 @@ impl TokenFilter {
         self.created.push(sql, "t.created_at");
         self.expires.push(sql, "t.expires_at");
         self.last_used.push(sql, "u.last_used_at");
+        match self.never_used {
+            None => {}
+            Some(true) => {
+                sql.push(" and u.last_used_at is null");
+            }
+            Some(false) => {
+                sql.push(" and u.last_used_at is not null");
+            }
+        }
+        if let Some(since) = self.unused_since {
+            sql.push(" and coalesce(u.last_used_at, t.created_at) < ")
+                .push_bind(since);
+        }
+    }
+
+    /// When those in question expire, if they do: the state tells as well.
+    pub(super) fn expiries(&self, now: DateTime<Utc>) -> Period {
+        let Period { after, before } = self.expires;
+        match self.state {
+            Some(Status::Active | Status::Suspended) => Period {
+                after: after.max(Some(just_after(now))),
+                before,
+            },
+            Some(Status::Expired) => Period {
+                after,
+                before: Some(before.map_or(just_after(now), |it| it.min(just_after(now)))),
+            },
+            Some(Status::Revoked) | None => self.expires,
+        }
+    }
+
+    /// What can be looked up in any order: the owner and the issuer, and what is rare.
+    pub(super) fn narrow(&self, now: DateTime<Utc>) -> Vec<Rare<'_>> {
+        let orders = [
+            self.issued_by.map(Order::of_issuer),
+            self.account.map(Order::of_account),
+        ];
+        let orders = orders.into_iter().flatten().map(Rare::Of);
+        orders.chain(self.rare(now)).collect()
     }
 
     /// What is asked for and can be looked up, what commonly leaves the fewest first.
@@ -292,8 +240,7 @@ impl TokenFilter {
         let search = self.search.as_deref().filter(|search| has_trigram(search));
         let expired = Period {
             after: None,
-            // The moment itself is over, and the database counts in microseconds.
-            before: Some(now + TimeDelta::microseconds(1)),
+            before: Some(just_after(now)),
         };
         [
             self.prefix.as_deref().map(Rare::Prefix),
@@ -302,6 +249,9 @@ impl TokenFilter {
             self.expires
                 .is_bounded()
                 .then_some(Rare::Expires(self.expires)),
+            self.last_used
+                .is_bounded()
+                .then_some(Rare::Used(self.last_used)),
             (self.state == Some(Status::Expired)).then_some(Rare::Expires(expired)),
             self.state.and_then(Order::of_state).map(Rare::Of),
             self.environment
@@ -314,53 +264,9 @@ impl TokenFilter {
     }
 }
 
-fn push_state(sql: &mut QueryBuilder<Postgres>, state: Status, now: DateTime<Utc>) {
-    match state {
-        Status::Active | Status::Suspended => sql
-            .push(" and t.state = ")
-            .push_bind(state.as_str())
-            .push(" and (t.expires_at is null or t.expires_at > ")
-            .push_bind(now)
-            .push(")"),
-        Status::Revoked => sql.push(" and t.state = 'revoked'"),
-        Status::Expired => sql
-            .push(" and t.state <> 'revoked' and t.expires_at <= ")
-            .push_bind(now),
-    };
-}
-
-fn push_scope(sql: &mut QueryBuilder<Postgres>, scope: &str) {
-    sql.push(" and t.scopes @> ")
-        .push_bind(vec![scope.to_owned()]);
-}
-
-fn push_prefix(sql: &mut QueryBuilder<Postgres>, prefix: &str) {
-    sql.push(" and t.token_prefix like ")
-        .push_bind(format!("{}%", literally(prefix)));
-}
-
-fn push_search(sql: &mut QueryBuilder<Postgres>, search: &str) {
-    sql.push(" and t.name ilike ")
-        .push_bind(format!("%{}%", literally(search)));
-}
-
-/// The text as a pattern that only it matches.
-fn literally(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '\\' | '%' | '_') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern
-}
-
-/// Whether the index on names can look for it: it knows three letters or digits in a row.
-fn has_trigram(search: &str) -> bool {
-    search
-        .split(|character: char| !character.is_alphanumeric())
-        .any(|word| word.chars().count() >= 3)
+/// The moment itself is over, and the database counts in microseconds.
+fn just_after(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + TimeDelta::microseconds(1)
 }
 
 /// The first id that can be made at that time.
@@ -381,17 +287,5 @@ mod tests {
         assert!(made < first_id(time + TimeDelta::milliseconds(1)));
         let long_ago = first_id(DateTime::UNIX_EPOCH - SLACK);
         assert_eq!(long_ago, first_id(DateTime::UNIX_EPOCH));
-    }
-
-    #[test]
-    fn a_pattern_matches_nothing_but_its_text() {
-        assert_eq!(literally(r"50%_\é"), r"50\%\_\\é");
-    }
-
-    #[test]
-    fn a_word_of_three_is_looked_up() {
-        assert!(has_trigram("a-key"));
-        assert!(has_trigram("clé"));
-        assert!(!has_trigram("a-b-c d"));
     }
 }

@@ -13,14 +13,15 @@ use tollkeeper_domain::ids::TokenId;
 use uuid::Uuid;
 
 use super::TokenRow;
-use super::filter::{Rare, TokenFilter};
+use super::filter::TokenFilter;
+use super::index::Rare;
 use crate::Reach;
 
 /// How many tokens a walk looks at.
-const EXAMINED: i64 = 2000;
+pub(super) const EXAMINED: i64 = 2000;
 
 /// How many tokens an index may find to be looked at one by one.
-const CANDIDATES: i64 = 2000;
+pub(super) const CANDIDATES: i64 = 2000;
 
 /// How many tokens an index may be expected to find where it gives all of them or none.
 const EXPECTED: f64 = 8000.0;
@@ -75,7 +76,8 @@ pub async fn list(
     let Some(floor) = floor.filter(|_| page.next.is_none()) else {
         return Ok(page);
     };
-    let Some(ids) = candidates(&mut *db, &filter, (low, floor), now).await? else {
+    let rest = (low, floor);
+    let Some(ids) = candidates(&mut *db, filter.rare(now), rest, CANDIDATES).await? else {
         let next = Some(floor.into());
         return Ok(TokenPage { next, ..page });
     };
@@ -172,11 +174,12 @@ pub(super) fn walk_statement(
     now: DateTime<Utc>,
 ) -> QueryBuilder<Postgres> {
     push_select(&mut sql, now);
-    // The limit holds the planner to the order, whatever it expects of the conditions.
+    // The limit holds the planner to the order, whatever it expects of the conditions. Where the range
+    // has an end, that ends the walk: tokens can have been issued since it was looked for.
     sql.push("(select t.* from api_tokens as t where true");
     push_range(&mut sql, filter, range);
     let most = if filter.selects() {
-        EXAMINED
+        2 * EXAMINED
     } else {
         more_than(limit)
     };
@@ -192,21 +195,21 @@ pub(super) fn walk_statement(
     sql
 }
 
-/// The ids of all tokens of the range that can be meant; none if no index tells, or too many.
+/// The ids of all tokens of the range that can be meant; none if no index tells, or more than `most`.
 pub(super) async fn candidates(
     db: &mut PgConnection,
-    filter: &TokenFilter,
+    rare: Vec<Rare<'_>>,
     (low, high): Range,
-    now: DateTime<Utc>,
+    most: i64,
 ) -> Result<Option<Vec<Uuid>>, sqlx::Error> {
-    for rare in filter.rare(now) {
+    for rare in rare {
         if !is_rare(&mut *db, &rare).await? {
             continue;
         }
-        let mut sql = candidates_statement(QueryBuilder::default(), &rare, (low, high));
+        let mut sql = candidates_statement(QueryBuilder::default(), &rare, (low, high), most);
         let query = sql.build_query_scalar().persistent(false);
         let mut ids: Vec<Uuid> = query.fetch_all(&mut *db).await?;
-        if i64::try_from(ids.len()).is_ok_and(|count| count <= CANDIDATES) {
+        if i64::try_from(ids.len()).is_ok_and(|count| count <= most) {
             ids.retain(|id| (low..high).contains(id));
             return Ok(Some(ids));
         }
@@ -221,8 +224,8 @@ pub(super) async fn is_rare(db: &mut PgConnection, rare: &Rare<'_>) -> Result<bo
     if rare.has_order() {
         return Ok(true);
     }
-    let mut sql =
-        QueryBuilder::new("explain (format json) select t.id from api_tokens as t where true");
+    let mut sql = QueryBuilder::new("explain (format json) ");
+    sql.push(rare.select());
     rare.push(&mut sql, (Uuid::nil(), Uuid::max()));
     let query = sql.build_query_scalar().persistent(false);
     let plan: Value = query.fetch_one(db).await?;
@@ -230,15 +233,16 @@ pub(super) async fn is_rare(db: &mut PgConnection, rare: &Rare<'_>) -> Result<bo
     Ok(expected.is_some_and(|rows| rows <= EXPECTED))
 }
 
-/// The ids that a condition leaves, in no order; one more than is wanted at most.
+/// The ids that a condition leaves, in no order; one more than `most` at most.
 pub(super) fn candidates_statement(
     mut sql: QueryBuilder<Postgres>,
     rare: &Rare<'_>,
     range: Range,
+    most: i64,
 ) -> QueryBuilder<Postgres> {
-    sql.push("select t.id from api_tokens as t where true");
+    sql.push(rare.select());
     rare.push(&mut sql, range);
-    sql.push(" limit ").push_bind(CANDIDATES + 1);
+    sql.push(" limit ").push_bind(most.saturating_add(1));
     sql
 }
 
@@ -261,6 +265,12 @@ pub(super) fn chosen_statement(
 }
 
 fn push_select(sql: &mut QueryBuilder<Postgres>, now: DateTime<Utc>) {
+    push_columns(sql, now);
+    sql.push(" from ");
+}
+
+/// The columns of a [`TokenRow`], of the tables `t` (tokens) and `u` (totals of use).
+pub(super) fn push_columns(sql: &mut QueryBuilder<Postgres>, now: DateTime<Utc>) {
     sql.push(
         "select t.id, t.account_id, t.name, t.environment, t.token_prefix, t.scopes, t.metadata,
             t.allowed_cidrs, t.rate_limits, t.quotas, t.not_before, t.expires_at,
@@ -269,8 +279,7 @@ fn push_select(sql: &mut QueryBuilder<Postgres>, now: DateTime<Utc>) {
     sql.push_bind(now).push(
         " then 'expired' else t.state end as state,
             t.revocation_reason, t.revoked_at, t.issued_by, t.created_at, t.updated_at, t.version,
-            coalesce(u.usage_count, 0) as usage_count, u.last_used_at
-        from ",
+            coalesce(u.usage_count, 0) as usage_count, u.last_used_at",
     );
 }
 
@@ -285,7 +294,12 @@ fn push_range(sql: &mut QueryBuilder<Postgres>, filter: &TokenFilter, (low, high
     }
 }
 
-fn push_meant(sql: &mut QueryBuilder<Postgres>, filter: &TokenFilter, now: DateTime<Utc>) {
+/// The usage of what was selected, and the conditions.
+pub(super) fn push_meant(
+    sql: &mut QueryBuilder<Postgres>,
+    filter: &TokenFilter,
+    now: DateTime<Utc>,
+) {
     // The limit has the usage looked up token by token: otherwise the planner would rather read all
     // usage there is where it expects little to match.
     sql.push(
@@ -297,6 +311,6 @@ fn push_meant(sql: &mut QueryBuilder<Postgres>, filter: &TokenFilter, now: DateT
     filter.push(sql, now);
 }
 
-fn more_than(limit: usize) -> i64 {
+pub(super) fn more_than(limit: usize) -> i64 {
     i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
 }

@@ -1,5 +1,5 @@
 //! How the database goes about a page of the list: the plans of the very statements of
-//! [`list`](super::list()), for tests and measurements. It reads no more than the list itself does.
+//! [`list`](super::list()) and [`sorted`](super::sorted()), for tests and measurements. They read no more than the list itself does.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -7,10 +7,13 @@ use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::filter::TokenFilter;
+use super::lane::Lane;
 use super::list::{
-    Window, bounds, candidates, candidates_statement, chosen_statement, floor_statement, is_rare,
-    walk_statement,
+    CANDIDATES, Window, bounds, candidates, candidates_statement, chosen_statement,
+    floor_statement, is_rare, walk_statement,
 };
+use super::sort::Sorted;
+use super::sorted::Question;
 use crate::Reach;
 
 /// The plan of one statement.
@@ -54,12 +57,54 @@ pub async fn plans(
         if !is_rare(&mut *db, &rare).await? {
             continue;
         }
-        let sql = candidates_statement(explain(), &rare, rest);
+        let sql = candidates_statement(explain(), &rare, rest, CANDIDATES);
         plans.push(plan(&mut *db, "candidates", sql).await?);
     }
-    if let Some(ids) = candidates(&mut *db, &filter, rest, now).await? {
+    if let Some(ids) = candidates(&mut *db, filter.rare(now), rest, CANDIDATES).await? {
         let sql = chosen_statement(explain(), &filter, ids, window.limit, now);
         plans.push(plan(db, "chosen", sql).await?);
+    }
+    Ok(plans)
+}
+
+/// The plans of all statements that a page of a sorted list can need, whether or not it comes to the later
+/// ones.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn sorted_plans(
+    db: &mut PgConnection,
+    reach: Reach,
+    filter: &TokenFilter,
+    asked: &Sorted,
+    now: DateTime<Utc>,
+) -> Result<Vec<Plan>, sqlx::Error> {
+    let Some(filter) = filter.within(reach) else {
+        return Ok(Vec::new());
+    };
+    let question = Question {
+        filter: &filter,
+        asked,
+        now,
+    };
+    let after = asked.after.as_ref();
+    let mut plans = Vec::new();
+    if let Some(ids) = question.few(db, after).await? {
+        let mut sql = explain();
+        question.push_chosen(&mut sql, ids, after, asked.limit);
+        plans.push(plan(&mut *db, "chosen", sql).await?);
+    }
+    for lane in &Lane::of(&filter, asked.sort, after, now) {
+        let after = after.filter(|place| lane.holds(place));
+        let floor = question.floor(db, lane, after).await?;
+        if floor.is_some() {
+            let mut sql = explain();
+            lane.push_place(&mut sql, (after, None), lane.examined());
+            plans.push(plan(&mut *db, "floor", sql).await?);
+        }
+        let mut sql = explain();
+        question.push_walk(&mut sql, lane, (after, floor.as_ref()), asked.limit);
+        plans.push(plan(&mut *db, "walk", sql).await?);
     }
     Ok(plans)
 }

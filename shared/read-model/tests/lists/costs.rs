@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::tokens::{TOKENS, account, beginning, fill, now};
 
 /// Enough for the planner to mind reading all of them.
-const MANY_TOKENS: i64 = 40_000;
+pub(crate) const MANY_TOKENS: i64 = 40_000;
 
 /// Each filter alone, with a value that few tokens have, and the index that it is to be found by.
 fn rare_filters() -> Vec<(TokenFilter, &'static str)> {
@@ -86,6 +86,13 @@ fn rare_filters() -> Vec<(TokenFilter, &'static str)> {
             },
             "api_tokens_expires_at",
         ),
+        (
+            TokenFilter {
+                last_used: until(beginning() + TimeDelta::days(1) + TimeDelta::hours(3)),
+                ..everything()
+            },
+            "api_token_usage_totals_last_used_hour",
+        ),
     ]
 }
 
@@ -108,7 +115,7 @@ async fn a_rare_value_is_found_in_one_page() {
 }
 
 /// The nodes of a plan with the index or the table that they read.
-fn nodes(plan: &Value, found: &mut Vec<(String, String)>) {
+pub(crate) fn nodes(plan: &Value, found: &mut Vec<(String, String)>) {
     match plan {
         Value::Array(plans) => plans.iter().for_each(|plan| nodes(plan, found)),
         Value::Object(node) => {
@@ -147,6 +154,20 @@ async fn no_filter_reads_the_table_or_sorts_more_than_it_shows() {
                 ..everything()
             },
             "api_token_usage_totals_pkey",
+        ),
+        (
+            TokenFilter {
+                never_used: Some(true),
+                ..everything()
+            },
+            "api_token_usage_totals_pkey",
+        ),
+        (
+            TokenFilter {
+                unused_since: Some(middle),
+                ..everything()
+            },
+            "api_tokens_pkey",
         ),
         (
             TokenFilter {

@@ -5,4 +5,5 @@
 
 mod costs;
 mod meaning;
+mod sorted;
 mod tokens;

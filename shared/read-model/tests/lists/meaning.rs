@@ -30,7 +30,7 @@ fn one_of<T: Clone + std::fmt::Debug + 'static>(
     proptest::option::weighted(0.25, proptest::sample::select(values))
 }
 
-fn filter() -> impl Strategy<Value = TokenFilter> {
+pub(crate) fn filter() -> impl Strategy<Value = TokenFilter> {
     let status = [
         Status::Active,
         Status::Suspended,
@@ -57,23 +57,31 @@ fn filter() -> impl Strategy<Value = TokenFilter> {
             one_of([TokenId(Uuid::from_u128(0xff)), TokenId(Uuid::from_u128(1))]),
         ),
         (period(), period(), period()),
+        (
+            one_of([true, false]),
+            proptest::option::weighted(0.2, time()),
+        ),
     )
-        .prop_map(|(chosen, (created, last_used, expires))| TokenFilter {
-            account: chosen.0,
-            state: chosen.1,
-            environment: chosen.2,
-            scope: chosen.3,
-            prefix: chosen.4,
-            search: chosen.5,
-            issued_by: chosen.6,
-            created,
-            last_used,
-            expires,
-        })
+        .prop_map(
+            |(chosen, (created, last_used, expires), used)| TokenFilter {
+                account: chosen.0,
+                state: chosen.1,
+                environment: chosen.2,
+                scope: chosen.3,
+                prefix: chosen.4,
+                search: chosen.5,
+                issued_by: chosen.6,
+                created,
+                last_used,
+                expires,
+                never_used: used.0,
+                unused_since: used.1,
+            },
+        )
 }
 
 /// What the filter means, said once more and in another way.
-fn means(filter: &TokenFilter, row: &TokenRow) -> bool {
+pub(crate) fn means(filter: &TokenFilter, row: &TokenRow) -> bool {
     fn fits<T>(asked: Option<&T>, fits: impl FnOnce(&T) -> bool) -> bool {
         asked.is_none_or(fits)
     }
@@ -100,6 +108,12 @@ fn means(filter: &TokenFilter, row: &TokenRow) -> bool {
         && within(filter.created, Some(row.created_at))
         && within(filter.last_used, row.last_used_at)
         && within(filter.expires, row.expires_at)
+        && fits(filter.never_used.as_ref(), |never| {
+            *never == row.last_used_at.is_none()
+        })
+        && fits(filter.unused_since.as_ref(), |since| {
+            row.last_used_at.unwrap_or(row.created_at) < *since
+        })
 }
 
 async fn all_pages(

@@ -18,6 +18,12 @@ const LOCK_TIMEOUT: &str = "500ms";
 const PAUSE: Duration = Duration::from_secs(2);
 const ATTEMPTS: u32 = 120;
 
+/// What a migrator holds while it works. Whoever comes second asks for it again and again, and waits
+/// between the questions, not within one: an index that is built beside its table waits for every statement
+/// that began before, so that one which waits for this migrator would never end.
+const ALONE: i64 = 0x746b_6d69_6772_6174;
+const TURN: Duration = Duration::from_millis(500);
+
 /// What Postgres says when a lock was not to be had in time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
@@ -36,6 +42,7 @@ pub async fn migrate(
     let mut known = Migrator::with_migrations(migrator.iter().cloned().collect());
     known.set_ignore_missing(true);
     // Another migrator is waited for as long as it takes.
+    be_alone(connection).await?;
     connection.lock().await?;
     connection.ensure_migrations_table(TABLE).await?;
     let applied = connection.list_applied_migrations(TABLE).await?;
@@ -51,7 +58,24 @@ pub async fn migrate(
     known.run(&mut *connection).await?;
     let applied = connection.list_applied_migrations(TABLE).await?;
     connection.unlock().await?;
+    sqlx::query("SELECT pg_advisory_unlock($1)")
+        .bind(ALONE)
+        .execute(connection)
+        .await?;
     Ok(applied.iter().map(|it| it.version).max().unwrap_or(0))
+}
+
+async fn be_alone(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    loop {
+        let is_alone = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            .bind(ALONE)
+            .fetch_one(&mut *connection)
+            .await?;
+        if is_alone {
+            return Ok(());
+        }
+        tokio::time::sleep(TURN).await;
+    }
 }
 
 async fn apply(

@@ -14,7 +14,7 @@ const SOON: TimeDelta = TimeDelta::days(30);
 /// How many are shown of each kind.
 const SHOWN: usize = 5;
 
-/// How many that expire are looked at: the first of these are shown.
+/// How many that expire are counted.
 const LOOKED_AT: usize = 200;
 
 #[derive(Debug, Default, Serialize)]
@@ -23,6 +23,7 @@ struct Question {
     outcome: Option<&'static str>,
     expires_after: Option<String>,
     expires_before: Option<String>,
+    sort: Option<&'static str>,
     limit: usize,
 }
 
@@ -87,12 +88,12 @@ pub(super) async fn expiring(api: &Api, now: DateTime<Utc>) -> Card<Expiring> {
         state: Some("active"),
         expires_after: time(now),
         expires_before: time(now + SOON),
+        sort: Some("expires_at"),
         limit: LOOKED_AT,
         ..Question::default()
     };
     let page: Page<Token> = read(api, "/v1/tokens", &question).await?;
-    let mut tokens = page.items;
-    tokens.sort_by_key(|token| token.expires_at);
+    let tokens = page.items;
     let count = tokens.len();
     let told = |token: Token| {
         let at = token.expires_at?;

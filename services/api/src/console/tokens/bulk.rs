@@ -216,12 +216,18 @@ fn common(filter: Option<&Value>) -> Vec<(String, String)> {
             "scope" => "Holds the scope",
             "expires_after" => "Expires from",
             "expires_before" => "Expires before",
-            "last_used_before" => "Last used before",
+            "never_used" => "Never used",
+            "unused_since" => "Neither used nor issued since",
             other => values::label(other),
         };
-        let is_moment = field.ends_with("_before") || field.ends_with("_after");
+        let is_moment = ["_before", "_after", "_since"];
+        let is_moment = is_moment.iter().any(|end| field.ends_with(end));
         let field = if is_moment { "expires_at" } else { field };
-        (label.to_owned(), values::value(field, value))
+        let value = match value {
+            Value::Bool(true) => "yes".to_owned(),
+            value => values::value(field, value),
+        };
+        (label.to_owned(), value)
     });
     words.collect()
 }

@@ -7,6 +7,9 @@ use uuid::Uuid;
 use crate::console::api::Api;
 use crate::console::stop::Stop;
 
+/// What a filter by use says of what was not used at all.
+const NEVER: &str = "never";
+
 /// The filters of the list, as its form sends them: what is empty is not asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -25,7 +28,7 @@ pub(super) struct Filter {
     pub(super) account: String,
     /// Within how many days it expires: `30d`.
     pub(super) expiring: String,
-    /// For how many days it was not used, after it was: `90d`.
+    /// For how many days it was not used: `90d`; or `never`.
     pub(super) unused: String,
 }
 
@@ -45,7 +48,9 @@ pub(super) struct Asked<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     search: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_used_before: Option<DateTime<Utc>>,
+    never_used: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unused_since: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_after: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,10 +93,8 @@ impl Filter {
             "prefix" => format!("begins with {value}"),
             "account" => format!("belongs to the account {value}"),
             "expiring" => format!("expires within {} days", value.trim_end_matches('d')),
-            _ => format!(
-                "was last used {} days ago or longer",
-                value.trim_end_matches('d')
-            ),
+            _ if value == NEVER => "was never used".to_owned(),
+            _ => format!("was not used for {} days", value.trim_end_matches('d')),
         });
         words.collect()
     }
@@ -111,7 +114,8 @@ impl Filter {
             scope: given(&self.scope),
             prefix: given(&self.prefix),
             search: given(&self.search),
-            last_used_before: days(&self.unused).and_then(|days| now.checked_sub_signed(days)),
+            never_used: (self.unused.trim() == NEVER).then_some(true),
+            unused_since: days(&self.unused).and_then(|days| now.checked_sub_signed(days)),
             expires_after: expires_before.map(|_| now),
             expires_before,
         }
@@ -181,6 +185,24 @@ mod tests {
         );
         let words = ["name holds “ci”", "expires within 30 days"];
         assert_eq!(filter.words(), words);
+    }
+
+    #[test]
+    fn what_is_not_used_is_asked_for_by_its_time_or_altogether() {
+        let of = |unused: &str| Filter {
+            unused: unused.to_owned(),
+            ..Filter::default()
+        };
+        let asked = |filter: &Filter| {
+            let now = DateTime::UNIX_EPOCH + TimeDelta::days(90);
+            serde_html_form::to_string(filter.asked(None, now)).unwrap()
+        };
+        let long = of("90d");
+        assert_eq!(asked(&long), "unused_since=1970-01-01T00%3A00%3A00Z");
+        assert_eq!(long.words(), ["was not used for 90 days"]);
+        let never = of(" never ");
+        assert_eq!(asked(&never), "never_used=true");
+        assert_eq!(never.words(), ["was never used"]);
     }
 
     #[test]

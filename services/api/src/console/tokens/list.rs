@@ -1,7 +1,5 @@
 //! `GET /console/tokens`
 
-use std::cmp::Reverse;
-
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::choice::{Choice, choices};
 use super::filter::{self, Asked, Filter};
 use super::is_shown_above;
+use super::order::{Heading, headings, words};
 use super::token::{Seen, Token};
 use crate::console::Console;
 use crate::console::frame::{Frame, Place, Tone};
@@ -21,8 +20,9 @@ use crate::http::query::Parameters;
 /// How many tokens a page shows.
 const PER_PAGE: u32 = 50;
 
-/// How many pages one can go back by: an address has its limits.
+/// How many pages one can go back by, and how long their cursors may be together: an address has its limits.
 const MOST_BACK: usize = 40;
+const LONGEST_TRAIL: usize = 2000;
 
 const STATES: [(&str, &str); 5] = [
     ("", "Any"),
@@ -41,19 +41,12 @@ const EXPIRING: [(&str, &str); 4] = [
     ("90d", "90 days"),
 ];
 
-const UNUSED: [(&str, &str); 4] = [
-    ("", "Any time"),
-    ("30d", "30 days ago or longer"),
-    ("90d", "90 days ago or longer"),
-    ("180d", "180 days ago or longer"),
-];
-
-const SORTS: [(&str, &str); 5] = [
-    ("newest", "Newest first"),
-    ("name", "Name"),
-    ("expires", "Expiry"),
-    ("used", "Last used"),
-    ("requests", "Requests"),
+const UNUSED: [(&str, &str); 5] = [
+    ("", "Any"),
+    ("never", "Never used"),
+    ("30d", "Not for 30 days"),
+    ("90d", "Not for 90 days"),
+    ("180d", "Not for 180 days"),
 ];
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,57 +54,20 @@ const SORTS: [(&str, &str); 5] = [
 pub(super) struct Query {
     #[serde(flatten)]
     filter: Filter,
-    /// By what the rows of a page are sorted.
-    sort: Sort,
+    /// By what the list is sorted, as the management API says it; from the newest on if it is empty.
+    sort: String,
     /// Where the page begins; the first page if it is empty.
     cursor: String,
     /// The cursors of the pages before, but for the first, with commas between.
     trail: String,
 }
 
-/// By what the rows of one page are sorted. Pages follow each other from the newest token to the oldest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Sort {
-    #[default]
-    #[serde(alias = "")]
-    Newest,
-    Name,
-    Expires,
-    Used,
-    Requests,
-}
-
-impl Sort {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Newest => "newest",
-            Self::Name => "name",
-            Self::Expires => "expires",
-            Self::Used => "used",
-            Self::Requests => "requests",
-        }
-    }
-
-    fn sort(self, rows: &mut [Seen]) {
-        match self {
-            // As they come.
-            Self::Newest => {}
-            Self::Name => rows.sort_by_cached_key(|row| row.token.name.to_lowercase()),
-            // What never expires comes last.
-            Self::Expires => {
-                rows.sort_by_key(|row| (row.token.expires_at.is_none(), row.token.expires_at));
-            }
-            Self::Used => rows.sort_by_key(|row| Reverse(row.token.last_used_at)),
-            Self::Requests => rows.sort_by_key(|row| Reverse(row.token.usage_count)),
-        }
-    }
-}
-
 #[derive(Debug, Serialize)]
 struct PageOf<'a> {
     #[serde(flatten)]
     asked: Asked<'a>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    sort: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     cursor: &'a str,
     limit: u32,
@@ -128,13 +84,17 @@ struct Answer {
 struct Page {
     frame: Frame,
     filter: Filter,
-    sort: Sort,
+    /// By what the list is sorted, if not from the newest on.
+    sort: String,
+    /// The same in words.
+    order: &'static str,
+    /// The columns that it can be sorted by.
+    headings: [Heading; 4],
     rows: Vec<Seen>,
     states: Vec<Choice>,
     environments: Vec<Choice>,
     expiring: Vec<Choice>,
     unused: Vec<Choice>,
-    sorts: Vec<Choice>,
     is_operator: bool,
     is_first: bool,
     /// Where a token is issued, to the account that is asked for.
@@ -165,27 +125,23 @@ pub(super) async fn show(
         }
         Err(stop) => return Err(stop),
     };
-    let mut rows: Vec<Seen> = answer
-        .items
-        .into_iter()
-        .map(|token| Seen { token, now })
-        .collect();
-    query.sort.sort(&mut rows);
+    let rows = answer.items.into_iter();
     let page = Page {
-        rows,
+        rows: rows.map(|token| Seen { token, now }).collect(),
         states: choices(&STATES, query.filter.state.trim()),
         environments: choices(&ENVIRONMENTS, query.filter.environment.trim()),
         expiring: choices(&EXPIRING, query.filter.expiring.trim()),
         unused: choices(&UNUSED, query.filter.unused.trim()),
-        sorts: choices(&SORTS, query.sort.as_str()),
+        order: words(query.sort()),
+        headings: headings(query.sort(), |sort| query.sorted_by(sort)),
         issue: query.issue(),
         is_operator: signed_in.person.role == Role::Operator,
         is_first: query.cursor.is_empty(),
         previous: query.previous(),
         next: answer.next_cursor.map(|cursor| query.next(&cursor)),
         bulk: query.address("/console/tokens/bulk", "", ""),
+        sort: query.sort().to_owned(),
         filter: query.filter,
-        sort: query.sort,
         frame,
     };
     page_with(status, &page)
@@ -206,6 +162,7 @@ async fn read(
     };
     let asked = PageOf {
         asked: query.filter.asked(account, now),
+        sort: query.sort(),
         cursor: &query.cursor,
         limit: PER_PAGE,
     };
@@ -213,15 +170,27 @@ async fn read(
 }
 
 impl Query {
+    fn sort(&self) -> &str {
+        self.sort.trim()
+    }
+
+    /// Where the first page of the same tokens is, in this order.
+    fn sorted_by(&self, sort: &str) -> String {
+        self.ordered("/console/tokens", sort, "", "")
+    }
+
     /// Where the page with this cursor is.
     fn address(&self, path: &str, cursor: &str, trail: &str) -> String {
+        self.ordered(path, self.sort(), cursor, trail)
+    }
+
+    fn ordered(&self, path: &str, sort: &str, cursor: &str, trail: &str) -> String {
         fn given(text: &str) -> Option<&str> {
             Some(text).filter(|text| !text.is_empty())
         }
-        let sort = Some(self.sort.as_str()).filter(|_| self.sort != Sort::Newest);
         let filters = self.filter.pairs().map(|(name, value)| (name, Some(value)));
         let place = [
-            ("sort", sort),
+            ("sort", given(sort)),
             ("cursor", given(cursor)),
             ("trail", given(trail)),
         ];
@@ -245,8 +214,13 @@ impl Query {
         if !self.cursor.is_empty() {
             trail.push(&self.cursor);
         }
-        let known = trail.len().saturating_sub(MOST_BACK);
-        self.address("/console/tokens", cursor, &trail[known..].join(","))
+        let mut trail = &trail[trail.len().saturating_sub(MOST_BACK)..];
+        while let [_, rest @ ..] = trail
+            && trail.iter().map(|cursor| cursor.len() + 1).sum::<usize>() > LONGEST_TRAIL
+        {
+            trail = rest;
+        }
+        self.address("/console/tokens", cursor, &trail.join(","))
     }
 
     fn previous(&self) -> Option<String> {
@@ -291,12 +265,18 @@ mod tests {
                 search: "a&b".to_owned(),
                 ..Filter::default()
             },
-            sort: Sort::Name,
+            sort: "name".to_owned(),
+            cursor: "w".to_owned(),
             ..Query::default()
         };
         assert_eq!(
             query.next("x"),
-            "/console/tokens?search=a%26b&sort=name&cursor=x"
+            "/console/tokens?search=a%26b&sort=name&cursor=x&trail=w"
+        );
+        // Another order begins at its first page.
+        assert_eq!(
+            query.sorted_by("-name"),
+            "/console/tokens?search=a%26b&sort=-name"
         );
     }
 
@@ -309,5 +289,9 @@ mod tests {
             query = at(&format!("c{page}"), &trail.replace("%2C", ","));
         }
         assert_eq!(query.trail().len(), MOST_BACK);
+        let long = ["x".repeat(560), "y".repeat(560), "z".repeat(560)];
+        let next = at(&"w".repeat(560), &long.join(",")).next("next");
+        let (_, trail) = next.split_once("trail=").unwrap_or_default();
+        assert!(trail.starts_with('y') && trail.ends_with('w'), "{trail}");
     }
 }

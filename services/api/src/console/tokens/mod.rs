@@ -12,6 +12,7 @@ mod filter;
 mod history;
 mod list;
 mod new;
+mod order;
 mod past;
 mod receipt;
 mod revoke;

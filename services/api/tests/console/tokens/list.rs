@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use crate::support::Client;
+
 use super::{HOSTILE, between, has, has_not, led, shown, text, with_account};
 
 /// The names in the rows of a list.
@@ -51,11 +53,18 @@ async fn filters_are_in_the_address_and_narrow_the_list() {
     assert_eq!(listed("expiring=30d").await, "month");
     assert_eq!(listed("expiring=7d").await, "");
     assert_eq!(listed("unused=30d").await, "");
+    assert_eq!(listed("unused=never").await, all);
     assert_eq!(listed("sort=name").await, format!("{escaped}|month|Trial"));
+    assert_eq!(listed("sort=-name").await, format!("Trial|month|{escaped}"));
     assert_eq!(
-        listed("sort=expires").await.split('|').next(),
+        listed("sort=created_at").await,
+        format!("month|Trial|{escaped}")
+    );
+    assert_eq!(
+        listed("sort=expires_at").await.split('|').next(),
         Some("month")
     );
+    assert_eq!(listed("sort=name&search=t").await, "month|Trial");
     let prefix = text(&made, "token_prefix");
     assert_eq!(listed(&format!("prefix={prefix}")).await, "month");
     // A user's list is of one account, whatever the address names.
@@ -75,7 +84,19 @@ async fn pages_go_on_and_back() {
         let name = format!("token {number:03}");
         operator.issue(&account, json!({ "name": name })).await;
     }
-    let mut path = "/console/tokens?search=token&sort=newest".to_owned();
+    there_and_back(&user, "/console/tokens?search=token", |all| all.reverse()).await;
+    there_and_back(&user, "/console/tokens?search=token&sort=name", |_| {}).await;
+    there_and_back(
+        &user,
+        "/console/tokens?search=token&sort=last_used_at",
+        |_| {},
+    )
+    .await;
+}
+
+/// Goes through 120 tokens page by page, and back to where it began.
+async fn there_and_back(user: &Client, first: &str, turn: impl Fn(&mut Vec<String>)) {
+    let mut path = first.to_owned();
     let mut pages = Vec::new();
     let mut seen = Vec::new();
     loop {
@@ -92,8 +113,9 @@ async fn pages_go_on_and_back() {
         }
     }
     assert_eq!(pages.len(), 3);
-    let expected: Vec<_> = (0..120).rev().map(|it| format!("token {it:03}")).collect();
-    assert_eq!(seen, expected);
+    let mut expected: Vec<_> = (0..120).map(|it| format!("token {it:03}")).collect();
+    turn(&mut expected);
+    assert_eq!(seen, expected, "{first}");
 
     // And back to where it began.
     for page in pages.iter().rev().skip(1) {
@@ -103,7 +125,84 @@ async fn pages_go_on_and_back() {
         path = back.expect("a way back").replace("&#38;", "&");
         assert_eq!(names(&shown(user.get(&path).await)), names(page));
     }
-    assert_eq!(path, "/console/tokens?search=token");
+    assert_eq!(path, first);
+}
+
+#[tokio::test]
+async fn the_heads_of_columns_sort_the_list_and_keep_the_filters() {
+    let (site, account, user) = with_account().await;
+    let operator = site.api.operator();
+    let mut used = Vec::new();
+    for name in ["one", "two", "three", "four"] {
+        used.push(operator.issue(&account, json!({ "name": name })).await);
+    }
+    for (token, days) in [(&used[0], 100), (&used[1], 1)] {
+        sqlx::query(
+            "insert into api_token_usage_totals (token_id, usage_count, last_used_at)
+            values ($1::uuid, 1, now() - make_interval(days => $2))",
+        )
+        .bind(text(token, "id"))
+        .bind(days)
+        .execute(&site.pool)
+        .await
+        .expect("it is written");
+    }
+    let mut path = "/console/tokens?search=o".to_owned();
+    // Each click leads to the head's page: how it is sorted then, and what it shows.
+    for (label, direction, shown_then) in [
+        ("Name", "ascending", "four|one|two"),
+        ("Name", "descending", "two|one|four"),
+        ("Last used", "descending", "two|one|four"),
+        ("Last used", "ascending", "one|two|four"),
+        ("Created", "descending", "four|two|one"),
+        ("Created", "ascending", "one|two|four"),
+        ("Expires", "ascending", "one|two|four"),
+    ] {
+        let page = shown(user.get(&path).await);
+        path = head(&page, label).1;
+        assert!(path.starts_with("/console/tokens?search=o"), "{path}");
+        let page = shown(user.get(&path).await);
+        assert_eq!(head(&page, label).0.as_deref(), Some(direction), "{path}");
+        assert_eq!(between(&page, "aria-sort=", " ").len(), 1, "{path}");
+        assert_eq!(names(&page).join("|"), shown_then, "{path}");
+    }
+    // And the form keeps the order.
+    has(
+        &shown(user.get(&path).await),
+        r#"<input type="hidden" name="sort" value="expires_at">"#,
+    );
+
+    let listed = async |query: &str| {
+        let page = shown(user.get(&format!("/console/tokens?{query}")).await);
+        names(&page).join("|")
+    };
+    assert_eq!(listed("unused=never").await, "four|three");
+    assert_eq!(listed("unused=never&sort=name").await, "four|three");
+    assert_eq!(listed("unused=never&sort=created_at").await, "three|four");
+    // All of them are younger.
+    let page = shown(
+        user.get("/console/tokens?unused=90d&sort=last_used_at")
+            .await,
+    );
+    has(&page, "was not used for 90 days");
+    assert_eq!(names(&page).join("|"), "");
+}
+
+/// How the list is sorted by this column, and where its head leads.
+#[track_caller]
+fn head(page: &str, label: &str) -> (Option<String>, String) {
+    let heads = between(page, r#"<th scope="col""#, "</a></th>").into_iter();
+    let heads = heads
+        .filter_map(|head| head.rsplit_once("<a href=\""))
+        .collect::<Vec<_>>();
+    let found = heads
+        .iter()
+        .find(|(_, link)| link.ends_with(&format!(">{label}")));
+    let (before, link) = found.unwrap_or_else(|| panic!("no {label} in:\n{page}"));
+    let direction = between(before, r#"aria-sort=""#, "\"");
+    let href = link.split('"').next().unwrap_or_default();
+    let direction = direction.last().map(ToString::to_string);
+    (direction, href.replace("&#38;", "&"))
 }
 
 #[tokio::test]

@@ -1,0 +1,1 @@
+drop index api_tokens_sorted_name;

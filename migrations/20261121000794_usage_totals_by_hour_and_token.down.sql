@@ -1,0 +1,1 @@
+drop index api_token_usage_totals_last_used_hour;
