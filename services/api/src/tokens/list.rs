@@ -62,9 +62,10 @@ pub(crate) struct Query {
     unused_since: Option<DateTime<Utc>>,
     /// Those that there were at this moment, as they were then.
     as_of: Option<DateTime<Utc>>,
-    /// By what they are sorted, with a `-` from the last to the first. Of the past, `-created_at` alone.
+    /// By what they are sorted, with a `-` from the last to the first; `-created_at` if it is not given.
+    /// Of the past, that alone.
     #[serde(default)]
-    #[param(inline, default = "-created_at")]
+    #[param(inline)]
     sort: Order,
     /// The `next_cursor` of the page before, with the same `sort`.
     #[param(pattern = "^[A-Za-z0-9_-]{27,}$")]

@@ -222,7 +222,7 @@ async fn what_was_never_used_and_what_was_not_used_for_long_are_found() {
     let filter = json!({ "never_used": true, "unused_since": issued });
     let plan = json!({ "dry_run": true, "filter": filter });
     let plan = operator.post("/v1/tokens/bulk-revoke", plan).await;
-    let plan = plan.expect(200);
+    let plan = plan.expect(201);
     assert_eq!(plan["count"], 1);
     assert_eq!(plan["sample"][0]["name"], "alpha");
     let run = json!({ "dry_run": false, "plan_id": plan["id"], "filter": plan["filter"] });
