@@ -3,11 +3,11 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
+use crate::http::path::Text;
 use crate::http::problem::Problem;
 
 /// A file, and where it is served.
@@ -70,7 +70,7 @@ pub(super) fn icon() -> &'static str {
 }
 
 /// A file: 200, or 404.
-pub(super) async fn serve(Path(name): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn serve(Text(name): Text) -> Result<Response, Problem> {
     let assets = [&*STYLE, &*SCRIPT, &*ICON];
     let is_named = |asset: &&&Asset| asset.path.rsplit('/').next() == Some(name.as_str());
     let asset = assets.iter().find(is_named);

@@ -1,7 +1,8 @@
 //! What is around every page: the head of the document, the way to the other pages, and who is signed in.
 
+use super::asker::Known;
 use super::assets;
-use super::session::{Role, SignedIn};
+use super::session::{Person, Role, SignedIn};
 
 /// A part of the console that the navigation leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +97,20 @@ pub(super) struct Frame {
 impl Frame {
     /// Around a page for whoever is signed in.
     pub(super) fn new(signed_in: &SignedIn, place: Place, title: impl Into<String>) -> Self {
-        let more: &[_] = match signed_in.person.role {
+        let frame = Self::around(&signed_in.person, &signed_in.form_token, Some(place));
+        frame.called(title)
+    }
+
+    /// Around what belongs to no place: for whoever is signed in, or somebody who is not known.
+    pub(super) fn nowhere(known: Option<&Known>, title: impl Into<String>) -> Self {
+        match known {
+            Some(it) => Self::around(&it.person, &it.form_token, None).called(title),
+            None => Self::outside(title),
+        }
+    }
+
+    fn around(person: &Person, form_token: &str, place: Option<Place>) -> Self {
+        let more: &[_] = match person.role {
             Role::Operator => &OF_OPERATORS,
             Role::User(_) => &[],
         };
@@ -104,16 +118,20 @@ impl Frame {
         let entries = entries.map(|&(of, path, name)| Entry {
             path,
             name,
-            is_here: of == place,
+            is_here: Some(of) == place,
         });
         Self {
-            title: title.into(),
             entries: entries.collect(),
-            email: Some(signed_in.person.email.clone()),
-            is_you: place == Place::You,
-            form_token: signed_in.form_token.clone(),
-            notice: None,
+            email: Some(person.email.clone()),
+            is_you: place == Some(Place::You),
+            form_token: form_token.to_owned(),
+            ..Self::outside("")
         }
+    }
+
+    fn called(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
     }
 
     /// Around a page for somebody who is not signed in.

@@ -6,12 +6,14 @@
 
 mod accounts;
 mod api;
+mod asker;
 mod assets;
 mod chart;
 mod form;
 mod frame;
 mod home;
 mod id;
+mod missing;
 mod operation;
 mod password;
 mod people;
@@ -27,7 +29,7 @@ mod words;
 mod you;
 
 use axum::extract::Request;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -37,8 +39,8 @@ use axum::{Extension, Router};
 pub use sign_in::oidc::Provider;
 
 use crate::app::App;
-use crate::http::problem::Document;
 use password::Passwords;
+use refused::Asked;
 
 /// What handlers of pages have at hand.
 #[derive(Debug, Clone)]
@@ -78,16 +80,19 @@ pub(crate) fn router(app: App, api: Router) -> Router {
         .merge(sign_in::routes())
         .merge(you::routes())
         .merge(people::routes())
+        .merge(missing::routes())
+        .method_not_allowed_fallback(missing::wrong_method)
         .layer(Extension(console.clone()))
         .with_state(console)
 }
 
-/// Turns problems into pages, and adds what browsers are to know. To be around the layer that writes
+/// Turns what is refused into pages, and adds what browsers are to know. To be around the layer that writes
 /// problems.
-pub(crate) async fn layer(request: Request, next: Next) -> Response {
+pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
+    let asked = Asked::of(&mut request);
     let mut response = next.run(request).await;
-    if is_problem(&response) {
-        response = refused::page_of(response).await;
+    if refused::is_refusal(&response) {
+        response = refused::page(response, &asked).await;
     }
     let headers = response.headers_mut();
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
@@ -97,9 +102,4 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
     let opener = HeaderName::from_static("cross-origin-opener-policy");
     headers.entry(opener).or_insert(own);
     response
-}
-
-fn is_problem(response: &Response) -> bool {
-    let kind = response.headers().get(CONTENT_TYPE);
-    kind.is_some_and(|kind| kind == Document::MEDIA_TYPE)
 }

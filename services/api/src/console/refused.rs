@@ -1,14 +1,16 @@
-//! A refusal of the management API, as the page that asked takes it: beside the field that is wrong, or as a
-//! page of its own.
+//! A refusal, of the management API or of the console itself, as the page that asked takes it: beside the field
+//! that is wrong, or as a page of its own, which is made here.
 
 use askama::Template;
 use axum::body::Body;
-use axum::http::{StatusCode, header};
+use axum::extract::Request;
+use axum::http::{Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 
-use super::assets;
+use super::asker::Asker;
+use super::frame::Frame;
 
 /// A problem of the API (RFC 9457).
 #[derive(Debug, Clone, Deserialize)]
@@ -80,30 +82,103 @@ impl Refused {
     }
 }
 
-#[derive(Template)]
-#[template(path = "console/refused.html")]
-struct Page<'a> {
-    refused: &'a Refused,
-    style: &'a str,
-}
-
+/// The page is made where it is known who asks: see [`page`].
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let page = Page {
-            refused: &self,
-            style: assets::style(),
-        };
-        match page.render() {
-            Ok(text) => (self.status(), Html(text)).into_response(),
-            Err(_) => (self.status(), self.title).into_response(),
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Whether an answer says that something is not so, and is no page: a refusal of the API, a problem, or what
+/// the router says by itself.
+pub(super) fn is_refusal(response: &Response) -> bool {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    (status.is_client_error() || status.is_server_error()) && !is_page
+}
+
+/// What was asked, as far as the page about a refusal tells of it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    asker: Asker,
+    method: Method,
+    /// With its query.
+    path: String,
+}
+
+impl Asked {
+    /// Has the request take along in whose name it is, once that is known.
+    pub(super) fn of(request: &mut Request) -> Self {
+        let asker = Asker::default();
+        request.extensions_mut().insert(asker.clone());
+        let path = request.uri().path_and_query();
+        Self {
+            asker,
+            method: request.method().clone(),
+            path: path.map(ToString::to_string).unwrap_or_default(),
         }
     }
 }
 
-/// The same as a page, with what the answer says beside: when to try again, and its request id.
-pub(super) async fn page_of(response: Response) -> Response {
+#[derive(Template)]
+#[template(path = "console/refused.html")]
+struct Page<'a> {
+    frame: Frame,
+    refused: &'a Refused,
+    text: &'a str,
+    /// Where the same is asked again, if that may help.
+    again: Option<&'a str>,
+}
+
+impl<'a> Page<'a> {
+    fn new(refused: &'a Refused, asked: &'a Asked) -> Self {
+        let (title, text) = words(refused);
+        let may_help = refused.status().is_server_error() && asked.method == Method::GET;
+        Self {
+            frame: Frame::nowhere(asked.asker.known(), title),
+            refused,
+            text,
+            again: may_help.then_some(asked.path.as_str()),
+        }
+    }
+}
+
+/// A refusal for people: what it is called, and what to think of it.
+fn words(refused: &Refused) -> (&str, &str) {
+    match refused.status {
+        404 => (
+            "Page not found",
+            "There is nothing at this address, or it is not yours to see.",
+        ),
+        405 => (
+            "Method not allowed",
+            "This address does not take what was sent to it. If a form of the console has led here, load it \
+            again and send it again.",
+        ),
+        503 => (
+            "The console cannot answer now",
+            "It does not reach its database, or something else that it needs. You stay signed in, and it goes \
+            on by itself once that is back.",
+        ),
+        _ => (&refused.title, &refused.detail),
+    }
+}
+
+/// The page about a refusal, with what the answer says beside: when to try again, and its request id.
+pub(super) async fn page(mut response: Response, asked: &Asked) -> Response {
+    let taken = response.extensions_mut().remove::<Refused>();
     let mut headers = response.headers().clone();
-    let mut page = Refused::read(response).await.into_response();
+    let refused = match taken {
+        Some(refused) => refused,
+        None => Refused::read(response).await,
+    };
+    let mut page = match Page::new(&refused, asked).render() {
+        Ok(text) => (refused.status(), Html(text)).into_response(),
+        Err(_) => (refused.status(), refused.title).into_response(),
+    };
     headers.remove(header::CONTENT_TYPE);
     headers.remove(header::CONTENT_LENGTH);
     page.headers_mut().extend(headers);

@@ -36,6 +36,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Number {
     }
 }
 
+/// The text at the end of the path.
+#[derive(Clone)]
+pub(crate) struct Text(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Text {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::not_found("resource"))?;
+        Ok(Self(text))
+    }
+}
+
 /// The id of something, and the name of one of what it has many of.
 #[derive(Debug, Clone)]
 pub(crate) struct IdAndName(pub(crate) Uuid, pub(crate) String);

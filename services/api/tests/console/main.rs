@@ -6,6 +6,7 @@
 )]
 
 mod accounts;
+mod missing;
 mod operation;
 mod sign_in;
 mod support;

@@ -61,6 +61,11 @@ impl Site {
         .await
     }
 
+    /// Somebody who is not signed in.
+    pub(crate) fn nobody(&self) -> Client {
+        Client::of_nobody(self.base())
+    }
+
     /// Somebody of this address who is signed in: the same person, if there is one of it.
     pub(crate) async fn visitor(&self, email: &str, account_id: Option<Uuid>) -> Visitor {
         Visitor::sign_in(&self.pool, self.base(), email, account_id).await

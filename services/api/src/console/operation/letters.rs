@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use crate::console::frame::{Frame, Place, Tone};
 use crate::console::id::Id;
 use crate::console::query::{given, url};
 use crate::console::session::OperatorIn;
-use crate::console::stop::{Shown, Stop, page};
+use crate::console::stop::{Shown, Stop, page_with};
 use crate::console::words::{self, Moment};
 use crate::http::query::Parameters;
 
@@ -99,7 +100,7 @@ struct Asked<'a> {
     limit: Option<usize>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Answer {
     items: Vec<Letter>,
     next_cursor: Option<String>,
@@ -150,6 +151,8 @@ struct Page {
     reasons: Vec<Choice>,
     reason: String,
     source: String,
+    /// Whether the source is none that there can be.
+    is_no_source: bool,
     /// The URL of what follows.
     next: Option<String>,
 }
@@ -161,13 +164,17 @@ pub(super) async fn show(
     Parameters(query): Parameters<Query>,
 ) -> Shown {
     let (reason, source) = (given(query.reason.as_ref()), given(query.source.as_ref()));
+    let is_no_source = source.is_some_and(|text| Uuid::parse_str(text).is_err());
     let asked = Asked {
         reason,
         source,
         cursor: query.cursor.as_deref(),
         limit: None,
     };
-    let answer: Answer = signed_in.api.get("/v1/dead-letters", &asked).await?;
+    let answer: Answer = match is_no_source {
+        true => Answer::default(),
+        false => signed_in.api.get("/v1/dead-letters", &asked).await?,
+    };
     let now = console.app.now();
     let mut frame = Frame::new(&signed_in, Place::Operation, "Dead letters");
     if let Some(asked) = query.asked {
@@ -188,7 +195,11 @@ pub(super) async fn show(
         ];
         url("/console/operation/dead-letters", &parts)
     });
-    page(&Page {
+    let status = match is_no_source {
+        true => StatusCode::BAD_REQUEST,
+        false => StatusCode::OK,
+    };
+    let page = Page {
         frame,
         letters: answer.items.into_iter().map(|it| it.row(now)).collect(),
         reasons: REASONS
@@ -200,6 +211,8 @@ pub(super) async fn show(
             .collect(),
         reason: reason.unwrap_or_default().to_owned(),
         source: source.unwrap_or_default().to_owned(),
+        is_no_source,
         next,
-    })
+    };
+    page_with(status, &page)
 }

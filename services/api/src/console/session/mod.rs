@@ -24,6 +24,7 @@ pub(super) use begin::{Newcomer, begin};
 pub(super) use visit::Visit;
 
 use super::api::Api;
+use super::asker::Asker;
 use super::stop::Stop;
 use super::{Console, PREFIX};
 use crate::http::problem::Problem;
@@ -135,11 +136,13 @@ impl FromRequestParts<Console> for SignedIn {
                 seen.map_or(PREFIX, |it| it.as_str()).to_owned(),
             ));
         };
+        let form_token = secret.form_token();
+        Asker::is(parts, &found.person, &form_token);
         Ok(Self {
             api: Api::new(console.api.clone(), found.person.clone(), parts),
             person: found.person,
             session: found.id,
-            form_token: secret.form_token(),
+            form_token,
         })
     }
 }

@@ -2,7 +2,7 @@
 //! and is signed in.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
 use axum::response::Response;
@@ -17,6 +17,7 @@ use crate::console::session::{Newcomer, Visit, begin, store};
 use crate::console::stop::{Shown, go_to, page, page_with};
 use crate::console::words::Moment;
 use crate::console::{Console, PREFIX};
+use crate::http::path::Text;
 
 #[derive(Template)]
 #[template(path = "console/sign_in/link.html")]
@@ -34,7 +35,7 @@ struct Over {
 }
 
 /// The form, or that the link does not work any more.
-pub(super) async fn show(State(console): State<Console>, Path(secret): Path<String>) -> Shown {
+pub(super) async fn show(State(console): State<Console>, Text(secret): Text) -> Shown {
     match working(&console, &secret).await? {
         Some((_, link)) => page(&form(&console, &link, None)),
         None => over(),
@@ -44,7 +45,7 @@ pub(super) async fn show(State(console): State<Console>, Path(secret): Path<Stri
 /// Sets the password, if the link works until then: of those who use it at once, one does.
 pub(super) async fn set(
     State(console): State<Console>,
-    Path(secret): Path<String>,
+    Text(secret): Text,
     visit: Visit,
     OpenForm(new): OpenForm<NewPassword>,
 ) -> Shown {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use reqwest::header::{COOKIE, HeaderMap, ORIGIN};
 use reqwest::redirect::Policy;
-use reqwest::{RequestBuilder, Url};
+use reqwest::{Method, RequestBuilder, Url};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use tollkeeper_ambient::{Clock, Entropy, SystemClock, SystemEntropy};
@@ -92,14 +92,7 @@ impl Visitor {
 
     /// A client that has the cookie and sends forms as a browser does.
     pub(crate) fn client(&self) -> Client {
-        choose_cryptography();
-        let client = reqwest::Client::builder();
-        let client = client.no_proxy().redirect(Policy::none()).build();
-        Client {
-            client: client.expect("a client of default settings"),
-            base: self.base.clone(),
-            cookie: format!("{COOKIE_NAME}={}", self.secret),
-        }
+        Client::new(self.base.clone(), format!("{COOKIE_NAME}={}", self.secret))
     }
 }
 
@@ -112,9 +105,31 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    fn new(base: String, cookie: String) -> Self {
+        choose_cryptography();
+        let client = reqwest::Client::builder();
+        let client = client.no_proxy().redirect(Policy::none()).build();
+        Self {
+            client: client.expect("a client of default settings"),
+            base,
+            cookie,
+        }
+    }
+
+    /// That of somebody who is not signed in, and has a cookie of something else.
+    pub(super) fn of_nobody(base: String) -> Self {
+        Self::new(base, "theme=dark".to_owned())
+    }
+
     /// A page.
     pub(crate) async fn get(&self, path: &str) -> Got {
-        got(self.client.get(self.url(path)).header(COOKIE, &self.cookie)).await
+        self.ask(Method::GET, path).await
+    }
+
+    /// What a page answers to another method, without a body.
+    pub(crate) async fn ask(&self, method: Method, path: &str) -> Got {
+        let request = self.client.request(method, self.url(path));
+        got(request.header(COOKIE, &self.cookie)).await
     }
 
     /// Sends a form with these fields, as one that came from a page of the console.
