@@ -96,6 +96,12 @@
     if (focused >= 0) fresh.querySelectorAll("a, button, summary, [tabindex]")[focused]?.focus({ preventScroll: true });
   }
 
+  // There is no news for now. The styles say so to whoever sees the page.
+  function isLate(element) {
+    if ("late" in element.dataset) return;
+    element.dataset.late = said.textContent = "No answer for now. This is how it was; it is asked for again.";
+  }
+
   function follow(element) {
     const wait = Math.max(1, Number(element.dataset.live) || 5) * 1000;
     setTimeout(async () => {
@@ -112,9 +118,9 @@
         }
         // Signed out meanwhile: the way leads to the sign-in.
         if (answer.redirected) return location.reload();
-        old.dataset.late = "";
+        isLate(old);
       } catch {
-        old.dataset.late = "";
+        isLate(old);
       }
       follow(old);
     }, wait);

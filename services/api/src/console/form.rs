@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
 use super::Console;
+use super::asker::Asker;
 use super::session::SignedIn;
 use super::stop::Stop;
 use crate::http::body::MAX_BODY_BYTES;
@@ -43,8 +44,9 @@ impl<T: DeserializeOwned> FromRequest<Console> for Form<T> {
 
     async fn from_request(request: Request, console: &Console) -> Result<Self, Stop> {
         let (mut parts, body) = request.into_parts();
-        let signed_in = SignedIn::from_request_parts(&mut parts, console).await?;
         let text = text(&parts, body).await?;
+        Asker::sent(&parts, &text);
+        let signed_in = SignedIn::from_request_parts(&mut parts, console).await?;
         let Token { form_token } = fields(&text)?;
         let expected = signed_in.form_token.as_bytes();
         if !bool::from(expected.ct_eq(form_token.as_bytes())) {

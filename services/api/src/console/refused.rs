@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse, Response};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 
-use super::asker::Asker;
+use super::asker::{Asker, Sent};
 use super::frame::Frame;
 
 /// A problem of the API (RFC 9457).
@@ -129,19 +129,31 @@ struct Page<'a> {
     frame: Frame,
     refused: &'a Refused,
     text: &'a str,
-    /// Where the same is asked again, if that may help.
-    again: Option<&'a str>,
+    /// What may help, where it is our own fault.
+    again: Option<Again<'a>>,
+}
+
+/// How the same is asked again.
+struct Again<'a> {
+    path: &'a str,
+    is_form: bool,
+    /// What a form sent, where it may be shown.
+    sent: Option<&'a Sent>,
 }
 
 impl<'a> Page<'a> {
     fn new(refused: &'a Refused, asked: &'a Asked) -> Self {
         let (title, text) = words(refused);
-        let may_help = refused.status().is_server_error() && asked.method == Method::GET;
+        let again = Again {
+            path: &asked.path,
+            is_form: asked.method == Method::POST,
+            sent: asked.asker.form(),
+        };
         Self {
             frame: Frame::nowhere(asked.asker.known(), title),
             refused,
             text,
-            again: may_help.then_some(asked.path.as_str()),
+            again: refused.status().is_server_error().then_some(again),
         }
     }
 }
@@ -160,8 +172,8 @@ fn words(refused: &Refused) -> (&str, &str) {
         ),
         503 => (
             "The console cannot answer now",
-            "It does not reach its database, or something else that it needs. You stay signed in, and it goes \
-            on by itself once that is back.",
+            "It does not reach its database, or something else that it needs. Whoever is signed in stays so, and \
+            all goes on by itself once that is back.",
         ),
         _ => (&refused.title, &refused.detail),
     }
@@ -175,7 +187,8 @@ pub(super) async fn page(mut response: Response, asked: &Asked) -> Response {
         Some(refused) => refused,
         None => Refused::read(response).await,
     };
-    let mut page = match Page::new(&refused, asked).render() {
+    let text = Page::new(&refused, asked).render();
+    let mut page = match text {
         Ok(text) => (refused.status(), Html(text)).into_response(),
         Err(_) => (refused.status(), refused.title).into_response(),
     };

@@ -8,6 +8,7 @@
 mod accounts;
 mod missing;
 mod operation;
+mod outage;
 mod sign_in;
 mod support;
 mod tokens;

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use uuid::Uuid;
 
-use crate::support::{Got, Site, axe};
+use crate::support::{Got, Site, axe, shot};
 
 /// Addresses that no page has: some are near one, some hold what is no id.
 const NO_PAGES: [&str; 16] = [
@@ -58,6 +58,7 @@ async fn whoever_is_signed_in_finds_the_way_from_an_address_that_is_no_page() {
     let url = format!("{}/console/nothing", site.base());
     browser.client.goto(&url).await.unwrap();
     axe(&browser).await;
+    shot(&browser, "no-page").await;
     browser.click("main .actions a").await;
     browser.see("a[aria-current=page][href='/console']").await;
 }

@@ -12,8 +12,8 @@ pub(crate) use seed::seed;
 pub(crate) use visitor::{Client, Got, Visitor};
 
 use sqlx::PgPool;
-use tollkeeper_testkit::Stack;
 use tollkeeper_testkit::stack::Node;
+use tollkeeper_testkit::{FaultProxy, Stack};
 use uuid::Uuid;
 
 /// An installation with a console.
@@ -39,6 +39,16 @@ impl Site {
         let api = stack.api(settings).await;
         let pool = stack.database.pool.clone();
         Self { api, stack, pool }
+    }
+
+    /// A new one whose API reaches the database through a proxy that cuts it off.
+    pub(crate) async fn through_proxy() -> (Self, FaultProxy) {
+        let mut stack = Stack::bare().await;
+        let proxy = FaultProxy::start(stack.database.tcp_address()).await;
+        stack.database_through(proxy.address());
+        let api = stack.api(&[]).await;
+        let pool = stack.database.pool.clone();
+        (Self { api, stack, pool }, proxy)
     }
 
     /// Where it answers: `http://127.0.0.1:…`, without a slash.
