@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tollkeeper_read_model::people;
 
-use super::session::store;
+use super::session::{device, store};
 use super::sign_in::{oidc, throttle};
 
 /// The most rows that one statement removes.
@@ -17,6 +17,7 @@ const BATCH: i64 = 5000;
 pub(crate) async fn forget(pool: &PgPool, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let gone = [
         store::forget(pool, now, BATCH).await?,
+        device::forget(pool, now, BATCH).await?,
         throttle::forget(pool, now, BATCH).await?,
         oidc::over(pool, now, BATCH).await?,
     ];

@@ -62,6 +62,7 @@ const DECISIONS: &[(&str, [&str; 3])] = &[
     ),
     ("checkpoints", [KEEP, NOTHING, "select (name, position)"]),
     ("console_attempts", [ALL, NOTHING, NOTHING]),
+    ("console_devices", [ALL, NOTHING, NOTHING]),
     ("console_flows", [PASS, NOTHING, NOTHING]),
     ("console_identities", [ADD, NOTHING, NOTHING]),
     ("console_links", [ALL, NOTHING, NOTHING]),

@@ -1,13 +1,15 @@
 //! Signing somebody in.
 
 use axum::http::HeaderValue;
+use axum::http::header::SET_COOKIE;
+use axum::response::Response;
 use sqlx::PgConnection;
 use tollkeeper_domain::ids::AccountId;
 use tollkeeper_read_model::audit::{self, Act, Entry};
 use tollkeeper_read_model::people;
 use uuid::Uuid;
 
-use super::{Secret, Visit, cookie, store};
+use super::{Secret, Visit, cookie, device, store};
 use crate::console::Console;
 
 /// Somebody who has shown who they are.
@@ -42,7 +44,22 @@ impl Newcomer {
     }
 }
 
-/// Begins a session with a new secret, in the transaction of what shows who it is, and gives the cookie. The
+/// What the browser of somebody who has just signed in is to keep.
+#[derive(Debug)]
+#[must_use]
+pub(in crate::console) struct Cookies([HeaderValue; 2]);
+
+impl Cookies {
+    /// An answer that has the browser keep them.
+    pub(in crate::console) fn along(self, mut response: Response) -> Response {
+        for cookie in self.0 {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+/// Begins a session with a new secret, in the transaction of what shows who it is, and gives the cookies. The
 /// session that the browser had before ends, whosever it was.
 ///
 /// # Errors
@@ -53,7 +70,7 @@ pub(in crate::console) async fn begin(
     visit: &Visit,
     newcomer: &Newcomer,
     way: &str,
-) -> Result<HeaderValue, sqlx::Error> {
+) -> Result<Cookies, sqlx::Error> {
     if let Some(before) = cookie::read(&visit.headers) {
         store::end(&mut *db, &before).await?;
     }
@@ -70,5 +87,6 @@ pub(in crate::console) async fn begin(
     let actor = newcomer.actor();
     let entry = newcomer.entry(&actor, visit, Act::PersonSignedIn);
     audit::note(&mut *db, &entry.with("way", way)).await?;
-    Ok(cookie::keep(&visit.headers, &secret))
+    let device = device::keep(console, db, visit, newcomer.id).await?;
+    Ok(Cookies([cookie::keep(&visit.headers, &secret), device]))
 }

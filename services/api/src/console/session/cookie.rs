@@ -1,4 +1,5 @@
-//! The cookies that hold secrets: of a session, and of a sign-in that is under way.
+//! The cookies that hold secrets: of a session, of a browser that was here before, and of a sign-in that is under
+//! way.
 //!
 //! Browsers send it over TLS alone and to this host alone, which is what the prefix `__Host-` stands for (RFC
 //! 6265bis, section 4.1.3). Only on the machine's own loopback, where there is no way to listen in, it does
@@ -20,16 +21,11 @@ pub(in crate::console) struct Cookie {
 }
 
 /// That of a session.
-const SESSION: Cookie = Cookie {
-    name: "__Host-tollkeeper",
-    on_loopback: "tollkeeper",
-};
+const SESSION: Cookie = Cookie::new("__Host-tollkeeper", "tollkeeper");
 
 /// That of a sign-in which is under way at an OpenID Connect provider.
-pub(in crate::console) const FLOW: Cookie = Cookie {
-    name: "__Host-tollkeeper-flow",
-    on_loopback: "tollkeeper-flow",
-};
+pub(in crate::console) const FLOW: Cookie =
+    Cookie::new("__Host-tollkeeper-flow", "tollkeeper-flow");
 
 /// The secret of the session, if the request has one.
 pub(in crate::console) fn read(headers: &HeaderMap) -> Option<Secret> {
@@ -47,6 +43,11 @@ pub(in crate::console) fn forget(headers: &HeaderMap) -> HeaderValue {
 }
 
 impl Cookie {
+    /// A cookie of this name, and of the other one on the machine's own loopback.
+    pub(super) const fn new(name: &'static str, on_loopback: &'static str) -> Self {
+        Self { name, on_loopback }
+    }
+
     /// The secret that it holds, if the request has it.
     pub(in crate::console) fn read(self, headers: &HeaderMap) -> Option<Secret> {
         let name = self.name(headers);

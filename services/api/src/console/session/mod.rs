@@ -1,9 +1,10 @@
 //! Who is signed in: a secret in the browser's cookie, its hash in Postgres, read for every page, so that
-//! whoever is signed out is out at once.
+//! whoever is signed out is out at once. And which browsers were here before.
 
 mod begin;
 mod browser;
 pub(super) mod cookie;
+pub(super) mod device;
 pub(super) mod store;
 mod visit;
 

@@ -4,7 +4,6 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use tollkeeper_read_model::audit::{self, Act};
 use tollkeeper_read_model::people::{self, Link, LinkSecret};
@@ -13,7 +12,7 @@ use super::throttle::{self, Payer};
 use crate::console::form::OpenForm;
 use crate::console::frame::Frame;
 use crate::console::password::NewPassword;
-use crate::console::session::{Newcomer, Visit, begin, store};
+use crate::console::session::{Newcomer, Visit, begin, device, store};
 use crate::console::stop::{Shown, go_to, page, page_with};
 use crate::console::words::Moment;
 use crate::console::{Console, PREFIX};
@@ -89,17 +88,16 @@ async fn spend(
         email: row.email,
         account_id: row.account_id.map(Into::into),
     };
-    // Whoever knew the old one is out.
+    // Whoever knew the old one is out, and guesses like any other.
     store::end_all(&mut *transaction, id).await?;
+    device::forget_all(&mut *transaction, id).await?;
     throttle::forgive(&mut *transaction, &Payer::email(&person.email)).await?;
     let actor = person.actor();
     let entry = person.entry(&actor, visit, Act::PersonPasswordSet);
     audit::note(&mut *transaction, &entry.with("way", "link")).await?;
-    let cookie = begin(console, &mut transaction, visit, &person, "link").await?;
+    let cookies = begin(console, &mut transaction, visit, &person, "link").await?;
     transaction.commit().await?;
-    let mut response = go_to(PREFIX);
-    response.headers_mut().append(SET_COOKIE, cookie);
-    Ok(Some(response))
+    Ok(Some(cookies.along(go_to(PREFIX))))
 }
 
 async fn working(

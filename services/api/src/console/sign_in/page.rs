@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::header::{RETRY_AFTER, SET_COOKIE};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use sqlx::PgConnection;
@@ -15,7 +15,7 @@ use crate::console::Console;
 use crate::console::form::OpenForm;
 use crate::console::frame::{Frame, Tone};
 use crate::console::password::{Compared, Typed};
-use crate::console::session::{Newcomer, SignedIn, Visit, begin};
+use crate::console::session::{Newcomer, Secret, SignedIn, Visit, begin, device};
 use crate::console::stop::{Shown, Stop, go_to, page, page_with};
 use crate::console::words;
 use crate::http::query::Parameters;
@@ -97,12 +97,18 @@ pub(super) async fn sign_in(
     let next = way::own(&fields.next);
     let typed = fields.email.trim();
     let shown = Page::new(&console, typed, next);
-    let payers = [Payer::network(visit.address), Payer::email(typed)];
-    let charged = throttle::charge(&console.app.pool, &payers, console.app.now()).await?;
+    let browser = device::read(&visit.headers);
     let known = match typed.parse::<Email>() {
-        Ok(email) => Known::find(&console, &email).await?,
+        Ok(email) => Known::find(&console, &email, browser.as_ref()).await?,
         Err(_) => None,
     };
+    // Whoever guesses elsewhere does not shut out who was here before.
+    let own = browser.filter(|_| known.as_ref().is_some_and(|it| it.was_here));
+    let payers = match &own {
+        Some(secret) => vec![Payer::device(secret)],
+        None => vec![Payer::network(visit.address), Payer::email(typed)],
+    };
+    let charged = throttle::charge(&console.app.pool, &payers, console.app.now()).await?;
     let tried = known.as_ref().map(|known| &known.newcomer);
     if let Err(too_many) = charged {
         attempt::refused(&console, &visit, tried, Why::TooMany);
@@ -125,7 +131,7 @@ pub(super) async fn sign_in(
     if !known.still_holds(&mut transaction, better).await? {
         return wrong(shown);
     }
-    let cookie = begin(
+    let cookies = begin(
         &console,
         &mut transaction,
         &visit,
@@ -133,11 +139,11 @@ pub(super) async fn sign_in(
         "password",
     )
     .await?;
-    throttle::forgive(&mut *transaction, &Payer::email(typed)).await?;
+    // What is charged to others stays so.
+    let own = own.map_or_else(|| Payer::email(typed), |secret| Payer::device(&secret));
+    throttle::forgive(&mut *transaction, &own).await?;
     transaction.commit().await?;
-    let mut response = go_to(next);
-    response.headers_mut().append(SET_COOKIE, cookie);
-    Ok(response)
+    Ok(cookies.along(go_to(next)))
 }
 
 fn wrong(mut shown: Page<'_>) -> Shown {
@@ -161,14 +167,26 @@ fn later(mut shown: Page<'_>, too_many: TooMany) -> Shown {
 struct Known {
     newcomer: Newcomer,
     password_hash: Option<String>,
+    /// Whether they have signed in with this browser before.
+    was_here: bool,
 }
 
 impl Known {
-    async fn find(console: &Console, email: &Email) -> Result<Option<Self>, sqlx::Error> {
+    async fn find(
+        console: &Console,
+        email: &Email,
+        browser: Option<&Secret>,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        let browser = browser.map(|secret| secret.hash().to_vec());
         let row = sqlx::query!(
-            "select id, email, account_id, password_hash from console_people
-            where lower(email) = lower($1) and disabled_at is null",
+            r#"select p.id, p.email, p.account_id, p.password_hash, exists (
+                select from console_devices
+                where secret_hash = $2 and person_id = p.id and used_at > $3
+            ) as "was_here!"
+            from console_people as p where lower(p.email) = lower($1) and p.disabled_at is null"#,
             email.as_str(),
+            browser,
+            console.app.now() - device::KEPT,
         )
         .fetch_optional(&console.app.pool)
         .await?;
@@ -179,6 +197,7 @@ impl Known {
                 account_id: row.account_id.map(Into::into),
             },
             password_hash: row.password_hash,
+            was_here: row.was_here,
         }))
     }
 

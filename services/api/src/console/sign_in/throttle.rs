@@ -1,5 +1,5 @@
-//! How often somebody may try to sign in: with one address, and from one network. A token bucket each, in
-//! Postgres, so that all processes share it. An attempt is charged before the password is looked at, by one
+//! How often somebody may try to sign in: with one address, and from one network, or in a browser where the
+//! person has signed in before. A token bucket each, in Postgres, so that all processes share it. An attempt is charged before the password is looked at, by one
 //! statement that takes the row's lock: as many as try at once get no more than the others.
 
 use std::net::IpAddr;
@@ -8,8 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use tollkeeper_runtime::settings::UsageIp;
+use uuid::Uuid;
 
 use crate::audit;
+use crate::console::session::Secret;
 
 /// How many attempts in a row, and how long until one more.
 #[derive(Debug, Clone, Copy)]
@@ -18,8 +20,8 @@ struct Allowance {
     every: TimeDelta,
 }
 
-/// With one address: 298 wrong ones on a day.
-const OF_EMAIL: Allowance = Allowance {
+/// With one address, or where somebody was before: 298 wrong ones on a day.
+const OF_PERSON: Allowance = Allowance {
     burst: 10,
     every: TimeDelta::minutes(5),
 };
@@ -43,7 +45,25 @@ impl Payer {
         let text = format!("email {}", typed.trim().to_lowercase());
         Self {
             who_hash: Sha256::digest(text).into(),
-            allowance: OF_EMAIL,
+            allowance: OF_PERSON,
+        }
+    }
+
+    /// A browser that is known for the person. What is tried elsewhere is not charged to it, nor the other way
+    /// round.
+    pub(in crate::console) fn device(secret: &Secret) -> Self {
+        let text = [b"device ", &secret.hash()[..]].concat();
+        Self {
+            who_hash: Sha256::digest(text).into(),
+            allowance: OF_PERSON,
+        }
+    }
+
+    /// Somebody who is signed in, and is to show once more who they are.
+    pub(in crate::console) fn person(id: Uuid) -> Self {
+        Self {
+            who_hash: Sha256::digest(format!("person {id}")).into(),
+            allowance: OF_PERSON,
         }
     }
 

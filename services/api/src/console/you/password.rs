@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::SET_COOKIE;
 use serde::Deserialize;
 use tollkeeper_read_model::audit::{self, Act};
 
@@ -47,8 +46,9 @@ pub(super) async fn change(
         )
         .await;
     }
-    // Whoever found a browser that is signed in guesses no better than at the sign-in.
-    let payers = [Payer::network(visit.address), Payer::email(email)];
+    // Whoever found a browser that is signed in guesses no better than at the sign-in; and whoever guesses
+    // there does not keep anybody from this.
+    let payers = [Payer::person(signed_in.person.id)];
     let pool = &console.app.pool;
     if let Err(too_many) = throttle::charge(pool, &payers, console.app.now()).await? {
         let wait = words::span(too_many.wait);
@@ -95,16 +95,14 @@ pub(super) async fn change(
         return again(&console, &signed_in, of_current(text), StatusCode::CONFLICT).await;
     }
     store::end_all(&mut *transaction, id).await?;
-    throttle::forgive(&mut *transaction, &Payer::email(email)).await?;
+    throttle::forgive(&mut *transaction, &Payer::person(id)).await?;
     let person = newcomer(&signed_in);
     let actor = person.actor();
     let entry = person.entry(&actor, &visit, Act::PersonPasswordSet);
     audit::note(&mut *transaction, &entry.with("way", "change")).await?;
-    let cookie = begin(&console, &mut transaction, &visit, &person, "change").await?;
+    let cookies = begin(&console, &mut transaction, &visit, &person, "change").await?;
     transaction.commit().await?;
-    let mut response = go_to("/console/you?done=password-changed");
-    response.headers_mut().append(SET_COOKIE, cookie);
-    Ok(response)
+    Ok(cookies.along(go_to("/console/you?done=password-changed")))
 }
 
 fn of_current(text: String) -> Complaints {

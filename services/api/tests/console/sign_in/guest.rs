@@ -13,6 +13,9 @@ use crate::support::Site;
 /// The cookie of a session on the loopback.
 pub(super) const SESSION: &str = "tollkeeper";
 
+/// The cookie of a browser that was here before, on the loopback.
+pub(super) const DEVICE: &str = "tollkeeper-device";
+
 /// An answer, read whole.
 #[derive(Debug)]
 pub(super) struct Got {

@@ -1,6 +1,7 @@
 //! The ways into the console, and out of it.
 
 mod audited;
+mod devices;
 mod guest;
 mod in_a_browser;
 mod links;

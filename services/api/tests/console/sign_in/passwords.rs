@@ -2,7 +2,7 @@
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 
-use super::guest::{Guest, SESSION};
+use super::guest::{DEVICE, Got, Guest, SESSION};
 use super::{OTHER, PASSWORD, invited, member, sql};
 use crate::support::Site;
 
@@ -97,25 +97,31 @@ async fn the_cookie_goes_to_this_host_over_tls_alone() {
         .post_to_host(host, "/console/sign-in", &fields)
         .await;
     assert_eq!(got.status, 303, "{}", got.text);
-    let [cookie] = &got.cookies()[..] else {
-        panic!("{got:?}")
-    };
-    let (pair, flags) = cookie.split_once("; ").unwrap();
-    assert!(pair.starts_with("__Host-tollkeeper="), "{cookie}");
-    assert_eq!(
-        flags,
-        "Path=/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure"
-    );
+    for (name, age) in KEPT {
+        let flags = format!("Path=/; Max-Age={age}; HttpOnly; SameSite=Lax; Secure");
+        assert_eq!(flags_of(&got, &format!("__Host-{name}")), flags);
+    }
 
     // On the machine itself there is no TLS to be had.
     let got = Guest::of(&site).sign_in(ADA, PASSWORD).await;
-    let [cookie] = &got.cookies()[..] else {
-        panic!("{got:?}")
-    };
-    assert!(
-        cookie.ends_with("; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax"),
-        "{cookie}"
-    );
+    for (name, age) in KEPT {
+        let flags = format!("Path=/; Max-Age={age}; HttpOnly; SameSite=Lax");
+        assert_eq!(flags_of(&got, name), flags);
+    }
+}
+
+/// How long the cookies of a sign-in are kept, in seconds: the session's, and the browser's.
+const KEPT: [(&str, &str); 2] = [(SESSION, "604800"), (DEVICE, "15552000")];
+
+/// What is said of the cookie of this name beside its secret. There are no others than two.
+fn flags_of(got: &Got, name: &str) -> String {
+    let cookies = got.cookies();
+    assert_eq!(cookies.len(), 2, "{got:?}");
+    let start = format!("{name}=");
+    let cookie = cookies.iter().find(|it| it.starts_with(&start));
+    let (pair, flags) = cookie.expect("the cookie").split_once("; ").unwrap();
+    assert_eq!(pair.len(), start.len() + 43, "{pair}");
+    flags.to_owned()
 }
 
 #[tokio::test]

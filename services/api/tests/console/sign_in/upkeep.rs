@@ -22,6 +22,9 @@ async fn what_is_over_is_removed_and_the_rest_stays() {
         insert into console_links select sha256(email::bytea), id, now(),
             case email when 'p1@example.org' then now() else now() + interval '1 day' end
             from console_people;
+        insert into console_devices select sha256(email::bytea), id,
+            case email when 'p1@example.org' then now() - interval '181 days' else now() end
+            from console_people;
         insert into console_attempts values
             (sha256('a'), now()), (sha256('b'), now() + interval '1 day');
         insert into console_flows values
@@ -31,16 +34,17 @@ async fn what_is_over_is_removed_and_the_rest_stays() {
     sqlx::raw_sql(fill).execute(&pool).await.unwrap();
     let left = "select array[
         (select count(*) from console_sessions), (select count(*) from console_links),
-        (select count(*) from console_attempts), (select count(*) from console_flows)
+        (select count(*) from console_attempts), (select count(*) from console_flows),
+        (select count(*) from console_devices)
     ]";
     let left = async || {
         let counts = sqlx::query_scalar::<_, Vec<i64>>(left);
         counts.fetch_one(&pool).await.unwrap()
     };
-    assert_eq!(left().await, [3, 3, 2, 2]);
+    assert_eq!(left().await, [3, 3, 2, 2, 3]);
     let _api = stack.api(&[]).await;
     wait_for("what is over to be gone", async || {
-        left().await == [1, 2, 1, 1]
+        left().await == [1, 2, 1, 1, 2]
     })
     .await;
 }

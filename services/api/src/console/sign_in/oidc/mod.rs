@@ -14,7 +14,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
-use axum::response::Response;
 use claims::Claims;
 use flow::Flow;
 pub(in crate::console) use flow::over;
@@ -129,11 +128,9 @@ async fn answered(
         attempt::refused(console, visit, None, Why::UnknownIdentity);
         return stopped(StatusCode::FORBIDDEN, unknown(provider, &claims));
     };
-    let cookie = begin_session(console, &mut transaction, visit, &person, "oidc").await?;
+    let cookies = begin_session(console, &mut transaction, visit, &person, "oidc").await?;
     transaction.commit().await?;
-    let mut response: Response = go_to(&flow.next);
-    response.headers_mut().append(SET_COOKIE, cookie);
-    Ok(response)
+    Ok(cookies.along(go_to(&flow.next)))
 }
 
 fn provider(console: &Console) -> Result<&Provider, Stop> {

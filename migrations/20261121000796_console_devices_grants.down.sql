@@ -1,0 +1,1 @@
+revoke all on console_devices from tollkeeper_api;

@@ -1,0 +1,1 @@
+grant select, insert, update, delete on console_devices to tollkeeper_api;
