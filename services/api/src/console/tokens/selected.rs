@@ -1,5 +1,7 @@
 //! `/console/tokens/selected`: the revocation of tokens that were chosen one by one.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
@@ -20,6 +22,9 @@ use crate::console::stop::{Shown, Stop, go_to, page_with};
 /// How many are taken at a time: as many as one page of the list shows.
 const MOST: usize = 200;
 
+/// How long they are revoked: less than the whole page may take, so that it can tell what was done.
+const PATIENCE: Duration = Duration::from_secs(7);
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Selected {
@@ -39,11 +44,31 @@ struct AskPage {
 }
 
 /// What became of one token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Became {
+    /// It was revoked just now.
+    Revoked,
+    /// It was revoked before.
+    Before,
+    /// Why it was not revoked.
+    Refused(String),
+    /// Nobody has answered: it may be revoked or not.
+    Unknown,
+    /// Nothing was asked, as nobody answers or time is up.
+    NotTried,
+}
+
 #[derive(Debug)]
 struct Outcome {
     seen: Seen,
-    /// Why it was not revoked.
-    refused: Option<String>,
+    became: Became,
+}
+
+impl Outcome {
+    /// Whether the same may be asked again.
+    fn is_open(&self) -> bool {
+        matches!(self.became, Became::Unknown | Became::NotTried)
+    }
 }
 
 #[derive(Template)]
@@ -51,6 +76,12 @@ struct Outcome {
 struct DonePage {
     frame: Frame,
     outcomes: Vec<Outcome>,
+}
+
+impl DonePage {
+    fn is_any_open(&self) -> bool {
+        self.outcomes.iter().any(Outcome::is_open)
+    }
 }
 
 /// Shows the tokens once more, and asks how many they are and why.
@@ -115,35 +146,74 @@ async fn confirm(
     page_with(status, &page)
 }
 
-/// Revokes them, one after the other.
+/// Revokes them, one after the other, and tells of each what became of it: as far as there is time, and until
+/// nobody answers.
 pub(super) async fn revoke(
     State(console): State<Console>,
     Form { signed_in, fields }: Form<Selected>,
 ) -> Shown {
+    let until = console.app.clock.boot_time() + PATIENCE;
     let rows = read(&console, &signed_in, &fields).await?;
     if fields.count.trim() != rows.len().to_string() {
         return confirm(&console, &signed_in, &fields, true).await;
     }
     let reason = Some(fields.reason.as_str()).filter(|reason| !reason.is_empty());
-    let mut outcomes = Vec::new();
+    let mut outcomes: Vec<Outcome> = Vec::new();
     for seen in rows {
-        let path = url(&token::path(seen.token.id), &[("reason", reason)]);
-        let change = signed_in.api.change(Method::DELETE, &path);
-        let refused = match change.plain::<IgnoredAny>().await {
-            Ok(_) => None,
-            Err(Stop::Refused(refused)) => Some(refused.detail),
-            Err(stop) => return Err(stop),
+        let left = until.saturating_sub(console.app.clock.boot_time());
+        let is_over = left.is_zero() || outcomes.last().is_some_and(Outcome::is_open);
+        let became = match seen.is_alive() {
+            false => Became::Before,
+            true if is_over => Became::NotTried,
+            true => {
+                let asked = revoke_one(&signed_in, seen.token.id, reason);
+                let became = tokio::time::timeout(left, asked).await;
+                became.unwrap_or(Became::Unknown)
+            }
         };
-        outcomes.push(Outcome { seen, refused });
+        outcomes.push(Outcome { seen, became });
     }
-    let frame = Frame::new(&signed_in, Place::Tokens, "Tokens revoked");
-    let failed = outcomes.iter().filter(|it| it.refused.is_some()).count();
-    let done = outcomes.len() - failed;
-    let frame = if failed == 0 {
-        frame.saying(Tone::Good, format!("Revoked: {done}."))
-    } else {
-        let text = format!("Revoked: {done}. Not revoked: {failed}.");
-        frame.saying(Tone::Bad, text)
+    done(&signed_in, outcomes)
+}
+
+async fn revoke_one(signed_in: &SignedIn, id: Uuid, reason: Option<&str>) -> Became {
+    let path = url(&token::path(id), &[("reason", reason)]);
+    let change = signed_in.api.change(Method::DELETE, &path);
+    match change.plain::<IgnoredAny>().await {
+        Ok(_) => Became::Revoked,
+        Err(Stop::Refused(refused)) if !refused.status().is_server_error() => {
+            Became::Refused(refused.detail)
+        }
+        Err(_) => Became::Unknown,
+    }
+}
+
+fn done(signed_in: &SignedIn, outcomes: Vec<Outcome>) -> Shown {
+    let number = |is: fn(&Became) -> bool| outcomes.iter().filter(|it| is(&it.became)).count();
+    let numbers = [
+        ("Revoked", number(|it| *it == Became::Revoked)),
+        ("Revoked before", number(|it| *it == Became::Before)),
+        ("Not revoked", number(|it| matches!(it, Became::Refused(_)))),
+        ("Not known", number(|it| *it == Became::Unknown)),
+        ("Not tried", number(|it| *it == Became::NotTried)),
+    ];
+    let said = numbers.iter().enumerate();
+    let said = said.filter(|(place, (_, number))| *place == 0 || *number > 0);
+    let said: Vec<String> = said
+        .map(|(_, (what, number))| format!("{what}: {number}."))
+        .collect();
+    let (tone, title) = match numbers[2..].iter().all(|(_, number)| *number == 0) {
+        true => (Tone::Good, "Tokens revoked"),
+        false => (Tone::Bad, "Not all tokens are revoked"),
     };
-    crate::console::stop::page(&DonePage { frame, outcomes })
+    let frame = Frame::new(signed_in, Place::Tokens, title);
+    let page = DonePage {
+        frame: frame.saying(tone, said.join(" ")),
+        outcomes,
+    };
+    let status = match page.is_any_open() {
+        true => StatusCode::SERVICE_UNAVAILABLE,
+        false => StatusCode::OK,
+    };
+    page_with(status, &page)
 }
