@@ -1,4 +1,6 @@
-//! Query strings of pages: the URL is their state.
+//! Query strings and paths of pages: the URL is their state.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What a form gave; a field that was left empty gives nothing.
 pub(super) fn given(text: Option<&String>) -> Option<&str> {
@@ -20,6 +22,11 @@ pub(super) fn url(path: &str, parts: &[(&str, Option<&str>)]) -> String {
     }
 }
 
+/// A text as one part of a path, whatever it holds.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +38,11 @@ mod tests {
         let parts = [("q", some), ("r", empty), ("s", none)];
         assert_eq!(url("/console", &parts), "/console?q=a%26b");
         assert_eq!(url("/console", &parts[1..]), "/console");
+    }
+
+    #[test]
+    fn a_text_leads_to_no_other_path() {
+        assert_eq!(segment("month"), "month");
+        assert_eq!(segment("../a?b#c d"), "%2E%2E%2Fa%3Fb%23c%20d");
     }
 }

@@ -9,6 +9,7 @@ mod history;
 mod issue;
 mod list;
 mod others;
+mod refill;
 
 use serde_json::{Value, json};
 use tollkeeper_testkit::stack::Person;

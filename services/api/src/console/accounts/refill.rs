@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use super::account::page_of;
 use crate::console::Console;
 use crate::console::form::Form;
+use crate::console::query::segment;
 use crate::console::stop::{Shown, go_to};
 use crate::http::path::IdAndName;
 
@@ -24,8 +25,7 @@ pub(super) async fn carry_out(
     Form { signed_in, fields }: Form<Fields>,
 ) -> Shown {
     signed_in.must_be_operator()?;
-    // The characters of a quota's name need no escape in a path.
-    let path = format!("/v1/accounts/{id}/quotas/{name}/refill");
+    let path = format!("/v1/accounts/{id}/quotas/{}/refill", segment(&name));
     let change = signed_in.api.change(Method::POST, &path);
     change
         .of_version(fields.version)

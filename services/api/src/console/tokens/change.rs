@@ -17,9 +17,18 @@ use crate::http::path::Id;
 #[derive(Debug, Deserialize)]
 pub(super) struct Nothing {}
 
+/// A token after a change of it.
 #[derive(Debug, Deserialize)]
-struct Changed {
+pub(super) struct Changed {
     version: u64,
+}
+
+impl Changed {
+    /// Where the console tells which nodes answer by the change.
+    pub(super) fn receipt(&self, id: Uuid) -> String {
+        let (page, version) = (token::page_of(id), self.version);
+        format!("{page}/receipt?version={version}")
+    }
 }
 
 /// Lets a token rest.
@@ -44,11 +53,7 @@ async fn change(console: &Console, signed_in: &SignedIn, id: Uuid, what: &str) -
     let path = format!("{}/{what}", token::path(id));
     let changed = signed_in.api.change(Method::POST, &path).plain::<Changed>();
     match changed.await {
-        Ok(changed) => {
-            let page = token::page_of(id);
-            let version = changed.version;
-            Ok(go_to(&format!("{page}/receipt?version={version}")))
-        }
+        Ok(changed) => Ok(go_to(&changed.receipt(id))),
         Err(Stop::Refused(refused)) if is_shown_above(&refused) => {
             let notice = Some((Tone::Bad, refused.detail.clone()));
             detail::now(console, signed_in, id, refused.status(), notice).await

@@ -15,6 +15,7 @@ mod new;
 mod order;
 mod past;
 mod receipt;
+mod refill;
 mod revoke;
 mod rotate;
 mod secret;
@@ -55,6 +56,10 @@ pub(super) fn routes() -> Router<Console> {
         .route(
             "/console/tokens/{id}/revoke",
             get(revoke::ask).post(revoke::revoke),
+        )
+        .route(
+            "/console/tokens/{id}/quotas/{name}/refill",
+            post(refill::refill),
         )
         .route("/console/tokens/{id}/receipt", get(receipt::show))
         .route("/console/tokens/{id}/exposure", get(exposure::show))
