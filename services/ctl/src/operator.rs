@@ -65,7 +65,7 @@ pub(crate) async fn run(command: &Command) -> Result<ExitCode, Error> {
             tell(base.as_str(), email, &secret);
         }
         Command::List => {
-            let all = people::list(&pool, None, MOST).await?;
+            let all = people::list(&pool, None, None, MOST).await?;
             let operators = all.iter().filter(|person| person.account_id.is_none());
             operators.for_each(|person| say(&line(person)));
         }

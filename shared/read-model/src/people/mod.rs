@@ -26,6 +26,8 @@ pub struct PersonRow {
     pub email: String,
     /// The account that they hold; none for operators.
     pub account_id: Option<AccountId>,
+    /// What that is called, if it has a name.
+    pub account_name: Option<String>,
     /// Whether they have chosen a password.
     pub has_password: bool,
     /// Whether they come by OpenID Connect.
@@ -59,6 +61,7 @@ struct Row {
     id: Uuid,
     email: String,
     account_id: Option<Uuid>,
+    account_name: Option<String>,
     has_password: bool,
     has_identity: bool,
     created_at: DateTime<Utc>,
@@ -72,6 +75,7 @@ impl From<Row> for PersonRow {
             id: row.id,
             email: row.email,
             account_id: row.account_id.map(Into::into),
+            account_name: row.account_name,
             has_password: row.has_password,
             has_identity: row.has_identity,
             created_at: row.created_at,
@@ -117,12 +121,15 @@ pub async fn add(db: impl PgExecutor<'_>, person: NewPerson<'_>) -> Result<bool,
     Ok(done.rows_affected() == 1)
 }
 
-/// Those who may sign in, by their addresses: at most `limit`, those after `after`.
+/// Those who may sign in, by their addresses: at most `limit`, those after `after`. With `search`, only those
+/// whose address or account's name holds it, however its letters are written, or whose account has it as its id
+/// or external id.
 ///
 /// # Errors
 /// If the database does not answer.
 pub async fn list(
     db: impl PgExecutor<'_>,
+    search: Option<&str>,
     after: Option<&str>,
     limit: i64,
 ) -> Result<Vec<PersonRow>, sqlx::Error> {
@@ -130,11 +137,18 @@ pub async fn list(
         Row,
         r#"select p.id, p.email, p.account_id, p.password_hash is not null as "has_password!",
             exists (select from console_identities where person_id = p.id) as "has_identity!",
-            p.created_at, p.disabled_at,
+            p.created_at, p.disabled_at, n.name as "account_name?",
             (select max(seen_at) from console_sessions where person_id = p.id) as seen_at
-        from console_people as p where $1::text is null or lower(p.email) > lower($1)
-        order by lower(p.email) limit $2"#,
+        from console_people as p
+            left join accounts as a on a.id = p.account_id
+            left join account_profiles as n on n.account_id = p.account_id
+        where ($1::text is null or lower(p.email) > lower($1))
+            and ($2::text is null or strpos(lower(p.email), lower($2)) > 0
+                or strpos(lower(n.name), lower($2)) > 0
+                or a.external_id = $2 or a.id::text = lower($2))
+        order by lower(p.email) limit $3"#,
         after,
+        search,
         limit,
     )
     .fetch_all(db)
@@ -152,6 +166,7 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<PersonRow>
         r#"select p.id, p.email, p.account_id, p.password_hash is not null as "has_password!",
             exists (select from console_identities where person_id = p.id) as "has_identity!",
             p.created_at, p.disabled_at,
+            (select name from account_profiles where account_id = p.account_id) as account_name,
             (select max(seen_at) from console_sessions where person_id = p.id) as seen_at
         from console_people as p where p.id = $1"#,
         id,
@@ -174,6 +189,7 @@ pub async fn find_by_email(
         r#"select p.id, p.email, p.account_id, p.password_hash is not null as "has_password!",
             exists (select from console_identities where person_id = p.id) as "has_identity!",
             p.created_at, p.disabled_at,
+            (select name from account_profiles where account_id = p.account_id) as account_name,
             (select max(seen_at) from console_sessions where person_id = p.id) as seen_at
         from console_people as p where lower(p.email) = lower($1)"#,
         email.as_str(),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::console::Console;
 use crate::console::frame::{Frame, Place, Tone};
+use crate::console::query::{given, url};
 use crate::console::session::OperatorIn;
 use crate::console::stop::{Shown, page};
 use crate::console::words::Moment;
@@ -29,20 +30,25 @@ struct Shape {
 struct Page {
     frame: Frame,
     people: Vec<Shape>,
+    /// What was searched for.
+    q: String,
     /// Where the next page begins.
     next: Option<String>,
-    is_first: bool,
+    /// Where the first page is, from any other.
+    first: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
+    /// A part of an address or of an account's name, or an account's id or external id.
+    q: Option<String>,
     after: Option<String>,
     #[serde(default)]
     done: String,
 }
 
-/// Everybody, by their addresses.
+/// Everybody, or those who were searched for, by their addresses.
 pub(super) async fn show(
     State(console): State<Console>,
     OperatorIn(signed_in): OperatorIn,
@@ -50,18 +56,14 @@ pub(super) async fn show(
 ) -> Shown {
     let now = console.app.now();
     let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
-    let after = query.after.as_deref();
-    let mut rows = people::list(&console.app.pool, after, limit).await?;
+    let (q, after) = (given(query.q.as_ref()), query.after.as_deref());
+    let mut rows = people::list(&console.app.pool, q, after, limit).await?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let last = rows.last().filter(|_| more).map(|row| row.email.clone());
-    let next = last.map(|email| {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        format!(
-            "/console/people?{}",
-            query.append_pair("after", &email).finish()
-        )
-    });
+    let from = |after| url("/console/people", &[("q", q), ("after", after)]);
+    let next = last.as_deref().map(|email| from(Some(email)));
+    let first = after.map(|_| from(None));
     let own: Uuid = signed_in.person.id;
     let at = |at| Moment { at, now };
     let people = rows.into_iter().map(|row| Shape {
@@ -82,7 +84,8 @@ pub(super) async fn show(
     page(&Page {
         frame,
         people: people.collect(),
+        q: q.unwrap_or_default().to_owned(),
         next,
-        is_first: query.after.is_none(),
+        first,
     })
 }

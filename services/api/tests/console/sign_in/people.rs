@@ -1,7 +1,7 @@
 //! The pages by which operators look after who may sign in.
 
 use super::guest::Guest;
-use super::{PASSWORD, member};
+use super::{PASSWORD, member, sql};
 use crate::support::Site;
 
 const OPERATOR: &str = "operator@example.org";
@@ -193,4 +193,59 @@ async fn many_people_are_on_several_pages() {
         .text;
     assert!(!second.contains("p099+x@example.org") && second.contains("p150+x@example.org"));
     assert!(!second.contains("Next page") && second.contains("First page"));
+}
+
+#[tokio::test]
+async fn people_are_found_by_their_address_and_their_account() {
+    let site = Site::start().await;
+    let api = site.api.operator();
+    let fields = serde_json::json!({ "name": "Lindgren & Söner", "external_id": "customer-4720" });
+    let account = api.post("/v1/accounts", fields).await.expect(201);
+    let account = account["id"].as_str().unwrap();
+    let operator = member(&site, OPERATOR, None).await;
+    member(&site, "holder@shop.example", account.parse().ok()).await;
+    let more = "insert into console_people (id, email, role, created_at)
+        select gen_random_uuid(), 'p' || lpad(n::text, 3, '0') || '@many.example', 'operator', now()
+        from generate_series(1, 150) as n";
+    assert_eq!(sql(&site, more).await, 150);
+    let search = async |q: &str| {
+        let got = operator.get(&format!("/console/people?q={q}")).await;
+        assert_eq!(got.status, 200, "{q}: {}", got.text);
+        got.text
+    };
+    let rows = |page: &str| page.matches(r#"<th scope="row""#).count();
+    for q in [
+        "HOLDER",
+        "shop.example",
+        "s%C3%B6ner",
+        "lindgren+%26",
+        "customer-4720",
+        account,
+        "+holder+",
+    ] {
+        let page = search(q).await;
+        assert_eq!(rows(&page), 1, "{q}: {page}");
+        assert!(page.contains("holder@shop.example"), "{q}: {page}");
+        assert!(page.contains("Lindgren &#38; Söner"), "{q}: {page}");
+    }
+    // Nothing is a pattern.
+    for q in ["%25", "_", "customer-472", "%3Cscript%3E", "%27"] {
+        let page = search(q).await;
+        assert_eq!(rows(&page), 0, "{q}: {page}");
+        assert!(page.contains("Nobody like this"), "{q}: {page}");
+        assert!(!page.contains("<script>"), "{q}: {page}");
+    }
+    assert_eq!(rows(&search("").await), 100);
+    // The search goes along to the next page.
+    let first = search("MANY.example").await;
+    assert_eq!(rows(&first), 100);
+    assert!(first.contains(r#"value="MANY.example""#), "{first}");
+    let (_, next) = first.split_once(r#"<nav class="pager""#).unwrap();
+    let next = next
+        .split('"')
+        .find(|it| it.starts_with("/console/people?"));
+    let next = next.unwrap().replace("&#38;", "&");
+    let second = operator.get(&next).await.text;
+    assert_eq!(rows(&second), 50);
+    assert!(!second.contains("holder@shop.example"), "{second}");
 }
