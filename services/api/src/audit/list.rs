@@ -1,9 +1,9 @@
 //! `GET /v1/audit`
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use tollkeeper_domain::ids::AccountId;
@@ -11,8 +11,8 @@ use tollkeeper_read_model::audit::{self, Act, AuditFilter, AuditRow, COLUMNS, En
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::cursor;
 use super::view::{AuditAction, Item, OutcomeName, Page, actions};
+use super::{Continued, cursor};
 use crate::app::App;
 use crate::caller::{Allowed, EventsRead};
 use crate::http::csv::{Format, Table, next_page};
@@ -93,6 +93,7 @@ pub(crate) async fn handle(
     State(app): State<App>,
     allowed: Allowed<EventsRead>,
     RequestId(request_id): RequestId,
+    continued: Option<Extension<Continued>>,
     uri: Uri,
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Problem> {
@@ -100,7 +101,7 @@ pub(crate) async fn handle(
     let after = query.cursor.as_deref().map(cursor::read).transpose()?;
     let format = query.format;
     let filter = filter(&app, query)?;
-    if format == Format::Csv {
+    if format == Format::Csv && continued.is_none() {
         let actor = allowed.caller.actor();
         let entry = Entry {
             account_id: allowed.reach.account(),

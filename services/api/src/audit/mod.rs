@@ -26,5 +26,10 @@ pub(crate) use holder::Holder;
 pub(crate) use layer::layer;
 pub use refusals::Refusals;
 
+/// What marks the request for a further page of an export that has left its entry. The console makes such
+/// requests within the process; none from outside has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Continued;
+
 /// What it is to sign in to the console, as the audit log tells of attempts that were refused.
 pub(crate) const SIGN_IN: [&str; 2] = ["POST", "/console/sign-in"];

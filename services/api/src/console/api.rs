@@ -17,6 +17,7 @@ use tower::ServiceExt;
 use super::refused::Refused;
 use super::session::Person;
 use super::stop::Stop;
+use crate::audit::Continued;
 use crate::http::client::Peer;
 use crate::http::problem::Problem;
 
@@ -77,12 +78,21 @@ impl Api {
         path: &str,
         query: &impl Serialize,
     ) -> Result<Response, Stop> {
-        let query = serde_html_form::to_string(query).map_err(Problem::internal)?;
-        let uri = match query.as_str() {
-            "" => path.to_owned(),
-            query => format!("{path}?{query}"),
-        };
+        let uri = asked(path, query)?;
         self.ask(Request::get(uri), Body::empty()).await
+    }
+
+    /// The same, as a further page of what was asked for before.
+    ///
+    /// # Errors
+    /// What the API refuses.
+    pub(super) async fn continued(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<Response, Stop> {
+        let request = Request::get(asked(path, query)?).extension(Continued);
+        self.ask(request, Body::empty()).await
     }
 
     /// Begins a change of what is at `path`.
@@ -154,6 +164,14 @@ impl Change<'_> {
     pub(super) async fn plain<T: DeserializeOwned>(self) -> Result<T, Stop> {
         read(self.api.ask(self.request, Body::empty()).await?).await
     }
+}
+
+fn asked(path: &str, query: &impl Serialize) -> Result<String, Problem> {
+    let query = serde_html_form::to_string(query).map_err(Problem::internal)?;
+    Ok(match query.as_str() {
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
+    })
 }
 
 /// An answer without a body is read as `null`.

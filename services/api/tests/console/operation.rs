@@ -240,12 +240,51 @@ async fn the_audit_log_is_narrowed_down_and_taken_away() {
             .starts_with("text/csv")
     );
     assert_eq!(csv.lines().count(), 41, "{csv}");
+    assert_eq!(exports(&site).await, 1);
+}
+
+/// How many exports the log tells of.
+async fn exports(site: &Site) -> usize {
     let noted = site
         .api
         .operator()
-        .get("/v1/audit?action=AuditExported")
+        .get("/v1/audit?action=AuditExported&limit=200")
         .await;
-    assert_eq!(noted.expect(200)["items"].as_array().map(Vec::len), Some(1));
+    let noted = noted.expect(200);
+    noted["items"].as_array().expect("a list").len()
+}
+
+#[tokio::test]
+async fn an_export_of_the_audit_log_holds_all_pages() {
+    let site = Site::start().await;
+    let client = site.operator().await.client();
+    let fill = "insert into audit_entries (recorded_at, actor, action, subject_type, details)
+        select now() - n * interval '1 second', 'operator:\"grace\"', 'UsageExported', 'usage',
+            jsonb_build_object('n', n, 'text', E'a\n,b')
+        from generate_series(1, 1050) as n";
+    let done = sqlx::raw_sql(fill).execute(&site.pool).await.unwrap();
+    assert_eq!(done.rows_affected(), 1050);
+    let export = "/console/operation/audit/export?actor=operator%3A%22grace%22";
+    let (status, headers, text) = client.get(export).await;
+    assert_eq!(status, 200, "{text}");
+    assert!(headers.get("link").is_none());
+    let mut table = csv::Reader::from_reader(text.as_bytes());
+    let names = table.headers().unwrap().clone();
+    let details = names.iter().position(|it| it == "details").unwrap();
+    let read = table.records().map(|row| {
+        let row = row.expect("a line like the others");
+        let details: Value = serde_json::from_str(&row[details]).unwrap();
+        details["n"].as_u64().unwrap()
+    });
+    let read: Vec<u64> = read.collect();
+    assert_eq!(read, (1..=1050).collect::<Vec<u64>>());
+    assert_eq!(exports(&site).await, 1);
+    let page = shown(
+        &client,
+        "/console/operation/audit?actor=operator%3A%22grace%22",
+    )
+    .await;
+    assert!(page.contains("every line that the filters leave"), "{page}");
 }
 
 #[tokio::test]

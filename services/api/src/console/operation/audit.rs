@@ -1,9 +1,8 @@
-//! `GET /console/operation/audit`, and the same as CSV.
+//! `GET /console/operation/audit`
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,9 +18,6 @@ use crate::console::words::{self, Moment};
 use crate::http::query::Parameters;
 
 const HERE: &str = "/console/operation/audit";
-
-/// As much as one answer of the management API holds.
-const MOST: u32 = 200;
 
 /// The part of the URL that says what is shown, as the form gives it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -45,7 +41,7 @@ pub(super) struct Query {
 
 /// What is asked of the management API.
 #[derive(Debug, Serialize)]
-struct Asked {
+pub(super) struct Asked {
     actor: Option<String>,
     action: Option<String>,
     outcome: Option<String>,
@@ -53,9 +49,21 @@ struct Asked {
     subject_id: Option<String>,
     since: Option<String>,
     until: Option<String>,
-    cursor: Option<String>,
+    /// Where the page begins; at the newest line if nobody says.
+    pub(super) cursor: Option<String>,
     limit: Option<u32>,
     format: Option<&'static str>,
+}
+
+impl Asked {
+    /// The same as CSV of at most so many lines.
+    pub(super) fn in_csv(self, limit: u32) -> Self {
+        Self {
+            limit: Some(limit),
+            format: Some("csv"),
+            ..self
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -115,7 +123,8 @@ struct Page {
 }
 
 impl Query {
-    fn asked(&self) -> Asked {
+    /// The question to the management API.
+    pub(super) fn asked(&self) -> Asked {
         let text = |text: &String| given(Some(text)).map(str::to_owned);
         let moment = |text: &String| given(Some(text)).map(moment);
         Asked {
@@ -195,26 +204,12 @@ pub(super) async fn show(
     let next = answer.next_cursor.as_deref();
     let page = Page {
         next: next.map(|cursor| query.url(HERE, Some(cursor))),
-        export: query.url("/console/operation/audit/export", query.cursor.as_deref()),
+        export: query.url("/console/operation/audit/export", None),
         rows: answer.items.into_iter().map(|it| it.row(now)).collect(),
         frame,
         query,
     };
     page_with(status, &page)
-}
-
-/// The same as CSV.
-pub(super) async fn export(
-    OperatorIn(signed_in): OperatorIn,
-    Parameters(query): Parameters<Query>,
-) -> Result<Response, Stop> {
-    let asked = Asked {
-        limit: Some(MOST),
-        format: Some("csv"),
-        ..query.asked()
-    };
-    let answer = signed_in.api.answer("/v1/audit", &asked).await?;
-    Ok(answer.into_response())
 }
 
 impl Item {

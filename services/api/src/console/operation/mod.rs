@@ -1,6 +1,7 @@
 //! How the installation does, for operators.
 
 mod audit;
+mod audit_export;
 mod completeness;
 mod letter;
 mod letters;
@@ -18,7 +19,7 @@ pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/console/operation", get(overview::show))
         .route("/console/operation/audit", get(audit::show))
-        .route("/console/operation/audit/export", get(audit::export))
+        .route("/console/operation/audit/export", get(audit_export::export))
         .route("/console/operation/dead-letters", get(letters::show))
         .route(
             "/console/operation/dead-letters/replay",

@@ -183,9 +183,7 @@ async fn many_people_are_on_several_pages() {
     .await;
     let first = operator.get("/console/people").await.text;
     assert!(first.contains("p099+x@example.org") && !first.contains("p100+x@example.org"));
-    let (_, rest) = first
-        .split_once(r#"href="/console/people?after="#)
-        .unwrap();
+    let (_, rest) = first.split_once(r#"href="/console/people?after="#).unwrap();
     let after = rest.split('"').next().unwrap();
     let second = operator
         .get(&format!("/console/people?after={after}"))
