@@ -19,6 +19,7 @@ mod password;
 mod people;
 mod query;
 mod refused;
+mod rows;
 pub(crate) mod session;
 mod sign_in;
 mod stop;

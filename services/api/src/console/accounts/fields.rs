@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::account::Account;
 use crate::console::refused::Refused;
+use crate::console::rows::{self, QuotaRow, at};
 
 /// Rows for rate limits and quotas that the form has: what an account may have.
 const LIMITS: usize = 8;
@@ -39,14 +40,6 @@ pub(super) struct LimitRow {
     pub(super) units: String,
     pub(super) window: String,
     pub(super) burst: String,
-}
-
-/// A row of the quotas.
-#[derive(Debug, Clone, Default)]
-pub(super) struct QuotaRow {
-    pub(super) name: String,
-    pub(super) uses: String,
-    pub(super) refill: String,
 }
 
 impl Fields {
@@ -94,13 +87,7 @@ impl Fields {
     }
 
     fn quotas(&self) -> Vec<QuotaRow> {
-        let rows = (0..self.quota_name.len()).map(|row| QuotaRow {
-            name: at(&self.quota_name, row),
-            uses: at(&self.quota_uses, row),
-            refill: at(&self.quota_refill, row),
-        });
-        rows.filter(|row| !(row.name.is_empty() && row.uses.is_empty()))
-            .collect()
+        QuotaRow::typed(&self.quota_name, &self.quota_uses, &self.quota_refill)
     }
 
     /// The rows of the form: what there is, and room for one more.
@@ -171,11 +158,6 @@ impl Complaints {
     }
 }
 
-fn at(column: &[String], row: usize) -> String {
-    let text = column.get(row).map(|text| text.trim());
-    text.unwrap_or_default().to_owned()
-}
-
 fn text(typed: &str) -> Value {
     match typed.trim() {
         "" => Value::Null,
@@ -192,10 +174,7 @@ fn optional(typed: &str) -> Value {
 
 /// A number, or what was typed in its place, for the management API to complain about.
 fn number(typed: &str) -> Value {
-    let digits = typed.replace([',', ' '], "");
-    digits
-        .parse::<u64>()
-        .map_or_else(|_| typed.into(), Value::from)
+    rows::number(typed).map_or_else(|| typed.into(), Value::from)
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 
 use super::account::Account;
-use super::fields::{Complaints, Fields, LimitRow, QuotaRow};
+use super::fields::{Complaints, Fields, LimitRow};
 use crate::console::Console;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Place};
+use crate::console::rows::QuotaRow;
 use crate::console::session::{OperatorIn, SignedIn};
 use crate::console::stop::{Shown, Stop, go_to, page_with};
 

@@ -2,14 +2,16 @@
 
 use axum::extract::State;
 use serde::Deserialize;
+use sqlx::PgConnection;
 use tollkeeper_read_model::audit::Act;
 use tollkeeper_read_model::people;
+use uuid::Uuid;
 
 use super::given;
 use crate::console::Console;
 use crate::console::form::Form;
-use crate::console::session::Visit;
-use crate::console::stop::{Shown, go_to};
+use crate::console::session::{SignedIn, Visit};
+use crate::console::stop::{Shown, Stop, go_to};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
 
@@ -28,14 +30,11 @@ pub(super) async fn disable(
         let detail = "nobody disables themselves; another operator can do it";
         return Err(Problem::conflict("YOURSELF", detail).into());
     }
-    let mut transaction = console.app.pool.begin().await?;
-    if people::disable(&mut transaction, id, console.app.now()).await? {
-        let signed_in = &form.signed_in;
-        given::note(&mut transaction, &visit, signed_in, id, Act::PersonDisabled).await?;
-    } else if people::find(&mut *transaction, id).await?.is_none() {
-        return Err(Problem::not_found("person").into());
-    }
-    transaction.commit().await?;
+    let mut db = console.app.pool.begin().await?;
+    let is_news = people::disable(&mut db, id, console.app.now()).await?;
+    let act = is_news.then_some(Act::PersonDisabled);
+    noted(&mut db, &visit, &form.signed_in, id, act).await?;
+    db.commit().await?;
     Ok(go_to("/console/people?done=disabled"))
 }
 
@@ -47,15 +46,30 @@ pub(super) async fn enable(
     form: Form<Nothing>,
 ) -> Shown {
     form.signed_in.must_be_operator()?;
-    let mut transaction = console.app.pool.begin().await?;
-    if people::enable(&mut *transaction, id).await? {
-        let signed_in = &form.signed_in;
-        given::note(&mut transaction, &visit, signed_in, id, Act::PersonEnabled).await?;
-    } else if people::find(&mut *transaction, id).await?.is_none() {
-        return Err(Problem::not_found("person").into());
-    }
-    transaction.commit().await?;
+    let mut db = console.app.pool.begin().await?;
+    let is_news = people::enable(&mut *db, id).await?;
+    let act = is_news.then_some(Act::PersonEnabled);
+    noted(&mut db, &visit, &form.signed_in, id, act).await?;
+    db.commit().await?;
     Ok(go_to("/console/people?done=enabled"))
+}
+
+/// Notes what was done to somebody. That nothing had to be done is well, if there is such a person.
+async fn noted(
+    db: &mut PgConnection,
+    visit: &Visit,
+    signed_in: &SignedIn,
+    id: Uuid,
+    act: Option<Act>,
+) -> Result<(), Stop> {
+    match act {
+        Some(act) => given::note(db, visit, signed_in, id, act).await?,
+        None => {
+            let person = people::find(db, id).await?;
+            person.ok_or_else(|| Problem::not_found("person"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Gives somebody a new link, in place of any that they had.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::choice::Choice;
 use super::event::Detail;
-use super::fields::{Fields, LimitRow, PRESETS, QuotaRow, Wrong};
+use super::fields::{Fields, LimitRow, PRESETS, Wrong};
 use super::new::{Expiry, about, refills, windows};
 use super::token::{self, Seen, Token};
 use super::{is_shown_above, past, values};
@@ -16,6 +16,7 @@ use crate::console::Console;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Place, Tone};
 use crate::console::refused::Refused;
+use crate::console::rows::QuotaRow;
 use crate::console::session::SignedIn;
 use crate::console::stop::{Shown, Stop, go_to, page_with};
 use crate::http::path::Id;

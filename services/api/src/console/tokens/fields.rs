@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::times::{moment, typed};
 use super::token::{Token, pretty};
 use crate::console::refused::{Complaint, Refused};
+use crate::console::rows::{self, QuotaRow, at};
 
 /// How many rate limits and quotas a token may have.
 const MOST_LIMITS: usize = 8;
@@ -61,14 +62,6 @@ pub(super) struct LimitRow {
     pub(super) window: String,
     pub(super) burst: String,
     pub(super) cost: String,
-}
-
-/// A row of the quotas.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct QuotaRow {
-    pub(super) name: String,
-    pub(super) uses: String,
-    pub(super) refill: String,
 }
 
 /// What is wrong with what was typed, each with its place in the body.
@@ -145,13 +138,7 @@ impl Fields {
 
     /// The rows of the quotas in which something was typed.
     pub(super) fn quotas(&self) -> Vec<QuotaRow> {
-        let rows = (0..self.quota_name.len()).map(|row| QuotaRow {
-            name: at(&self.quota_name, row),
-            uses: at(&self.quota_uses, row),
-            refill: at(&self.quota_refill, row),
-        });
-        let is_used = |row: &QuotaRow| !(row.name.is_empty() && row.uses.is_empty());
-        rows.filter(is_used).collect()
+        QuotaRow::typed(&self.quota_name, &self.quota_uses, &self.quota_refill)
     }
 
     /// As many rows as a token may have rate limits.
@@ -303,11 +290,6 @@ impl Fields {
     }
 }
 
-fn at(column: &[String], row: usize) -> String {
-    let text = column.get(row).map(|text| text.trim());
-    text.unwrap_or_default().to_owned()
-}
-
 /// A list as people type it.
 pub(super) fn words(text: &str) -> Vec<&str> {
     let words = text.split(|it: char| it.is_whitespace() || it == ',');
@@ -320,14 +302,9 @@ fn preset(expiry: &str) -> Option<TimeDelta> {
 }
 
 fn number(text: &str, pointer: String, wrong: &mut Wrong) -> Value {
-    // Thousands may stand apart.
-    let digits: String = text
-        .chars()
-        .filter(|it| !matches!(it, ',' | ' ' | '_'))
-        .collect();
-    match digits.parse::<u64>() {
-        Ok(number) => json!(number),
-        Err(_) => {
+    match rows::number(text) {
+        Some(number) => json!(number),
+        None => {
             wrong.add(pointer, "this is a whole number");
             json!(0)
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::choice::{Choice, choices};
-use super::fields::{Fields, LimitRow, PRESETS, QuotaRow, Wrong};
+use super::fields::{Fields, LimitRow, PRESETS, Wrong};
 use super::filter;
 use super::is_shown_above;
 use super::secret::{self, WithSecret};
@@ -15,6 +15,7 @@ use crate::console::Console;
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Place, Tone};
 use crate::console::refused::Refused;
+use crate::console::rows::QuotaRow;
 use crate::console::session::{Role, SignedIn};
 use crate::console::stop::{Shown, Stop, page_with};
 use crate::http::query::Parameters;
