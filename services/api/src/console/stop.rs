@@ -4,14 +4,20 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
+use super::query::url;
 use super::refused::Refused;
 use crate::http::problem::Problem;
 
 /// Why a page is not shown.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// Nobody is signed in: the way leads to the sign-in, and from there to this path.
-    SignIn(String),
+    /// Nobody is signed in: the way leads to the sign-in.
+    SignIn {
+        /// Where it leads from there.
+        next: String,
+        /// Whether a form was sent, which is lost.
+        was_form: bool,
+    },
     /// The management API refused.
     Refused(Box<Refused>),
     /// The console itself did.
@@ -46,10 +52,10 @@ pub(super) fn go_to(path: &str) -> Response {
 impl IntoResponse for Stop {
     fn into_response(self) -> Response {
         match self {
-            Self::SignIn(path) => {
-                let mut query = form_urlencoded::Serializer::new(String::new());
-                let query = query.append_pair("next", &path).finish();
-                let mut response = go_to(&format!("/console/sign-in?{query}"));
+            Self::SignIn { next, was_form } => {
+                let lost = was_form.then_some("form-lost");
+                let parts = [("next", Some(next.as_str())), ("done", lost)];
+                let mut response = go_to(&url("/console/sign-in", &parts));
                 let never = HeaderValue::from_static("no-store");
                 response.headers_mut().insert(header::CACHE_CONTROL, never);
                 response

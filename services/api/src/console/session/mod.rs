@@ -12,6 +12,7 @@ use std::fmt;
 
 use axum::extract::FromRequestParts;
 use axum::http::Method;
+use axum::http::header::{HOST, REFERER};
 use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,6 +27,7 @@ pub(super) use visit::Visit;
 
 use super::api::Api;
 use super::asker::Asker;
+use super::sign_in::way;
 use super::stop::Stop;
 use super::{Console, PREFIX};
 use crate::http::problem::Problem;
@@ -131,11 +133,10 @@ impl FromRequestParts<Console> for SignedIn {
             None => None,
         };
         let Some((secret, found)) = found else {
-            let uri = parts.uri.path_and_query();
-            let seen = uri.filter(|_| parts.method == Method::GET);
-            return Err(Stop::SignIn(
-                seen.map_or(PREFIX, |it| it.as_str()).to_owned(),
-            ));
+            return Err(Stop::SignIn {
+                next: back(parts).to_owned(),
+                was_form: parts.method == Method::POST,
+            });
         };
         let form_token = secret.form_token();
         Asker::is(parts, &found.person, &form_token);
@@ -146,6 +147,19 @@ impl FromRequestParts<Console> for SignedIn {
             form_token,
         })
     }
+}
+
+/// Where whoever signs in goes on: the page that they asked for, or the one that holds the form they sent.
+fn back(parts: &Parts) -> &str {
+    if parts.method == Method::GET {
+        return parts.uri.path_and_query().map_or(PREFIX, |it| it.as_str());
+    }
+    let text = |name| parts.headers.get(name).and_then(|it| it.to_str().ok());
+    let within = text(HOST).zip(text(REFERER)).and_then(|(host, page)| {
+        let (_, page) = page.split_once("://")?;
+        page.strip_prefix(host)
+    });
+    way::own(within.unwrap_or(PREFIX))
 }
 
 /// An operator. Others are told that the page is not theirs.

@@ -6,7 +6,7 @@ pub(crate) mod oidc;
 mod out;
 mod page;
 pub(super) mod throttle;
-mod way;
+pub(super) mod way;
 
 use axum::Router;
 use axum::routing::{get, post};

@@ -67,12 +67,16 @@ pub(super) async fn show(
     }
     let mut shown = Page::new(&console, "", next);
     let done = match query.done.as_str() {
-        "signed-out" => Some("You are signed out."),
-        "signed-out-everywhere" => Some("You are signed out everywhere."),
+        "signed-out" => Some((Tone::Good, "You are signed out.")),
+        "signed-out-everywhere" => Some((Tone::Good, "You are signed out everywhere.")),
+        "form-lost" => Some((
+            Tone::Bad,
+            "Your session is over, so what you sent was not done. Once you are signed in, the form is there again.",
+        )),
         _ => None,
     };
-    if let Some(done) = done {
-        shown.frame = shown.frame.saying(Tone::Good, done);
+    if let Some((tone, done)) = done {
+        shown.frame = shown.frame.saying(tone, done);
     }
     page(&shown)
 }

@@ -7,7 +7,7 @@ const LONGEST: usize = 2000;
 
 /// The path that was asked for, if it is one of our own pages; else the first page. Whoever leads somebody to
 /// the sign-in chooses it, and must not lead them away from here.
-pub(super) fn own(path: &str) -> &str {
+pub(in crate::console) fn own(path: &str) -> &str {
     let rest = path.strip_prefix(PREFIX);
     let is_page = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
     let is_plain = path.len() <= LONGEST && path.bytes().all(|byte| byte.is_ascii_graphic());

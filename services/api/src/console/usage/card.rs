@@ -60,7 +60,9 @@ impl From<Stop> for Trouble {
                 text: sentence(&refused.detail),
                 refused: Some(refused),
             },
-            Stop::Problem(_) | Stop::SignIn(_) => Self::without_answer("This could not be read."),
+            Stop::Problem(_) | Stop::SignIn { .. } => {
+                Self::without_answer("This could not be read.")
+            }
         }
     }
 }

@@ -77,6 +77,32 @@ async fn without_script() {
 }
 
 #[tokio::test]
+async fn who_sends_a_form_after_the_session_is_told_and_comes_back_to_it() {
+    let site = Site::start().await;
+    let browser = Browser::start().await;
+    let link = invited(&site, ADA, None).await;
+    let url = format!("{}{link}", site.base());
+    browser.client.goto(&url).await.unwrap();
+    browser.fill("#password", PASSWORD).await;
+    browser.fill("#repeated", PASSWORD).await;
+    browser.click("main button.primary").await;
+    browser.see(".who a").await;
+    let page = format!("{}/console/people/new?account=shop", site.base());
+    browser.client.goto(&page).await.unwrap();
+    browser.fill("#email", "grace@example.org").await;
+    super::sql(&site, "delete from console_sessions").await;
+    browser.click("main button.primary").await;
+    let notice = browser.text("main .notice").await;
+    assert!(notice.contains("what you sent was not done"), "{notice}");
+    axe(&browser).await;
+    browser.fill("#email", ADA).await;
+    browser.fill("#password", PASSWORD).await;
+    browser.click("main button.primary").await;
+    browser.see("form[action='/console/people']").await;
+    assert_eq!(browser.client.current_url().await.unwrap().as_str(), page);
+}
+
+#[tokio::test]
 async fn with_openid_connect() {
     let provider = Provider::start("subject-1", ADA).await;
     let site = site_with(&provider).await;

@@ -32,13 +32,13 @@ async fn a_session_ends_when_it_is_not_used_or_too_old() {
         assert!(guest.is_in().await, "before: {over}");
         assert!(sql(&site, over).await >= 1);
         assert!(!guest.is_in().await, "{over}");
-        // Nor does a form of it do anything.
+        // Nor does a form of it do anything, and who sent it is told.
         let got = guest
             .post("/console/you/sign-out-everywhere", &[("form_token", "x")])
             .await;
         assert_eq!(
             (got.status, got.location()),
-            (303, "/console/sign-in?next=%2Fconsole")
+            (303, "/console/sign-in?next=%2Fconsole&done=form-lost")
         );
     }
 }
