@@ -1,9 +1,18 @@
 //! HTTP as tests speak it.
 
+use reqwest::{Client, ClientBuilder};
+
 /// A client with nothing between a test and its own servers.
 #[must_use]
-pub fn http_client() -> reqwest::Client {
+pub fn http_client() -> Client {
+    let client = http_client_builder().build();
+    client.expect("a client of default settings")
+}
+
+/// The same, for further settings. It trusts nobody's certificate before it is told to: reading those of the
+/// system for each client would be the longest part of many tests.
+#[must_use]
+pub fn http_client_builder() -> ClientBuilder {
     tollkeeper_runtime::tls::choose_cryptography();
-    let client = reqwest::Client::builder().no_proxy();
-    client.build().expect("a client of default settings")
+    Client::builder().no_proxy().tls_certs_only([])
 }

@@ -32,7 +32,7 @@ pub use clock::FixedClock;
 pub use disk::SmallDisk;
 pub use entropy::SeededEntropy;
 pub use files::most_open_files;
-pub use http::http_client;
+pub use http::{http_client, http_client_builder};
 pub use nats::{TestCluster, TestNats};
 pub use otlp::{ReceivedSpan, TraceReceiver};
 pub use postgres::{PrivatePostgres, TestDatabase};

@@ -24,8 +24,7 @@ async fn the_page_loads_nothing_from_another_host() {
     let nobody = api.nobody();
 
     // Relative, so that it holds below a proxy's prefix too.
-    let client = reqwest::Client::builder()
-        .no_proxy()
+    let client = tollkeeper_testkit::http_client_builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap();

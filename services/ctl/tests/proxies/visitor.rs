@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use reqwest::{Client, Method};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
+use tollkeeper_testkit::http_client_builder;
 
 /// Where visitors come from: not where the proxy and Tollkeeper are, so that no forwarded address is
 /// taken for a proxy's.
@@ -104,8 +105,7 @@ pub(crate) fn status(answer: &str) -> u16 {
 
 /// A client from [`HOME`].
 pub(crate) fn http() -> Client {
-    tollkeeper_runtime::tls::choose_cryptography();
-    let client = Client::builder().no_proxy().local_address(HOME);
+    let client = http_client_builder().local_address(HOME);
     client.build().unwrap()
 }
 

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use reqwest::header::{COOKIE, HOST, HeaderMap, ORIGIN, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
-use tollkeeper_runtime::tls::choose_cryptography;
+use tollkeeper_testkit::http_client_builder;
 
 use crate::support::Site;
 
@@ -48,8 +48,7 @@ pub(super) struct Guest {
 impl Guest {
     /// Somebody who was never here.
     pub(super) fn of(site: &Site) -> Self {
-        choose_cryptography();
-        let client = Client::builder().no_proxy().redirect(Policy::none());
+        let client = http_client_builder().redirect(Policy::none());
         Self {
             client: client.build().unwrap(),
             base: site.base(),

@@ -9,8 +9,7 @@ use reqwest::{Method, RequestBuilder, Url};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use tollkeeper_ambient::{Clock, Entropy, SystemClock, SystemEntropy};
-use tollkeeper_runtime::tls::choose_cryptography;
-use tollkeeper_testkit::Browser;
+use tollkeeper_testkit::{Browser, http_client_builder};
 use uuid::Uuid;
 
 /// The cookie's name on the loopback.
@@ -106,9 +105,7 @@ pub(crate) struct Client {
 
 impl Client {
     fn new(base: String, cookie: String) -> Self {
-        choose_cryptography();
-        let client = reqwest::Client::builder();
-        let client = client.no_proxy().redirect(Policy::none()).build();
+        let client = http_client_builder().redirect(Policy::none()).build();
         Self {
             client: client.expect("a client of default settings"),
             base,
