@@ -29,6 +29,17 @@ pub enum Durability {
     None,
 }
 
+impl Durability {
+    /// How a server has passwords told. To tell one by SCRAM takes 4,096 rounds of SHA-256 for each
+    /// connection, and a program that was built without optimisation longer than most tests of it.
+    fn authentication(self) -> &'static str {
+        match self {
+            Self::Full => "scram-sha-256",
+            Self::None => "md5",
+        }
+    }
+}
+
 /// How a server is to run.
 #[derive(Debug, Clone)]
 pub struct PostgresConfig {
@@ -195,7 +206,7 @@ fn make_cluster(
         .arg("-D")
         .arg(&config.data)
         .args(["-U", USER, "-E", "UTF8", "--no-locale"])
-        .args(["--auth", "scram-sha-256", "--pwfile"])
+        .args(["--auth", config.durability.authentication(), "--pwfile"])
         .arg(&password)
         .current_dir("/");
     if config.durability == Durability::None {
@@ -278,6 +289,8 @@ fn launch(
     if config.durability == Durability::None {
         set("fsync", "off");
         set("full_page_writes", "off");
+        // It would visit the databases of all tests every minute.
+        set("autovacuum", "off");
     }
     command
         .arg("-D")
