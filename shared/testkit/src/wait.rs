@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-const GLANCE: Duration = Duration::from_millis(10);
+/// How long after a look the next one is, at first and at last: looking takes time from whoever is waited for.
+const GLANCES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 
 /// Generous, because it only bounds how long a broken test hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -33,11 +34,13 @@ where
     F: Future<Output = Option<T>>,
 {
     let search = async {
+        let [mut glance, longest] = GLANCES;
         loop {
             if let Some(found) = attempt().await {
                 return found;
             }
-            sleep(GLANCE).await;
+            sleep(glance).await;
+            glance = longest.min(glance * 5 / 4);
         }
     };
     match timeout(DEADLINE, search).await {
