@@ -1,8 +1,9 @@
 //! The query data in `.sqlx`, by which the code builds without a database.
 //!
 //! sqlx's macros write it when they are given a live database and a folder. So everything is
-//! checked once against a private Postgres that was migrated from nothing: this proves the
-//! statements, and what the macros wrote is compared with what is checked in.
+//! compiled once beside a private Postgres that was migrated from nothing: this proves the
+//! statements, and what the macros wrote is compared with what is checked in. Clippy is who
+//! compiles, as it looks at everything anyway.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +15,7 @@ use tollkeeper_runtime::settings::{DatabaseSettings, Secret};
 use crate::error::Error;
 use crate::postgres::Throwaway;
 use crate::shell::{cargo, run};
-use crate::workspace::{Workspace, root};
+use crate::workspace::root;
 
 const FOLDER: &str = ".sqlx";
 
@@ -23,7 +24,7 @@ type Queries = BTreeMap<String, Vec<u8>>;
 
 /// Makes `.sqlx` what the code needs.
 pub(crate) fn write() -> Result<(), Error> {
-    let (wanted, found) = (expand()?, read(&root().join(FOLDER))?);
+    let (wanted, found) = (expand(&[])?, read(&root().join(FOLDER))?);
     let folder = root().join(FOLDER);
     fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
     for stale in found.keys().filter(|name| !wanted.contains_key(*name)) {
@@ -37,9 +38,9 @@ pub(crate) fn write() -> Result<(), Error> {
     Ok(())
 }
 
-/// Fails if a statement is wrong, or `.sqlx` is not what the code needs.
+/// Fails if a statement is wrong, if clippy finds something, or if `.sqlx` is not what the code needs.
 pub(crate) fn check() -> Result<(), Error> {
-    let (wanted, found) = (expand()?, read(&root().join(FOLDER))?);
+    let (wanted, found) = (expand(&["-D", "warnings"])?, read(&root().join(FOLDER))?);
     let names = wanted.keys().chain(found.keys());
     let mut paths: Vec<String> = names
         .filter(|name| wanted.get(*name) != found.get(*name))
@@ -55,31 +56,21 @@ pub(crate) fn check() -> Result<(), Error> {
     }
 }
 
-/// Has the macros check every statement and collects what they write.
-fn expand() -> Result<Queries, Error> {
+/// Has the macros check every statement and collects what they write. Clippy is told this, too.
+fn expand(lints: &[&str]) -> Result<Queries, Error> {
     let postgres = Throwaway::start(50)?;
     migrate(&postgres.url())?;
     let written = tempfile::tempdir().map_err(Error::file(std::env::temp_dir()))?;
-    let workspace = Workspace::load()?;
-    // A build folder of its own: what is compiled here looked at a database that is gone at once.
-    let target = workspace.target.join("checked-sql");
-    if target.exists() {
-        // The macros run only where something is compiled, so the workspace's crates must be.
-        let mut clean = cargo(&["clean", "--quiet"]);
-        clean.arg("--target-dir").arg(&target);
-        for member in &workspace.members {
-            clean.arg("--package").arg(member);
-        }
-        run(&mut clean)?;
-    }
-    let mut check = cargo(&["check", "--quiet", "--workspace", "--all-targets"]);
-    check
-        .arg("--target-dir")
-        .arg(&target)
+    let mut clippy = cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--"]);
+    clippy
+        .args(lints)
+        // The macros run only where something is compiled, and clippy leaves alone what it has looked at
+        // under the same arguments. This folder has another name each time.
+        .args(["--cfg", &format!("checked_sql={:?}", written.path())])
         .env("SQLX_OFFLINE", "false")
         .env("SQLX_OFFLINE_DIR", written.path())
         .env("DATABASE_URL", postgres.url());
-    run(&mut check)?;
+    run(&mut clippy)?;
     read(written.path())
 }
 

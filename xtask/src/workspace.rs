@@ -17,7 +17,6 @@ pub(crate) fn root() -> &'static Path {
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) target: PathBuf,
-    pub(crate) members: Vec<String>,
 }
 
 impl Workspace {
@@ -28,15 +27,8 @@ impl Workspace {
         let target = metadata["target_directory"]
             .as_str()
             .ok_or(Error::Metadata)?;
-        let members = metadata["packages"]
-            .as_array()
-            .ok_or(Error::Metadata)?
-            .iter()
-            .filter_map(|package| package["name"].as_str().map(str::to_owned))
-            .collect();
         Ok(Self {
             target: target.into(),
-            members,
         })
     }
 }

@@ -17,9 +17,8 @@ pub(crate) fn run() -> Result<(), Error> {
     lints::dependencies(&workspace.target.join("tools"))?;
     say("generated documents");
     generate::check()?;
-    lints::clippy()?;
-    lints::rustdoc()?;
-    say("checked SQL");
+    say("lints and checked SQL");
     checked_sql::check()?;
+    lints::rustdoc()?;
     suite::run_suite()
 }
