@@ -12,6 +12,9 @@ use crate::shell::{cargo, run, say};
 use crate::test::tools;
 use crate::workspace::{self, Workspace};
 
+/// Has the tests of the console take pictures.
+const PICTURES: &str = "TOLLKEEPER_TEST_PICTURES";
+
 /// As many colours as a palette of a byte for each point holds.
 const COLOURS: usize = 256;
 
@@ -35,7 +38,7 @@ pub(crate) fn take() -> Result<(), Error> {
         "--",
         "every_page_of_an_operator_is_usable",
     ];
-    run(&mut cargo(&test))?;
+    run(cargo(&test).env(PICTURES, "1"))?;
     let kept = workspace::root().join("docs/console");
     if kept.exists() {
         fs::remove_dir_all(&kept).map_err(Error::file(&kept))?;

@@ -7,7 +7,7 @@ mod seed;
 mod visitor;
 
 pub(crate) use crawl::{Page, crawl, unescaped};
-pub(crate) use looks::{axe, prefer, resize, shot};
+pub(crate) use looks::{as_it_was, axe, prefer, resize, shot};
 pub(crate) use seed::seed;
 pub(crate) use visitor::{Client, Got, Visitor};
 

@@ -6,7 +6,7 @@ use fantoccini::Locator;
 use serde_json::{Value, json};
 use tollkeeper_testkit::Browser;
 
-use crate::support::{Page, Site, axe, crawl, prefer, resize, seed, shot, unescaped};
+use crate::support::{Page, Site, as_it_was, axe, crawl, prefer, resize, seed, shot, unescaped};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -123,13 +123,19 @@ fn name_of(page: &Page) -> String {
     }
 }
 
+/// As narrow as a screen may be.
+const PHONE: u32 = 320;
+
 /// Shows each page in a browser, and looks at it as people with other eyes, hands and screens do.
-async fn are_usable(site: &Site, browser: &Browser, pages: &[Page], pictures: bool) {
+async fn are_usable(site: &Site, browser: &Browser, pages: &[Page], on_a_phone: bool) {
     let base = format!("{}/", site.base());
     for page in pages {
         let url = format!("{}{}", site.base(), page.at);
         browser.client.goto(&url).await.expect("it is served");
         browser.see("h1").await;
+        if on_a_phone {
+            resize(browser, PHONE).await;
+        }
         axe(browser).await;
         for url in browser.requests().await {
             let own = url.starts_with(&base) || url.starts_with("data:");
@@ -138,11 +144,12 @@ async fn are_usable(site: &Site, browser: &Browser, pages: &[Page], pictures: bo
         let said = browser.log("browser").await;
         let complaints: Vec<&Value> = said.iter().filter(|it| it["level"] != "DEBUG").collect();
         assert!(complaints.is_empty(), "{}: {complaints:#?}", page.at);
-        resize(browser, 320).await;
+        resize(browser, PHONE).await;
         let beyond = "return document.documentElement.scrollWidth - innerWidth";
         let beyond = browser.client.execute(beyond, Vec::new()).await;
         assert!(beyond.unwrap().as_i64() <= Some(0), "{} at 320 px", page.at);
-        if pictures && !page.at.contains('?') {
+        as_it_was(browser).await;
+        if !on_a_phone && !page.at.contains('?') {
             shot(browser, &name_of(page)).await;
         }
     }
@@ -154,16 +161,16 @@ async fn every_page_of_an_operator_is_usable() {
     seed(&site).await;
     let operator = site.operator().await;
     let pages = first_of_each(crawl(&operator.client()).await);
-    are_usable(&site, &operator.browser().await, &pages, true).await;
+    are_usable(&site, &operator.browser().await, &pages, false).await;
 }
 
 #[tokio::test]
-async fn every_page_of_a_user_is_usable() {
+async fn every_page_of_a_user_is_usable_on_a_phone() {
     let site = Site::start().await;
     let seeded = seed(&site).await;
     let user = site.user(&seeded.own).await;
     let pages = first_of_each(crawl(&user.client()).await);
-    are_usable(&site, &user.browser().await, &pages, false).await;
+    are_usable(&site, &user.browser().await, &pages, true).await;
 }
 
 #[tokio::test]
@@ -186,8 +193,10 @@ async fn every_page_is_shown_without_script() {
     }
 }
 
-/// Notes which elements the focus comes to, and whether it is seen there.
+/// Notes which elements the focus comes to. The page does not go on by itself meanwhile: what has been reached
+/// would be replaced, and forgotten.
 const WATCH: &str = "
+    document.querySelectorAll('[data-live]').forEach((it) => it.removeAttribute('data-live'));
     document.addEventListener('focusin', (event) => event.target.setAttribute('data-reached', ''));
 ";
 

@@ -1,5 +1,6 @@
 //! What a page looks like, and what keeps people from using it.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tollkeeper_testkit::{Browser, axe_core};
+
+/// Set where pictures are to be taken: each page is drawn three times more for them.
+const PICTURES: &str = "TOLLKEEPER_TEST_PICTURES";
 
 /// The rules that every page keeps: the three levels of WCAG 2.2 up to AA, and what is good beside.
 const RULES: [&str; 6] = [
@@ -20,6 +24,8 @@ const RULES: [&str; 6] = [
 
 const RUN: &str = "
     const [tags, done] = arguments;
+    // What would be replaced while it is looked at stays as it is from now on.
+    document.querySelectorAll('[data-live]').forEach((it) => it.removeAttribute('data-live'));
     const brief = (it) => ({
         rule: it.id,
         help: it.help,
@@ -85,7 +91,7 @@ pub(crate) async fn resize(browser: &Browser, width: u32) {
 }
 
 /// Lets the window be as it began.
-async fn as_it_was(browser: &Browser) {
+pub(crate) async fn as_it_was(browser: &Browser) {
     prefer(browser, "light").await;
     browser
         .devtools("Emulation.clearDeviceMetricsOverride", json!({}))
@@ -93,8 +99,12 @@ async fn as_it_was(browser: &Browser) {
 }
 
 /// Keeps pictures of the whole page that the browser shows: light, dark, and on a phone. They are in
-/// `console-pictures`, in the folder that programs are built in.
+/// `console-pictures`, in the folder that programs are built in, and are taken for `cargo xtask console-pictures`
+/// alone.
 pub(crate) async fn shot(browser: &Browser, name: &str) {
+    if env::var_os(PICTURES).is_none() {
+        return;
+    }
     let folder = pictures();
     fs::create_dir_all(&folder).expect("the folder of builds can be written");
     for (look, scheme, width) in [
