@@ -14,6 +14,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::{ParseError, Url};
 
+use crate::wait::wait_for;
+
+/// How often it is looked for what is not there yet.
+const GLANCE: Duration = Duration::from_millis(50);
+
 /// The limit of every wait, generous for a machine that has much to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -87,7 +92,7 @@ impl Browser {
     /// # Panics
     /// When there is none in time.
     pub async fn see(&self, css: &str) -> Element {
-        let wait = self.client.wait().at_most(PATIENCE);
+        let wait = self.client.wait().at_most(PATIENCE).every(GLANCE);
         let found = wait.for_element(Locator::Css(css)).await;
         found.unwrap_or_else(|error| panic!("{css}: {error}"))
     }
@@ -163,6 +168,15 @@ impl Browser {
         let call = DevTools(json!({ "cmd": command, "params": parameters }));
         let answer = self.client.issue_cmd(call).await;
         answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Waits until such an element says this: the page before may have one as well, that says something else.
+    ///
+    /// # Panics
+    /// When none does in time.
+    pub async fn says(&self, css: &str, part: &str) {
+        let what = format!("{css} to say: {part}");
+        wait_for(&what, async || self.text(css).await.contains(part)).await;
     }
 
     /// Every address that a page has asked for since this was asked last.

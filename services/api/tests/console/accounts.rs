@@ -214,16 +214,16 @@ async fn suspending_and_deleting_ask_first_and_tell_how_many_tokens_they_stop() 
     let page = format!("{}{LIST}/{id}", site.base());
     browser.client.goto(&page).await.unwrap();
     browser.click("a[href$='/suspend']").await;
-    let asked = browser.text("main").await;
-    assert!(asked.contains("2 active tokens"), "{asked}");
+    browser.says("main", "2 active tokens").await;
     assert_eq!(verdict().await, "VALID");
     browser.click("main button.danger").await;
-    let said = browser.text(".notice").await;
-    assert!(said.starts_with("The account is suspended"), "{said}");
+    browser.says(".notice", "The account is suspended").await;
     assert_eq!(verdict().await, "ACCOUNT_SUSPENDED");
     browser.click("a[href$='/resume']").await;
-    browser.click("main button.primary").await;
-    browser.see(".notice").await;
+    browser
+        .click("form[action$='/resume'] button.primary")
+        .await;
+    browser.says(".notice", "The account is resumed").await;
     assert_eq!(verdict().await, "VALID");
 
     browser.click("a[href$='/delete']").await;
@@ -234,8 +234,7 @@ async fn suspending_and_deleting_ask_first_and_tell_how_many_tokens_they_stop() 
     assert_eq!(account(&operator, &id).await["state"], "active");
     browser.fill("#typed", "shop").await;
     browser.click("main button.danger").await;
-    let said = browser.text(".notice").await;
-    assert!(said.starts_with("The account is deleted."), "{said}");
+    browser.says(".notice", "The account is deleted.").await;
     assert_eq!(account(&operator, &id).await["state"], "deleted");
     // There is nothing more to do with it.
     let left = browser.text(".page-head").await;

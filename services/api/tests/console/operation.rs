@@ -117,11 +117,10 @@ async fn letters_that_are_selected_are_tried_again_without_script() {
     browser.client.goto(&url).await.unwrap();
     browser.click("input[name=id]").await;
     browser.click("button[value=selected]").await;
-    let asked = browser.text("main").await;
-    assert!(asked.contains("letter 1 again"), "{asked}");
+    browser.says("main", "letter 1 again").await;
     browser.click("button.primary").await;
-    let said = browser.text(".notice").await;
-    assert!(said.starts_with("1 letter is to be tried again"), "{said}");
+    let said = "1 letter is to be tried again";
+    browser.says(".notice", said).await;
     wait_for("the try to fail", async || {
         letters().await[0]["replay_failure"].is_string()
     })

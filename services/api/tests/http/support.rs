@@ -79,9 +79,9 @@ pub(crate) fn now() -> DateTime<Utc> {
     SystemClock.now()
 }
 
-/// That many seconds from now, as a body holds it.
+/// That many seconds from now, as the API writes it.
 pub(crate) fn in_seconds(seconds: i64) -> String {
-    (now() + TimeDelta::seconds(seconds)).to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    (now() + TimeDelta::seconds(seconds)).to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// What `/v1/verify` tells `asker` of a token.

@@ -50,7 +50,7 @@ async fn walk(site: &Site, browser: &Browser, with_script: bool) {
     browser
         .click("main form[action='/console/you/password'] button")
         .await;
-    assert!(browser.text("main .notice").await.contains("is changed"));
+    browser.says("main .notice", "is changed").await;
     browser.click("button.danger").await;
     browser.see("#email").await;
     assert!(browser.text("main .notice").await.contains("everywhere"));
@@ -113,8 +113,7 @@ async fn with_openid_connect() {
     axe(&browser).await;
     shot(&browser, "sign-in").await;
     browser.click("#provider").await;
-    let text = browser.text("main").await;
-    assert!(text.contains("nobody here has this address"), "{text}");
+    browser.says("main", "nobody here has this address").await;
     axe(&browser).await;
     shot(&browser, "sign-in-stopped").await;
 

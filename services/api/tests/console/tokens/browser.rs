@@ -46,6 +46,7 @@ async fn whole_life(browser: &Browser, site: &crate::support::Site, has_script: 
     let first = issue(browser, HOSTILE).await;
     assert_eq!(verdict(&operator, &first).await, "VALID");
     browser.click(r#"main > .narrow > p > a.button"#).await;
+    browser.see("ol.timeline").await;
     let heading = browser.text("h1").await;
     assert!(heading.starts_with(HOSTILE), "{heading}");
     let page = browser.client.current_url().await.expect("a page");

@@ -224,7 +224,7 @@ async fn the_audit_log_is_told_as_a_table_that_says_where_it_goes_on() {
         operator.issue(&account, json!({})).await;
     }
     let until = now() + TimeDelta::seconds(1);
-    let until = until.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let until = until.to_rfc3339_opts(SecondsFormat::Micros, true);
     let mut next = format!("/v1/audit?format=csv&action=TokenIssued&limit=2&until={until}");
     let mut told = Vec::new();
     loop {
