@@ -87,11 +87,9 @@ async fn made_up_tokens_push_out_no_good_one_and_malformed_ones_are_not_looked_u
             == before + EACH as u64
     })
     .await;
-    assert_eq!(
-        metric(&api, "tollkeeper_verification_lookups_total").await,
-        1,
-        "the good one"
-    );
+    // The good one alone was: twice, where the news of its issue came while it was read.
+    let lookups = metric(&api, "tollkeeper_verification_lookups_total").await;
+    assert!((1..=2).contains(&lookups), "{lookups}");
 
     let floods = (0..CLIENTS).map(|_| {
         let made_up = (0..EACH).map(|_| unissued()).collect();
