@@ -1,6 +1,7 @@
 //! The tests themselves.
 
 use std::process::{Command, Stdio};
+use std::thread;
 
 use crate::error::Error;
 use crate::postgres::Throwaway;
@@ -24,12 +25,8 @@ pub(super) fn run_suite() -> Result<(), Error> {
     };
     run(&mut with_postgres(&["test", "--workspace", "--doc"]))?;
     if has_nextest() {
-        run(&mut with_postgres(&[
-            "nextest",
-            "run",
-            "--workspace",
-            "--no-fail-fast",
-        ]))
+        let mut suite = with_postgres(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+        run(suite.arg(format!("--test-threads={}", at_once())))
     } else {
         run(&mut with_postgres(&[
             "test",
@@ -40,6 +37,12 @@ pub(super) fn run_suite() -> Result<(), Error> {
             "--no-fail-fast",
         ]))
     }
+}
+
+/// Half as many tests again as there are processors: there are always some that wait.
+fn at_once() -> usize {
+    let processors = thread::available_parallelism().map_or(2, usize::from);
+    processors + processors.div_ceil(2)
 }
 
 fn has_nextest() -> bool {
