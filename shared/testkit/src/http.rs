@@ -11,7 +11,6 @@ pub fn http_client() -> Client {
 
 /// The same, for further settings. It trusts nobody's certificate before it is told to: reading those of the
 /// system for each client would be the longest part of many tests.
-#[must_use]
 pub fn http_client_builder() -> ClientBuilder {
     tollkeeper_runtime::tls::choose_cryptography();
     Client::builder().no_proxy().tls_certs_only([])
