@@ -32,6 +32,10 @@ const SHIPPED_WITH_USERS: [(&str, &str); 3] = [
     ),
 ];
 
+/// A server promises a stream all that it may hold, of three quarters of what is free on the disk, and so makes
+/// none on a disk that is nearly full. Streams of tests hold next to nothing.
+const ROOMY: (&str, &str) = ("roomy.conf", "jetstream { max_file_store: 64GB }\n");
+
 /// What the shipped example says the passwords are, for the tests' servers alone.
 const PASSWORDS: &str = include_str!("../../../../nats/passwords.conf.example");
 
@@ -66,7 +70,7 @@ impl TestNats {
     /// # Panics
     /// When there is no `nats-server` and it cannot be installed.
     pub async fn start() -> Self {
-        blocking(|| Self::start_blocking(&[])).await
+        blocking(|| Self::start_blocking(&[ROOMY])).await
     }
 
     /// As [`TestNats::start`], with the settings that are shipped: what is acknowledged is on the
