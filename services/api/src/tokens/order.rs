@@ -141,8 +141,8 @@ impl Order {
             SortBy::Created => key.is_empty().then_some(Key::Id)?,
             SortBy::Name => {
                 let name = std::str::from_utf8(key).ok()?;
-                // PostgreSQL takes none in a text, so nothing is called so.
-                let name = Some(name).filter(|name| !name.contains('\0'))?;
+                // A name is never empty, and PostgreSQL takes no null in a text.
+                let name = Some(name).filter(|name| !name.is_empty() && !name.contains('\0'))?;
                 Key::Name(name.to_owned())
             }
             SortBy::Expires | SortBy::LastUsed => parse_time(key)?,
@@ -209,15 +209,18 @@ mod tests {
         #[test]
         fn a_cursor_leads_back_to_its_place_in_its_order_alone(
             place in place(),
-            order in proptest::sample::select(&ALL),
+            order in any::<proptest::sample::Index>(),
             place_of_damage in any::<proptest::sample::Index>(),
         ) {
+            let fitting: Vec<Order> = ALL
+                .into_iter()
+                .filter(|order| order.sort().by.has(&place.key))
+                .collect();
+            let order = fitting[order.index(fitting.len())];
             let text = order.cursor(&place);
             for other in ALL {
                 let found = other.place(Some(&text)).ok().flatten();
-                let is_one = other == order && order.sort().by.has(&place.key);
-                prop_assert_eq!(found.is_some(), is_one);
-                prop_assert!(found.is_none_or(|found| found == place));
+                prop_assert_eq!(found, (other == order).then(|| place.clone()));
             }
             let damaged = place_of_damage.index(text.len());
             let letter = if text.as_bytes()[damaged] == b'A' { "B" } else { "A" };

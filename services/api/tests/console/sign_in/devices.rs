@@ -93,7 +93,8 @@ async fn a_browser_is_known_for_its_own_person_and_for_a_while() {
     let site = Site::start().await;
     let ada = was_here(&site, ADA).await;
     let grace = was_here(&site, "grace@example.org").await;
-    strangers(&site, 10, ADA).await;
+    // More than enough, should one of them not be heard.
+    strangers(&site, 20, ADA).await;
     // Another's browser, and one that is made up, are strangers.
     assert_eq!(grace.sign_in(ADA, PASSWORD).await.status, 429);
     let made_up = Guest::of(&site);
