@@ -1,4 +1,5 @@
-//! Lists come in pages, from the newest to the oldest unless another order is asked for. The cursor is opaque to clients.
+//! Lists come in pages, from the newest to the oldest unless another order is asked for. The cursor is opaque to
+//! clients.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,5 +1,6 @@
 //! How the database goes about a page of the list: the plans of the very statements of
-//! [`list`](super::list()) and [`sorted`](super::sorted()), for tests and measurements. They read no more than the list itself does.
+//! [`list`](super::list()) and [`sorted`](super::sorted()), for tests and measurements. They read no more than
+//! the list itself does.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;

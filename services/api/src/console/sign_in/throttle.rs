@@ -1,6 +1,7 @@
 //! How often somebody may try to sign in: with one address, and from one network, or in a browser where the
-//! person has signed in before. A token bucket each, in Postgres, so that all processes share it. An attempt is charged before the password is looked at, by one
-//! statement that takes the row's lock: as many as try at once get no more than the others.
+//! person has signed in before. A token bucket each, in Postgres, so that all processes share it. An attempt is
+//! charged before the password is looked at, by one statement that takes the row's lock: as many as try at once
+//! get no more than the others.
 
 use std::net::IpAddr;
 
