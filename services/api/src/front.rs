@@ -31,6 +31,7 @@ use crate::http::trace::Trace;
 use crate::listener::Pulse;
 use crate::router::router;
 use crate::verification::forward_auth::{self, Arrival};
+use crate::verification::options::LastOptions;
 
 /// Makes a [`Front`] for each connection.
 #[derive(Clone)]
@@ -52,6 +53,7 @@ impl Fronts {
             router: self.router.clone(),
             peer,
             pulse: Arc::default(),
+            options: LastOptions::default(),
         }))
     }
 }
@@ -65,6 +67,7 @@ struct Connection {
     router: Router,
     peer: SocketAddr,
     pulse: Arc<Pulse>,
+    options: LastOptions,
 }
 
 impl Front {
@@ -147,9 +150,13 @@ impl Connection {
         answering.instrument(log).await
     }
 
-    fn arrival<'a>(&self, began: Duration, trace: Option<&'a Trace>) -> Arrival<'a> {
-        let peer = self.peer;
-        Arrival { peer, began, trace }
+    fn arrival<'a>(&'a self, began: Duration, trace: Option<&'a Trace>) -> Arrival<'a> {
+        Arrival {
+            peer: self.peer,
+            began,
+            trace,
+            options: &self.options,
+        }
     }
 
     /// Counts an answer to a reverse proxy, and ends the span of its request. The router does so for its

@@ -3,10 +3,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderValue};
 use tollkeeper_runtime::settings::{NetworkList, UsageIp};
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The header in which proxies tell who asked them.
+pub(crate) const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// How far back the way of a request is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,15 @@ impl Way {
     /// Follows the way back from `peer`.
     #[must_use]
     pub fn of(headers: &HeaderMap, peer: IpAddr, trusted: &NetworkList) -> Self {
+        Self::along(headers.get_all(FORWARDED_FOR).iter(), peer, trusted)
+    }
+
+    /// Follows the way back from `peer` along the lines of its header.
+    pub(crate) fn along<'a>(
+        lines: impl DoubleEndedIterator<Item = &'a HeaderValue>,
+        peer: IpAddr,
+        trusted: &NetworkList,
+    ) -> Self {
         let mut farthest = peer.to_canonical();
         let whole = |farthest| Self {
             farthest,
@@ -29,7 +39,7 @@ impl Way {
         if !trusted.contains(farthest) {
             return whole(farthest);
         }
-        for line in headers.get_all(&FORWARDED_FOR).iter().rev() {
+        for line in lines.rev() {
             for hop in line.as_bytes().rsplit(|byte| *byte == b',') {
                 let hop = hop.trim_ascii();
                 if hop.is_empty() {
@@ -84,8 +94,6 @@ pub fn kept(ip: IpAddr, how: UsageIp) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn way(lines: &[&'static str], peer: &str) -> Way {

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, header};
 
 /// The header for operator keys and API tokens.
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(crate) const API_KEY: &str = "x-api-key";
 
 /// A credential as it was presented; its bytes may be anything.
 ///
@@ -67,27 +67,13 @@ impl<'a> Presented<'a> {
     }
 }
 
-/// The credential of a checked request. `X-API-Key` wins, as `Authorization` may be the site's own.
-/// What cannot be read counts as none: proxies make a server error of any refusal but 401 and 403.
-#[must_use]
-pub fn preferred(headers: &HeaderMap) -> Option<Credential<'_>> {
-    match single(headers, &API_KEY) {
-        Ok(Some(key)) => Some(Credential::Key(key)),
-        Ok(None) => {
-            let value = single(headers, &header::AUTHORIZATION).ok().flatten();
-            value.and_then(|value| bearer(value).ok())
-        }
-        Err(_) => None,
-    }
-}
-
 /// Reads the credentials from the headers.
 ///
 /// # Errors
 /// [`BadCredential`] if one of the headers is given twice or is not of the form
 /// `Bearer <credential>`.
 pub fn presented(headers: &HeaderMap) -> Result<Presented<'_>, BadCredential> {
-    let key = single(headers, &API_KEY)?.map(Credential::Key);
+    let key = single(headers, &HeaderName::from_static(API_KEY))?.map(Credential::Key);
     let bearer = match single(headers, &header::AUTHORIZATION)? {
         None => None,
         Some(value) => Some(bearer(value)?),
@@ -107,7 +93,7 @@ fn single<'a>(
     Ok(first.map(|value| value.as_bytes().trim_ascii()))
 }
 
-fn bearer(value: &[u8]) -> Result<Credential<'_>, BadCredential> {
+pub(crate) fn bearer(value: &[u8]) -> Result<Credential<'_>, BadCredential> {
     let split = value.split_at_checked(7);
     match split {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => {
@@ -129,6 +115,8 @@ mod tests {
 
     use super::*;
 
+    const KEY: HeaderName = HeaderName::from_static(API_KEY);
+
     fn headers(pairs: &[(HeaderName, &[u8])]) -> HeaderMap {
         let mut map = HeaderMap::new();
         for (name, value) in pairs {
@@ -147,23 +135,20 @@ mod tests {
 
     #[test]
     fn two_differing_credentials_are_refused_where_only_one_may_be() {
-        let map = headers(&[(header::AUTHORIZATION, b"Bearer a"), (API_KEY, b"b")]);
+        let map = headers(&[(header::AUTHORIZATION, b"Bearer a"), (KEY, b"b")]);
         assert!(presented(&map).unwrap().only().is_err());
-        assert!(preferred(&map) == Some(Credential::Key(b"b")));
-        let map = headers(&[(header::AUTHORIZATION, b"Bearer a"), (API_KEY, b"a")]);
+        let map = headers(&[(header::AUTHORIZATION, b"Bearer a"), (KEY, b"a")]);
         assert!(presented(&map).unwrap().only().unwrap() == Some(Credential::Key(b"a")));
-        let map = headers(&[(API_KEY, b"a"), (API_KEY, b"a")]);
+        let map = headers(&[(KEY, b"a"), (KEY, b"a")]);
         assert!(presented(&map).is_err());
-        assert!(preferred(&map).is_none());
-        let map = headers(&[(header::AUTHORIZATION, b"Basic abc"), (API_KEY, b"a")]);
+        let map = headers(&[(header::AUTHORIZATION, b"Basic abc"), (KEY, b"a")]);
         assert!(presented(&map).is_err());
-        assert!(preferred(&map) == Some(Credential::Key(b"a")));
     }
 
     #[test]
     fn garbage_is_a_credential_or_an_error_and_never_a_panic() {
-        let map = headers(&[(API_KEY, b"\xff\xfe\x80")]);
-        assert!(preferred(&map) == Some(Credential::Key(b"\xff\xfe\x80")));
+        let map = headers(&[(KEY, b"\xff\xfe\x80")]);
+        assert!(presented(&map).unwrap().only().unwrap() == Some(Credential::Key(b"\xff\xfe\x80")));
         for bad in [
             &b"Basic abc"[..],
             b"Bearer",
@@ -172,7 +157,6 @@ mod tests {
         ] {
             let map = headers(&[(header::AUTHORIZATION, bad)]);
             assert!(presented(&map).is_err(), "{bad:?}");
-            assert!(preferred(&map).is_none(), "{bad:?}");
         }
     }
 }

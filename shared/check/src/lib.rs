@@ -7,13 +7,15 @@
 
 mod address;
 mod credential;
+mod headers;
 mod limits;
 mod problem;
 mod refusal;
 mod request_id;
 
 pub use address::{Way, kept};
-pub use credential::{BadCredential, Credential, Presented, preferred, presented};
+pub use credential::{BadCredential, Credential, Presented, presented};
+pub use headers::CheckHeaders;
 pub use limits::{LimitHeaders, seconds, wait};
 pub use problem::{Document, FieldError};
 pub use refusal::{CODE, Refusal};

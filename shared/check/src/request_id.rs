@@ -1,9 +1,9 @@
 //! The id that a request is found by.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderValue};
 
 /// The header of a request's id, in requests and answers.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: &str = "x-request-id";
 
 const MAX_CHARACTERS: usize = 128;
 
@@ -17,14 +17,17 @@ pub fn is_request_id(text: &str) -> bool {
 /// The client's own id, if it has the plain form.
 #[must_use]
 pub fn own_request_id(headers: &HeaderMap) -> Option<&str> {
-    let text = headers.get(REQUEST_ID)?.to_str().ok()?;
+    plain(headers.get(REQUEST_ID)?)
+}
+
+/// The text, if it has the plain form of an id.
+pub(crate) fn plain(value: &HeaderValue) -> Option<&str> {
+    let text = value.to_str().ok()?;
     is_request_id(text).then_some(text)
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use tollkeeper_authn::{Requirement, Verification};
-use tollkeeper_check::{Credential, LimitHeaders, Refusal, Way, own_request_id, preferred};
+use tollkeeper_check::{CheckHeaders, Credential, LimitHeaders, Refusal, Way, own_request_id};
 use tollkeeper_domain::scope::{BadScope, Scope};
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::verdict::Verdict;
@@ -205,13 +205,19 @@ async fn check(
     request: &mut Parts,
 ) -> Result<Passed, Refused> {
     let began = gate.clock.boot_time();
-    let token = match preferred(&request.headers) {
+    let (credential, way) = {
+        let (headers, peer) = (
+            CheckHeaders::of(&request.headers),
+            Peer::of(&request.extensions),
+        );
+        let way = peer.map(|Peer(peer)| headers.way(peer.ip(), &gate.trusted_proxies));
+        (headers.credential(), way)
+    };
+    let token = match credential {
         Some(Credential::Key(token) | Credential::Bearer(token)) => token,
         Some(Credential::Jwt(_)) => return Err(Refusal::jwt().into()),
         None => return Err(Refusal::unauthenticated().into()),
     };
-    let way = Peer::of(&request.extensions)
-        .map(|Peer(peer)| Way::of(&request.headers, peer.ip(), &gate.trusted_proxies));
     if way.is_none() {
         gate.warn_of_no_address();
     }

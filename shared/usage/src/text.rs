@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2_iter;
+use memchr::{memchr2, memchr2_iter};
 
 /// What stands in a token's place.
 pub const REDACTED: &str = "[redacted]";
@@ -31,7 +31,7 @@ pub fn cut(text: &str, limit: usize) -> &str {
 /// The path of a request target: everything before `?` or `#`.
 #[must_use]
 pub fn path(target: &str) -> &str {
-    match target.find(['?', '#']) {
+    match memchr2(b'?', b'#', target.as_bytes()) {
         Some(end) => &target[..end],
         None => target,
     }

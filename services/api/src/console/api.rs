@@ -25,7 +25,7 @@ use crate::http::problem::Problem;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What a request says of where it comes from.
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The API, for one person and one request of theirs.
 #[derive(Debug, Clone)]
@@ -41,8 +41,8 @@ impl Api {
     pub(super) fn new(router: Router, person: Person, parts: &Parts) -> Self {
         let mut headers = HeaderMap::new();
         for name in [FORWARDED_FOR, REQUEST_ID] {
-            for value in parts.headers.get_all(&name) {
-                headers.append(name.clone(), value.clone());
+            for value in parts.headers.get_all(name) {
+                headers.append(name, value.clone());
             }
         }
         let id = parts.extensions.get::<crate::http::request_id::RequestId>();

@@ -1,6 +1,5 @@
 //! What Envoy asks, in the terms of a check.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str;
 
@@ -81,7 +80,7 @@ pub(super) fn sender(
 ///
 /// # Errors
 /// 400 that names what is wrong.
-pub(super) fn demands(context: &[Entry]) -> Result<Options<'_>, Problem> {
+pub(super) fn demands(context: &[Entry]) -> Result<Options, Problem> {
     let mut options = Options::default();
     let unreadable = |_| invalid("it must be text");
     for Entry { key, value } in context {
@@ -91,10 +90,10 @@ pub(super) fn demands(context: &[Entry]) -> Result<Options<'_>, Problem> {
             "scope" if value.trim().is_empty() => return Err(invalid("`scope` names none")),
             "scope" => {
                 for scope in value.split_ascii_whitespace() {
-                    options.take("scope", Cow::Borrowed(scope))?;
+                    options.take("scope", scope)?;
                 }
             }
-            "env" | "cost" => options.take(name, Cow::Borrowed(value))?,
+            "env" | "cost" => options.take(name, value)?,
             _ => return Err(invalid("the keys are scope, env and cost")),
         }
     }
@@ -107,6 +106,7 @@ fn invalid(why: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use tollkeeper_domain::scope::Scope;
     use tollkeeper_domain::secret::Environment;
 
     use super::super::messages::{Address, Peer, SocketAddress};
@@ -128,7 +128,8 @@ mod tests {
             ("cost", "0"),
         ]);
         let options = demands(&context).ok().unwrap();
-        assert_eq!(options.scopes, ["orders:read", "a.b"]);
+        let scopes: Vec<_> = options.scopes.iter().map(Scope::as_str).collect();
+        assert_eq!(scopes, ["orders:read", "a.b"]);
         assert_eq!(options.environment, Some(Environment::Live));
         assert_eq!(options.cost, Some(0));
         assert!(demands(&[]).ok().unwrap() == Options::default());

@@ -6,10 +6,10 @@
 
 mod patience;
 mod places;
+mod silence;
 mod tls;
 
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,27 +20,21 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tollkeeper_telemetry::http::{CONNECTIONS, MOST_CONNECTIONS};
 
-use self::patience::Patience;
 pub(crate) use self::patience::Pulse;
 pub use self::places::places;
+use self::silence::Watch;
 pub use self::tls::{Identity, TlsError};
 use crate::app::App;
 use crate::front::{Front, Fronts};
 
-/// Between two looks at a connection. Hyper has a limit of its own for the reading of headers, which
-/// sets up a timer for each request: a look now and then costs the hot path nothing.
-const LOOK: Duration = Duration::from_secs(5);
-
 /// The most memory for a request's line and headers, and for what of an answer could not be sent yet.
 /// Envoy takes headers of 60 KiB.
 const BUFFER_BYTES: usize = 64 * 1024;
-
-/// The part of the places that must be free, lest those who are silent lose theirs.
-const ENOUGH_FREE: usize = 8;
 
 /// What clients may take to send the rest of their requests once the process is asked to stop: some
 /// never do.
@@ -62,6 +56,8 @@ pub async fn serve(
     tracing::info!(%address, connections, tls, "serving");
     let fronts = Fronts::new(app);
     let places = Arc::new(Semaphore::new(connections));
+    let watch = Watch::new(places.clone(), connections);
+    let _looks = AbortOnDropHandle::new(tokio::spawn(watch.clone().look_again_and_again()));
     let clients = GracefulShutdown::new();
     MOST_CONNECTIONS.handle().set(connections as f64);
     loop {
@@ -73,31 +69,25 @@ pub async fn serve(
             () = stop.cancelled() => break,
             accepted = accepted => accepted,
         };
-        let scarce = Scarce {
-            places: places.clone(),
-            enough: connections / ENOUGH_FREE,
-        };
         // Answers are small and must not wait for more.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY is not set");
         }
         let counted = Counted::new();
         let (front, watcher) = (fronts.front(peer), clients.watcher());
+        let pulse = front.pulse();
         match &identity {
-            None => {
-                let client = converse(stream, front, watcher, scarce);
-                tokio::spawn(async move {
-                    client.await;
-                    drop((counted, place));
-                });
-            }
+            None => watch.run(pulse, |watching| async move {
+                converse(stream, front, watcher).await;
+                drop((counted, place, watching));
+            }),
             Some(identity) => {
                 let greeting = identity.greet(stream);
-                tokio::spawn(async move {
+                watch.run(pulse, |watching| async move {
                     if let Some(stream) = greeting.await {
-                        converse(stream, front, watcher, scarce).await;
+                        converse(stream, front, watcher).await;
                     }
-                    drop((counted, place));
+                    drop((counted, place, watching));
                 });
             }
         }
@@ -125,47 +115,15 @@ impl Drop for Counted {
     }
 }
 
-/// Whether places are few.
-struct Scarce {
-    places: Arc<Semaphore>,
-    enough: usize,
-}
-
-impl Scarce {
-    fn is_so(&self) -> bool {
-        self.places.available_permits() < self.enough
-    }
-}
-
-/// Answers the requests of one connection until it ends, or has been silent for too long.
-async fn converse<S>(stream: S, front: Front, watcher: Watcher, scarce: Scarce)
+/// Answers the requests of one connection until it ends.
+async fn converse<S>(stream: S, front: Front, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let pulse = front.pulse();
     let serving = http1::Builder::new()
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), front);
-    let mut serving = pin!(watcher.watch(serving));
-    let mut looks = interval(LOOK);
-    // The first look is not at once.
-    looks.reset();
-    // A process that was frozen must not take its own silence for the client's.
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut patience = Patience::default();
-    loop {
-        tokio::select! {
-            ended = &mut serving => {
-                if let Err(error) = ended {
-                    tracing::trace!(%error, "a connection broke");
-                }
-                return;
-            }
-            _ = looks.tick() => {
-                if patience.is_over(pulse.beat(), scarce.is_so()) {
-                    return;
-                }
-            }
-        }
+    if let Err(error) = watcher.watch(serving).await {
+        tracing::trace!(%error, "a connection broke");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// Looks without a request that a connection gets before its first: 30 seconds. Whoever opens many
+/// Looks without a request that a connection gets before its first: 30 seconds at least. Whoever opens many
 /// connections at once may take that long to ask on all of them.
 const BEFORE_THE_FIRST: u32 = 6;
 
@@ -53,15 +53,17 @@ impl Pulse {
 /// How long one connection has been silent.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
-    seen: u32,
+    /// How many requests had begun at the last look, if there was one.
+    seen: Option<u32>,
     silent: u32,
 }
 
 impl Patience {
-    /// Takes one look. Requests under way have time limits of their own.
+    /// Takes one look. The first says nothing of how long there was silence before. Requests under way
+    /// have time limits of their own.
     pub(super) fn is_over(&mut self, now: Beat, places_are_few: bool) -> bool {
-        if now.under_way || now.begun != self.seen {
-            self.seen = now.begun;
+        if now.under_way || Some(now.begun) != self.seen {
+            self.seen = Some(now.begun);
             self.silent = 0;
             return false;
         }
@@ -88,7 +90,7 @@ mod tests {
     #[test]
     fn who_asks_nothing_is_let_go_soon() {
         let (mut patience, pulse) = (Patience::default(), Pulse::default());
-        let mut seen = looks(&mut patience, &pulse, false, BEFORE_THE_FIRST);
+        let mut seen = looks(&mut patience, &pulse, false, BEFORE_THE_FIRST + 1);
         assert_eq!(seen.pop(), Some(true));
         assert!(seen.iter().all(|over| !over));
     }

@@ -14,7 +14,7 @@ use tollkeeper_check::LimitHeaders;
 use tollkeeper_domain::ids::{AccountId, TokenId};
 
 use super::judge::{Original, judge_at_once, judge_by_reading};
-use super::options::Options;
+use super::options::{Appended, LastOptions, Options};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
@@ -47,6 +47,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) began: Duration,
     /// Its trace, if that is recorded.
     pub(crate) trace: Option<&'a Trace>,
+    /// What was asked for before on the same connection.
+    pub(crate) options: &'a LastOptions,
 }
 
 /// Whether a request for `path` is one for this operation.
@@ -66,7 +68,7 @@ pub(crate) fn is_for(path: &str) -> bool {
     description = "For nginx `auth_request`, Caddy, Traefik and Envoy. Any method and any path \
         below `/v1/forward-auth/` is answered in the same way, and the request is counted as one \
         of the token. The credential is an API token; `X-API-Key` wins over `Authorization`.",
-    params(Options<'_>),
+    params(Options, Appended<'_>),
     responses(
         (
             status = 200,
@@ -90,8 +92,9 @@ pub(crate) async fn handle(
 ) -> Response {
     // No layer catches a panic here, and a connection that ends without an answer tells nobody why.
     let checked = AssertUnwindSafe(async {
-        let options = Options::read(request.uri().query().unwrap_or_default())?;
-        let original = original(request, &options, arrival);
+        let query = request.uri().query().unwrap_or_default();
+        let (options, appended) = arrival.options.read(query)?;
+        let original = original(request, appended, arrival);
         judge_by_reading(app, &original, &options, miss, allowed).await
     });
     let checked = checked.catch_unwind().await;
@@ -105,8 +108,9 @@ pub(crate) fn at_once<B>(
     arrival: &Arrival<'_>,
 ) -> Result<Response, Miss> {
     let checked = catch_unwind(AssertUnwindSafe(|| {
-        let options = Options::read(request.uri().query().unwrap_or_default())?;
-        let original = original(request, &options, arrival);
+        let query = request.uri().query().unwrap_or_default();
+        let (options, appended) = arrival.options.read(query)?;
+        let original = original(request, appended, arrival);
         judge_at_once(app, &original, &options, allowed)
     }));
     let checked = match checked.unwrap_or_else(panicked) {
@@ -135,11 +139,11 @@ fn answer<B>(app: &App, request: &Request<B>, checked: Result<Response, Problem>
 /// The request that the proxy asks about.
 fn original<'a, B>(
     request: &'a Request<B>,
-    options: &Options<'a>,
+    appended: Appended<'a>,
     arrival: &Arrival<'a>,
 ) -> Original<'a> {
     let path = request.uri().path();
-    let path = options.uri.or_else(|| path.strip_prefix(PREFIX));
+    let path = appended.uri.or_else(|| path.strip_prefix(PREFIX));
     Original {
         headers: request.headers(),
         path: path.filter(|path| !path.is_empty()).unwrap_or("/"),

@@ -8,7 +8,8 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use smallvec::SmallVec;
 use tollkeeper_authn::{Identity, Miss, Requirement, Verification};
-use tollkeeper_check::{Credential, Refusal, kept, own_request_id, preferred};
+use tollkeeper_check::{Credential, Refusal, kept};
+use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::usage::UsageEvent;
 use tollkeeper_domain::verdict::Verdict;
 
@@ -38,7 +39,7 @@ pub(crate) struct Original<'a> {
 pub(crate) async fn judge<T>(
     app: &App,
     original: &Original<'_>,
-    options: &Options<'_>,
+    options: &Options,
     allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
 ) -> Result<T, Problem> {
     let question = Question::of(app, original, options)?;
@@ -57,7 +58,7 @@ pub(crate) async fn judge<T>(
 pub(crate) fn judge_at_once<T>(
     app: &App,
     original: &Original<'_>,
-    options: &Options<'_>,
+    options: &Options,
     allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
 ) -> Result<Result<T, Miss>, Problem> {
     let question = Question::of(app, original, options)?;
@@ -75,7 +76,7 @@ pub(crate) fn judge_at_once<T>(
 pub(crate) async fn judge_by_reading<T>(
     app: &App,
     original: &Original<'_>,
-    options: &Options<'_>,
+    options: &Options,
     miss: Miss,
     allowed: impl FnOnce(&Verification, Identity<'_>) -> T,
 ) -> Result<T, Problem> {
@@ -87,37 +88,32 @@ pub(crate) async fn judge_by_reading<T>(
 /// A request with what is demanded of it.
 struct Question<'a> {
     app: &'a App,
-    options: &'a Options<'a>,
+    options: &'a Options,
     began: Duration,
     token: &'a [u8],
     scopes: SmallVec<[&'a str; 4]>,
     origin: Origin<'a>,
-    headers: &'a HeaderMap,
     trace: Option<&'a Trace>,
 }
 
 impl<'a> Question<'a> {
-    fn of(
-        app: &'a App,
-        original: &Original<'a>,
-        options: &'a Options<'a>,
-    ) -> Result<Self, Problem> {
-        let headers = original.headers;
-        let token = match preferred(headers) {
+    fn of(app: &'a App, original: &Original<'a>, options: &'a Options) -> Result<Self, Problem> {
+        let own = (original.path, original.method);
+        let trusted = &app.policy.trusted_proxies;
+        let peer = original.peer;
+        let (origin, credential) = Origin::of(original.headers, own, options.source, peer, trusted);
+        let token = match credential {
             Some(Credential::Key(token) | Credential::Bearer(token)) => token,
             Some(Credential::Jwt(_)) => return Err(Refusal::jwt().into()),
             None => return Err(Problem::unauthenticated()),
         };
-        let own = (original.path, original.method);
-        let trusted = &app.policy.trusted_proxies;
         Ok(Self {
             app,
             options,
             began: original.began,
             token,
-            scopes: options.scopes.iter().map(AsRef::as_ref).collect(),
-            origin: Origin::of(headers, own, options.source, original.peer, trusted),
-            headers,
+            scopes: options.scopes.iter().map(Scope::as_str).collect(),
+            origin,
             trace: original.trace,
         })
     }
@@ -163,7 +159,7 @@ impl<'a> Question<'a> {
                 verdict,
                 ip: kept(origin.way.farthest, app.policy.usage_ip),
                 user_agent: origin.user_agent,
-                request_id: own_request_id(self.headers).unwrap_or_default(),
+                request_id: origin.request_id,
                 response_time_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
                 at_micros: verification.at_micros,
                 cost,
@@ -183,7 +179,7 @@ impl<'a> Question<'a> {
             }
         }
         app.measures.verified(verdict, took);
-        let refusal = Refusal::of(verdict, status, &options.scopes.join(" "));
+        let refusal = Refusal::of(verdict, status, &self.scopes.join(" "));
         Err(refusal.by_limits(&verification).into())
     }
 }

@@ -1,8 +1,9 @@
 //! What the query of a forward-auth request asks for. It is written by whoever configures the
 //! proxy, so anything not known is an error and not ignored.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use utoipa::{IntoParams, ToSchema};
@@ -23,16 +24,16 @@ pub(crate) enum Source {
     Forwarded,
 }
 
-/// The options of one request.
+/// What a request asks for.
 #[derive(Debug, Default, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Options<'q> {
+pub(crate) struct Options {
     /// Where path and method of the original request come from: `path` if nothing is said.
     #[param(inline, rename = "from", required = false)]
     pub(crate) source: Source,
     /// The scopes that the token must hold.
-    #[param(rename = "scope", required = false, value_type = Vec<Scope>)]
-    pub(crate) scopes: Vec<Cow<'q, str>>,
+    #[param(rename = "scope", required = false)]
+    pub(crate) scopes: Vec<Scope>,
     /// The environment that the token must be for.
     #[param(rename = "env")]
     pub(crate) environment: Option<Environment>,
@@ -43,6 +44,12 @@ pub(crate) struct Options<'q> {
     /// `403` answers 429 as 403, as nginx understands no other refusals.
     #[param(rename = "deny", required = false, value_type = String, pattern = "^403$")]
     pub(crate) limits_as_403: bool,
+}
+
+/// What a proxy has appended of its client's to the options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Appended<'q> {
     /// The path of the original request, in the place of this one's own, for proxies that append it,
     /// as Envoy does. It comes last: everything behind `uri=` is path and query of the original
     /// request, however it looks.
@@ -50,17 +57,54 @@ pub(crate) struct Options<'q> {
     pub(crate) uri: Option<&'q str>,
 }
 
-impl<'q> Options<'q> {
+/// The options of one connection. A proxy asks with the same again and again: they are read once.
+#[derive(Debug, Default)]
+pub(crate) struct LastOptions(Mutex<Option<(Box<str>, Arc<Options>)>>);
+
+/// The longest text of options that is remembered, in bytes: there may be many connections.
+const MAX_REMEMBERED_BYTES: usize = 256;
+
+impl LastOptions {
     /// Reads the query.
     ///
     /// # Errors
     /// 400 that names the parameter.
-    pub(crate) fn read(query: &'q str) -> Result<Self, Problem> {
+    pub(crate) fn read<'q>(&self, query: &'q str) -> Result<(Arc<Options>, Appended<'q>), Problem> {
+        if let Some(known) = self.known(query) {
+            return Ok(known);
+        }
+        let (asked, uri) = asked_and_appended(query);
+        let options = Arc::new(Options::read(asked)?);
+        if asked.len() <= MAX_REMEMBERED_BYTES {
+            *self.0.lock() = Some((asked.into(), options.clone()));
+        }
+        Ok((options, Appended { uri }))
+    }
+
+    /// What is known of the query, if it asks as the last one did.
+    fn known<'q>(&self, query: &'q str) -> Option<(Arc<Options>, Appended<'q>)> {
+        let last = self.0.lock();
+        let (text, options) = last.as_ref()?;
+        // The remembered text holds no beginning of what is appended, so that what follows it here is the
+        // first.
+        let uri = match query.strip_prefix(&**text)? {
+            "" => None,
+            rest if text.is_empty() => Some(rest.strip_prefix("uri=")?),
+            rest => Some(rest.strip_prefix("&uri=")?),
+        };
+        Some((options.clone(), Appended { uri }))
+    }
+}
+
+impl Options {
+    /// Reads the part of a query that the proxy was configured with.
+    ///
+    /// # Errors
+    /// 400 that names the parameter.
+    fn read(asked: &str) -> Result<Self, Problem> {
         let mut options = Self::default();
-        let (asked, appended) = asked_and_appended(query);
-        options.uri = appended;
         for (name, value) in form_urlencoded::parse(asked.as_bytes()) {
-            options.take(&name, value)?;
+            options.take(&name, &value)?;
         }
         Ok(options)
     }
@@ -69,8 +113,8 @@ impl<'q> Options<'q> {
     ///
     /// # Errors
     /// 400 that names it.
-    pub(crate) fn take(&mut self, name: &str, value: Cow<'q, str>) -> Result<(), Problem> {
-        match (name, &*value) {
+    pub(crate) fn take(&mut self, name: &str, value: &str) -> Result<(), Problem> {
+        match (name, value) {
             ("from", "path") => self.source = Source::Path,
             ("from", "original") => self.source = Source::Original,
             ("from", "forwarded") => self.source = Source::Forwarded,
@@ -85,10 +129,8 @@ impl<'q> Options<'q> {
                 self.environment = Some(environment);
             }
             ("scope", _) => {
-                value
-                    .parse::<Scope>()
-                    .map_err(|error| bad("scope", &error))?;
-                self.scopes.push(value);
+                let scope = value.parse().map_err(|error| bad("scope", &error))?;
+                self.scopes.push(scope);
             }
             ("from", _) => return Err(bad("from", &"one of path, original, forwarded")),
             ("deny", _) => return Err(bad("deny", &"the one value is 403")),
@@ -120,17 +162,20 @@ fn bad(name: &str, why: &dyn std::fmt::Display) -> Problem {
 mod tests {
     use super::*;
 
+    fn scopes(scopes: &[&str]) -> Vec<Scope> {
+        scopes.iter().map(|scope| scope.parse().unwrap()).collect()
+    }
+
     #[test]
     fn reads_what_it_knows() {
         let options =
             Options::read("from=original&scope=orders:read&scope=a%2Eb&env=live&cost=7&deny=403");
         let expected = Options {
             source: Source::Original,
-            scopes: vec!["orders:read".into(), "a.b".into()],
+            scopes: scopes(&["orders:read", "a.b"]),
             environment: Some(Environment::Live),
             cost: Some(7),
             limits_as_403: true,
-            uri: None,
         };
         assert_eq!(options.unwrap(), expected);
         assert_eq!(Options::read("").unwrap(), Options::default());
@@ -138,19 +183,56 @@ mod tests {
 
     #[test]
     fn what_is_appended_is_path_and_never_a_demand() {
-        let read = |query| Options::read(query).unwrap();
-        let options = read("scope=a&uri=/orders?page=2&scope=b&from=original&uri=/c&env=x");
-        assert_eq!(options.scopes, ["a"]);
-        assert_eq!(options.source, Source::Path);
-        assert_eq!(
-            options.uri,
-            Some("/orders?page=2&scope=b&from=original&uri=/c&env=x")
-        );
-        assert_eq!(read("uri=/a&scope=b").uri, Some("/a&scope=b"));
-        assert!(read("uri=/a&scope=b").scopes.is_empty());
-        assert_eq!(read("uri=").uri, Some(""));
-        // A value of another parameter is not where it begins.
-        assert!(Options::read("scope=uri=/a").is_err());
+        let long = format!("scope=a&{}cost=7", "env=live&".repeat(40));
+        let queries = [
+            ("", Some("")),
+            ("", Some("/a&scope=b")),
+            ("", Some("/a?uri=/b&uri=/c")),
+            ("", None),
+            (
+                "scope=a",
+                Some("/orders?page=2&scope=b&from=original&uri=/c&env=x"),
+            ),
+            ("scope=a", Some("")),
+            ("scope=a", None),
+            ("scope=a&cost=2", Some("/scope=a")),
+            ("scope=a&cost=2", None),
+            ("scope=ab", None),
+            (&*long, Some("/a")),
+        ];
+        // Whatever was asked before on the same connection.
+        for (before, _) in queries {
+            for (asked, uri) in queries {
+                let last = LastOptions::default();
+                last.read(before).unwrap();
+                let query = match (asked, uri) {
+                    (asked, None) => asked.to_owned(),
+                    ("", Some(uri)) => format!("uri={uri}"),
+                    (asked, Some(uri)) => format!("{asked}&uri={uri}"),
+                };
+                for _ in 0..2 {
+                    let (options, appended) = last.read(&query).unwrap();
+                    assert_eq!(*options, Options::read(asked).unwrap(), "{query}");
+                    assert_eq!(appended.uri, uri, "{query} after {before}");
+                }
+            }
+        }
+        let last = LastOptions::default();
+        let (options, appended) = last.read("&uri=/a").unwrap();
+        assert_eq!((&*options, appended.uri), (&Options::default(), Some("/a")));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_not_remembered() {
+        let last = LastOptions::default();
+        last.read("scope=a").unwrap();
+        // A value of another parameter is not where the appended begins.
+        for bad in ["scope=uri=/a", "scope=A", "scope=a&x=1", "scope=auri=/a"] {
+            for _ in 0..2 {
+                assert!(last.read(bad).is_err(), "{bad}");
+            }
+        }
+        assert_eq!(last.read("scope=a").unwrap().0.scopes, scopes(&["a"]));
     }
 
     #[test]

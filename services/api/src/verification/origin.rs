@@ -2,16 +2,11 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, HeaderName, header};
-use tollkeeper_check::Way;
+use axum::http::{HeaderMap, HeaderValue};
+use tollkeeper_check::{CheckHeaders, Credential, Way};
 use tollkeeper_runtime::settings::NetworkList;
 
 use super::options::Source;
-
-const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
-const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
-const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
-const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 
 /// The original request.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,47 +15,53 @@ pub(super) struct Origin<'a> {
     pub(super) method: &'a str,
     pub(super) way: Way,
     pub(super) user_agent: &'a str,
+    /// The client's own id, if it has the plain form.
+    pub(super) request_id: &'a str,
 }
 
 impl<'a> Origin<'a> {
-    /// Reads the origin. Only a trusted `peer` is believed about anything but the request itself,
-    /// whose `path` and `method` stand in where nothing better is known.
+    /// Reads the origin, and the credential beside it. Only a trusted `peer` is believed about anything but
+    /// the request itself, whose `path` and `method` stand in where nothing better is known.
     pub(super) fn of(
         headers: &'a HeaderMap,
         (path, method): (&'a str, &'a str),
         source: Source,
         peer: IpAddr,
         trusted: &NetworkList,
-    ) -> Self {
+    ) -> (Self, Option<Credential<'a>>) {
         let peer = peer.to_canonical();
         let believed = trusted.contains(peer);
-        let (uri_header, method_header) = match source {
-            Source::Path => (None, None),
-            Source::Original => (Some(ORIGINAL_URI), Some(ORIGINAL_METHOD)),
-            Source::Forwarded => (Some(FORWARDED_URI), Some(FORWARDED_METHOD)),
+        let (mut told_uri, mut told_method) = (None, None);
+        let headers = CheckHeaders::and(headers, |name, value| {
+            let told = match (source, name) {
+                (Source::Original, "x-original-uri") | (Source::Forwarded, "x-forwarded-uri") => {
+                    &mut told_uri
+                }
+                (Source::Original, "x-original-method")
+                | (Source::Forwarded, "x-forwarded-method") => &mut told_method,
+                _ => return,
+            };
+            // The first, where one is repeated.
+            told.get_or_insert(value);
+        });
+        let believed = |told: Option<&'a HeaderValue>| {
+            let told = told.filter(|_| believed)?;
+            std::str::from_utf8(told.as_bytes()).ok()
         };
-        let told = |name: Option<HeaderName>| {
-            name.filter(|_| believed)
-                .and_then(|name| text(headers, &name))
+        let origin = Self {
+            endpoint: believed(told_uri).unwrap_or(path),
+            method: believed(told_method).unwrap_or(method),
+            way: headers.way(peer, trusted),
+            user_agent: headers.user_agent().unwrap_or_default(),
+            request_id: headers.request_id().unwrap_or_default(),
         };
-        Self {
-            endpoint: told(uri_header).unwrap_or(path),
-            method: told(method_header).unwrap_or(method),
-            way: Way::of(headers, peer, trusted),
-            user_agent: text(headers, &header::USER_AGENT).unwrap_or_default(),
-        }
+        (origin, headers.credential())
     }
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers
-        .get(name)
-        .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::http::HeaderName;
 
     use super::*;
 
@@ -88,6 +89,7 @@ mod tests {
             peer.parse().unwrap(),
             &trusted(),
         )
+        .0
     }
 
     #[test]
