@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Clone, Copy, clap::Subcommand)]
 enum Command {
-    /// Add the raw rows up and report every hour, day and total of a token that says something else
+    /// Add the raw rows up and report every sum of a token or an account that says something else
     Verify(Period),
     /// Verify, and put right what differs, hour by hour and while usage is counted
     Rebuild(Period),
@@ -159,7 +159,7 @@ fn tell(report: &Report, output: Output, outcome: &str, replaced: Option<bool>) 
 fn line(it: &Difference) -> String {
     let Difference {
         sums,
-        token_id,
+        owner,
         stored,
         counted,
         ..
@@ -168,6 +168,9 @@ fn line(it: &Difference) -> String {
         Sums::Hours => ("hour", "rows"),
         Sums::Days => ("day", "hours"),
         Sums::Totals => ("total", "days"),
+        Sums::TokenDays => ("day of all endpoints", "days of each"),
+        Sums::AccountHours => ("hour", "hours of its tokens"),
+        Sums::AccountDays => ("day", "hours"),
     };
     let bucket = it
         .bucket
@@ -178,5 +181,5 @@ fn line(it: &Difference) -> String {
     } else {
         format!("{stored} requests, {counted} by the {of}")
     };
-    format!("{token_id} {what}{bucket}: {numbers}")
+    format!("{owner} {what}{bucket}: {numbers}")
 }

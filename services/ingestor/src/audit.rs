@@ -97,6 +97,12 @@ async fn look(
     let tokens = Some(sample.tokens.as_slice());
     differences.extend(rollups::days(db, whole_day, tokens).await?);
     differences.extend(rollups::totals(db, range, rollups_from, tokens).await?);
+    differences.extend(rollups::token_days(db, whole_day, tokens).await?);
+    if sample.left_out == 0 {
+        // An account's hours are compared with those of all its tokens.
+        differences.extend(rollups::account_hours(db, range).await?);
+    }
+    differences.extend(rollups::account_days(db, whole_day).await?);
     Ok(Audit {
         hour,
         compared: sample.compared,
@@ -145,7 +151,7 @@ pub async fn keep_auditing(
 }
 
 fn report(audit: &Audit, now: DateTime<Utc>) {
-    for sums in [Sums::Hours, Sums::Days, Sums::Totals] {
+    for sums in Sums::ALL {
         let differing = audit.differences.iter().filter(|it| it.sums == sums);
         AUDIT_DIFFERING
             .with(sums.as_str())
@@ -156,7 +162,7 @@ fn report(audit: &Audit, now: DateTime<Utc>) {
     AUDITED_AT.handle().set(now.timestamp() as f64);
     for it in audit.differences.iter().take(MOST_LOGGED) {
         tracing::error!(
-            sums = it.sums.as_str(), token_id = %it.token_id, bucket = ?it.bucket,
+            sums = it.sums.as_str(), owner = %it.owner, bucket = ?it.bucket,
             stored = it.stored, counted = it.counted, "sums of usage are not what the rows say"
         );
     }

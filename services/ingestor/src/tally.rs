@@ -69,6 +69,34 @@ pub(crate) struct RollupKey<'a> {
     pub(crate) status_class: i16,
 }
 
+/// One row of the sums of accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct AccountKey<'a> {
+    pub(crate) account_id: Uuid,
+    /// The start of its hour or its UTC day, in microseconds.
+    pub(crate) bucket: i64,
+    pub(crate) endpoint: &'a str,
+    pub(crate) method: &'a str,
+    pub(crate) status_class: i16,
+    pub(crate) verdict: i16,
+}
+
+/// One row of the days of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TokenDayKey {
+    pub(crate) account_id: Uuid,
+    /// The start of the UTC day, in microseconds.
+    pub(crate) bucket: i64,
+    pub(crate) token_id: Uuid,
+}
+
+/// What is added to a row of the days of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct TokenDaySum {
+    pub(crate) requests: i64,
+    pub(crate) errors: i64,
+}
+
 /// What is added to a row of the rollups.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct RollupSum {
@@ -78,6 +106,12 @@ pub(crate) struct RollupSum {
 }
 
 impl RollupSum {
+    fn count(&mut self, event: &UsageEvent<'_>) {
+        self.requests += 1;
+        self.errors += i64::from(is_error(event));
+        self.latency[bucket(event.response_time_us)] += 1;
+    }
+
     fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.errors += other.errors;
@@ -108,6 +142,9 @@ pub(crate) struct BalanceKey {
 /// What is added to the rollups of one width, sorted by key.
 pub(crate) type Rollup<'a> = Vec<(RollupKey<'a>, RollupSum)>;
 
+/// The same of whole accounts.
+pub(crate) type AccountRollup<'a> = Vec<(AccountKey<'a>, RollupSum)>;
+
 /// The sums of a set of events.
 #[derive(Debug, Default)]
 pub(crate) struct Tally<'a> {
@@ -115,6 +152,12 @@ pub(crate) struct Tally<'a> {
     pub(crate) hours: Rollup<'a>,
     /// The same by UTC day.
     pub(crate) days: Rollup<'a>,
+    /// Those of all endpoints of a token together.
+    pub(crate) token_days: BTreeMap<TokenDayKey, TokenDaySum>,
+    /// Sorted by key.
+    pub(crate) account_hours: AccountRollup<'a>,
+    /// The same by UTC day.
+    pub(crate) account_days: AccountRollup<'a>,
     pub(crate) totals: BTreeMap<Uuid, TotalSum>,
     /// What was used of quotas.
     pub(crate) balances: BTreeMap<BalanceKey, i64>,
@@ -123,6 +166,8 @@ pub(crate) struct Tally<'a> {
 impl<'a> Tally<'a> {
     pub(crate) fn of(events: &'a [Countable<'a>]) -> Self {
         let mut hours: HashMap<RollupKey<'a>, RollupSum> = HashMap::new();
+        let mut token_days: HashMap<TokenDayKey, TokenDaySum> = HashMap::new();
+        let mut account_hours: HashMap<AccountKey<'a>, RollupSum> = HashMap::new();
         let mut totals: HashMap<Uuid, TotalSum> = HashMap::new();
         let mut balances: HashMap<BalanceKey, i64> = HashMap::new();
         for countable in events {
@@ -135,10 +180,24 @@ impl<'a> Tally<'a> {
                 method: event.method,
                 status_class: status_class(event.status),
             };
-            let sum = hours.entry(key).or_default();
-            sum.requests += 1;
-            sum.errors += i64::from(!allowed || event.status >= 400);
-            sum.latency[bucket(event.response_time_us)] += 1;
+            hours.entry(key).or_default().count(event);
+            let day = TokenDayKey {
+                account_id: event.account_id.0,
+                bucket: floor(countable.at_micros, DAY_MICROS),
+                token_id: event.token_id.0,
+            };
+            let together = token_days.entry(day).or_default();
+            together.requests += 1;
+            together.errors += i64::from(is_error(event));
+            let key = AccountKey {
+                account_id: event.account_id.0,
+                bucket: key.bucket,
+                endpoint: key.endpoint,
+                method: key.method,
+                status_class: key.status_class,
+                verdict: event.verdict as i16,
+            };
+            account_hours.entry(key).or_default().count(event);
 
             let total = totals.entry(event.token_id.0).or_default();
             total.count += 1;
@@ -150,28 +209,46 @@ impl<'a> Tally<'a> {
                 *balances.entry(key).or_default() += used;
             }
         }
-        let mut hours: Vec<_> = hours.into_iter().collect();
-        hours.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let hours = sorted(hours);
+        let days = by_day(&hours, |key| RollupKey {
+            bucket: floor(key.bucket, DAY_MICROS),
+            ..*key
+        });
+        let account_hours = sorted(account_hours);
+        let account_days = by_day(&account_hours, |key| AccountKey {
+            bucket: floor(key.bucket, DAY_MICROS),
+            ..*key
+        });
         Self {
-            days: days(&hours),
             hours,
+            days,
+            token_days: token_days.into_iter().collect(),
+            account_hours,
+            account_days,
             totals: totals.into_iter().collect(),
             balances: balances.into_iter().collect(),
         }
     }
 }
 
+fn sorted<K: Ord>(sums: HashMap<K, RollupSum>) -> Vec<(K, RollupSum)> {
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    sums
+}
+
 /// The sums of these hours by day. Endpoints are the ones that the hours admitted.
-fn days<'a>(hours: &Rollup<'a>) -> Rollup<'a> {
-    let mut days: BTreeMap<RollupKey<'a>, RollupSum> = BTreeMap::new();
+fn by_day<K: Ord>(hours: &[(K, RollupSum)], of_day: impl Fn(&K) -> K) -> Vec<(K, RollupSum)> {
+    let mut days: BTreeMap<K, RollupSum> = BTreeMap::new();
     for (key, sum) in hours {
-        let day = RollupKey {
-            bucket: floor(key.bucket, DAY_MICROS),
-            ..*key
-        };
-        days.entry(day).or_default().add(sum);
+        days.entry(of_day(key)).or_default().add(sum);
     }
     days.into_iter().collect()
+}
+
+/// Whether it was refused, or answered with a status of 400 or above.
+fn is_error(event: &UsageEvent<'_>) -> bool {
+    event.verdict != Verdict::Valid || event.status >= 400
 }
 
 /// The start of the bucket of this width.
@@ -188,120 +265,4 @@ fn status_class(status: u16) -> i16 {
 }
 
 #[cfg(test)]
-mod tests {
-    use tollkeeper_domain::ids::{AccountId, TokenId};
-    use tollkeeper_domain::quota::QuotaCharges;
-
-    use super::*;
-
-    fn countable(token: u128, at_micros: i64, verdict: Verdict, status: u16) -> Countable<'static> {
-        Countable {
-            event: UsageEvent {
-                token_id: TokenId(Uuid::from_u128(token)),
-                account_id: AccountId(Uuid::nil()),
-                token_version: 1,
-                endpoint: "/a",
-                method: "GET",
-                status,
-                verdict,
-                ip: None,
-                user_agent: "",
-                request_id: "",
-                response_time_us: 20,
-                at_micros,
-                cost: 1,
-                charges: QuotaCharges::default(),
-            },
-            source: Uuid::nil(),
-            at_micros,
-            replaced: false,
-            token_version: 1,
-            status: 200,
-            endpoint: "/a".into(),
-        }
-    }
-
-    #[test]
-    fn refused_calls_count_and_do_not_move_last_used() {
-        let events = [
-            countable(2, 5, Verdict::Valid, 200),
-            countable(2, 9, Verdict::Revoked, 401),
-            countable(2, 3, Verdict::Valid, 500),
-            countable(1, 4, Verdict::Expired, 401),
-        ];
-        let tally = Tally::of(&events);
-        let totals: Vec<_> = tally.totals.into_values().collect();
-        assert_eq!(
-            totals,
-            [
-                TotalSum {
-                    count: 1,
-                    last_used: None
-                },
-                TotalSum {
-                    count: 3,
-                    last_used: Some(5)
-                }
-            ]
-        );
-        let sums: Vec<_> = tally
-            .hours
-            .iter()
-            .map(|(key, sum)| {
-                (
-                    key.token_id.as_u128(),
-                    key.status_class,
-                    sum.requests,
-                    sum.errors,
-                )
-            })
-            .collect();
-        assert_eq!(
-            sums,
-            [(1, 4, 1, 1), (2, 2, 1, 0), (2, 4, 1, 1), (2, 5, 1, 1)]
-        );
-        assert!(
-            tally
-                .hours
-                .iter()
-                .all(|(_, sum)| sum.latency[1] == sum.requests)
-        );
-    }
-
-    #[test]
-    fn hours_begin_at_the_hour_even_before_1970() {
-        assert_eq!(
-            countable(1, HOUR_MICROS + 1, Verdict::Valid, 200).hour(),
-            HOUR_MICROS
-        );
-        assert_eq!(countable(1, -1, Verdict::Valid, 200).hour(), -HOUR_MICROS);
-    }
-
-    #[test]
-    fn a_day_is_the_sum_of_its_hours() {
-        let day = |at| countable(1, at, Verdict::Valid, 200);
-        let events = [
-            day(DAY_MICROS - 1),
-            day(DAY_MICROS),
-            day(2 * DAY_MICROS - 1),
-            countable(2, DAY_MICROS, Verdict::Revoked, 401),
-        ];
-        let tally = Tally::of(&events);
-        assert_eq!(tally.hours.len(), 4);
-        let days: Vec<_> = tally
-            .days
-            .iter()
-            .map(|(key, sum)| (key.token_id.as_u128(), key.bucket, sum.requests, sum.errors))
-            .collect();
-        assert_eq!(
-            days,
-            [(1, 0, 1, 0), (1, DAY_MICROS, 2, 0), (2, DAY_MICROS, 1, 1)]
-        );
-        assert_eq!(tally.days[1].1.latency[1], 2);
-    }
-
-    #[test]
-    fn a_status_outside_http_has_class_zero() {
-        assert_eq!([99, 100, 599, 600].map(status_class), [0, 1, 5, 0]);
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use tollkeeper_ambient::SharedClock;
 
 use crate::partitions::Partitions;
 use crate::patience::in_time;
-use crate::store::{balances, daily, hourly, reports, rollups};
+use crate::store::{accounts, balances, daily, hourly, reports, rollups, token_days};
 
 const DAYS_AHEAD: u64 = 7;
 /// How long the id of a report is known.
@@ -100,9 +100,15 @@ pub async fn remove_old_rollups(
     loop {
         let mut connection = pool.acquire().await?;
         let removed: Result<u64, sqlx::Error> = in_time!(connection, async {
-            let hours = hourly::remove_old(&mut connection, first_kept).await?;
-            let days = daily::remove_old(&mut connection, first_kept).await?;
-            Ok(hours.max(days))
+            let db = &mut *connection;
+            let removed = [
+                hourly::remove_old(db, first_kept).await?,
+                daily::remove_old(db, first_kept).await?,
+                token_days::remove_old(db, first_kept).await?,
+                accounts::remove_old_hours(db, first_kept).await?,
+                accounts::remove_old_days(db, first_kept).await?,
+            ];
+            Ok(removed.into_iter().max().unwrap_or(0))
         });
         if removed? < rollups::MOST_REMOVED {
             return Ok(());

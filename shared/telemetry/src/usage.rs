@@ -234,9 +234,18 @@ pub const INGEST_RETRIES: Counter = Counter {
 pub const AUDIT_DIFFERING: Gauge = Gauge {
     name: "tollkeeper_usage_audit_differing",
     unit: Unit::Count,
-    description: "Hours, days and totals of tokens that the last audit found not to be what their \
-        rows say",
-    labels: &[Label::one("sums", &["hours", "days", "totals"])],
+    description: "Sums of tokens and accounts that the last audit found not to be what their rows say",
+    labels: &[Label::one(
+        "sums",
+        &[
+            "hours",
+            "days",
+            "totals",
+            "token_days",
+            "account_hours",
+            "account_days",
+        ],
+    )],
 };
 
 /// How much an audit covered.

@@ -21,6 +21,7 @@ mod folder;
 mod http;
 mod otlp;
 mod python;
+mod sums;
 mod tls;
 mod wait;
 
@@ -39,5 +40,6 @@ pub use postgres::{PrivatePostgres, TestDatabase};
 pub use proxy::FaultProxy;
 pub use python::python_packages;
 pub use stack::Stack;
+pub use sums::sum_up_accounts;
 pub use tls::TlsFront;
 pub use wait::{wait_for, wait_for_some};

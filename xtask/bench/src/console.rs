@@ -5,8 +5,8 @@ use axum::http::Method;
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 use tollkeeper_ambient::{Clock, SystemClock};
-use tollkeeper_testkit::Stack;
 use tollkeeper_testkit::stack::{Node, Person};
+use tollkeeper_testkit::{Stack, sum_up_accounts};
 use uuid::Uuid;
 
 use crate::Failure;
@@ -85,6 +85,7 @@ impl Size {
         {
             sqlx::query(part).execute(&pool).await?;
         }
+        sum_up_accounts(&pool).await;
         // As autovacuum does in the end.
         sqlx::query("vacuum (analyze)").execute(&pool).await?;
         let now = SystemClock.now();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::{Executor, PgPool};
 use tollkeeper_ambient::{Clock, SystemClock};
-use tollkeeper_testkit::Stack;
+use tollkeeper_testkit::{Stack, sum_up_accounts};
 use uuid::Uuid;
 
 use crate::Failure;
@@ -109,6 +109,7 @@ async fn filled(pool: &PgPool, token: Uuid, account: Uuid) -> Result<(), Failure
          from api_token_usage_hourly group by 1, 2, 3, 4, 5",
     )
     .await?;
+    sum_up_accounts(pool).await;
     let took = SystemClock.boot_time() - since;
     say(&format!(
         "questions: all sums made in {:.0} s",

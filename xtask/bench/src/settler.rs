@@ -16,7 +16,8 @@ const BATCHES: u64 = 40;
 /// Removes all usage.
 pub(crate) const EMPTY: &str = "
     truncate usage_ledger, usage_sources, api_token_usage, api_token_usage_hourly,
-             api_token_usage_daily, api_token_usage_totals, usage_dead_letters";
+             api_token_usage_daily, api_token_usage_totals, account_token_usage_daily,
+             account_usage_hourly, account_usage_daily, usage_dead_letters";
 
 /// Measures both in turns. Empties the usage tables.
 pub(crate) async fn measure(

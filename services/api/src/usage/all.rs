@@ -69,7 +69,7 @@ pub(crate) struct Query {
     summary = "Read the usage of many tokens over time",
     description = "As of one token, for all tokens of the caller's account, or of all accounts for those \
         who act across them; those that are revoked count as well. Single requests are read for 7 days \
-        at most where no token is given. What is not the caller's has no usage as far as the caller can \
+        at most where no token is given; verdicts of many tokens are known from sums, but not by token. What is not the caller's has no usage as far as the caller can \
         tell.",
     params(Query),
     responses(

@@ -119,6 +119,9 @@ impl From<By> for Order {
     }
 }
 
+/// What sums of accounts say where it is not known what a check came to.
+const NO_VERDICT: &str = "-1";
+
 /// The group that the tables know by this text, as it is told.
 pub(super) fn group_name(dimension: Dimension, group: String) -> String {
     let known = match dimension {
@@ -127,6 +130,7 @@ pub(super) fn group_name(dimension: Dimension, group: String) -> String {
             "1" | "2" | "3" | "4" | "5" => Some(format!("{group}xx")),
             _ => None,
         },
+        Dimension::Verdict if group == NO_VERDICT => Some("(unknown)".to_owned()),
         Dimension::Verdict => {
             let number = group.parse().ok();
             let verdict = number.and_then(Verdict::from_number);

@@ -8,13 +8,14 @@ use uuid::Uuid;
 
 use super::clients::Seen;
 
-/// What is counted of a token: rows, total, and the sums by hour and by day.
+/// What is counted of a token: rows, total, and the sums by hour and by day, of endpoints and together.
 #[derive(Debug, sqlx::FromRow)]
 struct Counted {
     rows: i64,
     total: i64,
     hourly: i64,
     daily: i64,
+    days: i64,
 }
 
 async fn counted(pool: &PgPool, token: Uuid) -> Counted {
@@ -24,12 +25,26 @@ async fn counted(pool: &PgPool, token: Uuid) -> Counted {
             coalesce((select sum(requests)::bigint from api_token_usage_hourly where token_id = $1), 0)
                 as hourly,
             coalesce((select sum(requests)::bigint from api_token_usage_daily where token_id = $1), 0)
-                as daily"#,
+                as daily,
+            coalesce((select sum(requests)::bigint from account_token_usage_daily where token_id = $1), 0)
+                as days"#,
     )
     .bind(token)
     .fetch_one(pool)
     .await
     .unwrap()
+}
+
+/// How many requests the sums of accounts tell of, by hour and by day.
+async fn of_accounts(pool: &PgPool) -> [i64; 2] {
+    let told: (i64, i64) = sqlx::query_as(
+        "select coalesce((select sum(requests)::bigint from account_usage_hourly), 0),
+            coalesce((select sum(requests)::bigint from account_usage_daily), 0)",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    told.into()
 }
 
 /// How many sources lack some of what they are known to have given out.
@@ -111,8 +126,8 @@ impl Court<'_> {
         for (&token, ends) in &seen.0 {
             let counted = counted(pool, token).await;
             assert_eq!(
-                [counted.total, counted.hourly, counted.daily],
-                [counted.rows; 3],
+                [counted.total, counted.hourly, counted.daily, counted.days],
+                [counted.rows; 4],
                 "rows, total and rollups of {token} agree"
             );
             assert!(
@@ -129,6 +144,7 @@ impl Court<'_> {
             "{answered} answered and {open} not, {all} counted, {dropped} dropped"
         );
         assert_eq!(holes(pool).await, 0, "sources with holes");
+        assert_eq!(of_accounts(pool).await, [all; 2], "sums of accounts");
         lines.push(format!("{} in all, {dropped} dropped", seen.all()));
         (lines.join("\n"), dropped)
     }

@@ -23,6 +23,9 @@ const DECISIONS: &[(&str, [&str; 3])] = &[
         "account_profiles",
         [KEEP, NOTHING, "select (account_id, name)"],
     ),
+    ("account_token_usage_daily", [READ, ALL, READ]),
+    ("account_usage_daily", [READ, ALL, READ]),
+    ("account_usage_hourly", [READ, ALL, READ]),
     (
         "accounts",
         [

@@ -9,7 +9,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::endpoints::Endpoints;
 use crate::fault::Fault;
-use crate::store::{balances, daily, hourly, raw, totals};
+use crate::store::{accounts, balances, daily, hourly, raw, token_days, totals};
 use crate::tally::{Countable, Tally};
 
 /// A sick ingestor must not hold the source rows for long.
@@ -70,6 +70,10 @@ async fn insert(connection: &mut PgConnection, events: &[Countable<'_>]) -> Resu
     daily::add(connection, &tally.days).await?;
     totals::add(connection, &tally.totals).await?;
     balances::add(connection, &tally.balances).await?;
+    token_days::add(connection, &tally.token_days).await?;
+    // Many tokens meet in these rows, and so do ingestors: they are locked last and shortest.
+    accounts::add_hours(connection, &tally.account_hours).await?;
+    accounts::add_days(connection, &tally.account_days).await?;
     Ok(())
 }
 

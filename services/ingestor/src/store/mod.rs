@@ -1,6 +1,7 @@
 //! The ingestor's statements, one file for each table. Every function takes the open transaction,
 //! and every list it takes is sorted by key.
 
+pub(crate) mod accounts;
 pub(crate) mod balances;
 mod copy;
 pub(crate) mod daily;
@@ -13,6 +14,7 @@ pub(crate) mod reports;
 pub(crate) mod rollups;
 pub(crate) mod sample;
 pub(crate) mod sources;
+pub(crate) mod token_days;
 pub(crate) mod totals;
 
 use chrono::{DateTime, Utc};

@@ -16,6 +16,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use tollkeeper_ambient::{SharedClock, SharedEntropy, SystemClock, SystemEntropy};
 use tollkeeper_domain::ids::{AccountId, TokenId};
@@ -301,6 +302,17 @@ pub async fn assert_counted(pool: &PgPool, expected: &Expected) {
     .fetch_one(pool)
     .await
     .unwrap();
+    // And what accounts have is what their tokens have, on each day and in each hour.
+    let of_accounts: i64 = sqlx::query_scalar(
+        "select (select count(*) from usage_token_days_different($1, $2, null))
+            + (select count(*) from usage_account_hours_different($1, $2))
+            + (select count(*) from usage_account_days_different($1, $2))",
+    )
+    .bind(DateTime::<Utc>::UNIX_EPOCH)
+    .bind(DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(100_000))
+    .fetch_one(pool)
+    .await
+    .unwrap();
     let totals: Vec<(Uuid, i64, Option<i64>)> = sqlx::query_as(
         "select token_id, usage_count, (extract(epoch from last_used_at) * 1000000)::bigint
          from api_token_usage_totals order by 1",
@@ -331,6 +343,10 @@ pub async fn assert_counted(pool: &PgPool, expected: &Expected) {
     assert_eq!(hourly, counts, "rollups");
     assert_eq!(latencies, counts, "histograms");
     assert_eq!(apart, 0, "days that are not the sum of their hours");
+    assert_eq!(
+        of_accounts, 0,
+        "sums of accounts that are not those of tokens"
+    );
     assert_eq!(totals, all, "totals");
     assert_eq!(used, should, "balances");
 }

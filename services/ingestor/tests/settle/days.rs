@@ -87,17 +87,54 @@ async fn days_are_made_of_the_hours_that_were_there_before() {
 }
 
 #[tokio::test]
+async fn sums_of_accounts_are_made_of_those_of_tokens_that_were_there_before() {
+    let pool = TestDatabase::create().await.pool;
+    let settler = settler(&pool);
+    let day = 86_400_000_000_i64;
+    let mut all = events(200);
+    for (number, event) in all.iter_mut().enumerate() {
+        event.at_micros -= day * (number as i64 % 3);
+    }
+    settler.settle(&[batch(SOURCE, 1, &all)]).await.unwrap();
+    let backfill =
+        include_str!("../../../../migrations/20261121000808_account_usage_backfill.up.sql");
+    let undone =
+        include_str!("../../../../migrations/20261121000808_account_usage_backfill.down.sql");
+    for statements in [undone, backfill] {
+        sqlx::raw_sql(statements).execute(&pool).await.unwrap();
+    }
+    assert_counted(&pool, &expected(&all)).await;
+    // Sums of tokens know no verdicts.
+    let known = "select count(*) from account_usage_daily where verdict <> -1";
+    let known: i64 = sqlx::query_scalar(known).fetch_one(&pool).await.unwrap();
+    assert_eq!(known, 0);
+}
+
+#[tokio::test]
 async fn rollups_go_when_they_are_older_than_they_are_kept_and_not_before() {
     let pool = TestDatabase::create().await.pool;
     let now = "2026-11-21T10:00:00Z".parse::<DateTime<Utc>>().unwrap();
-    for (rollup, buckets) in [
-        ("hourly", ["2026-10-11T23:00:00Z", "2026-10-12T00:00:00Z"]),
-        ("daily", ["2026-10-11T00:00:00Z", "2026-10-12T00:00:00Z"]),
+    let endpoint = "'/', 'GET', 2";
+    let verdict = "'/', 'GET', 2, 0";
+    let latency = ", array_fill(0::bigint, array[24])";
+    for (table, key, latency, before) in [
+        ("api_token_usage_hourly", endpoint, latency, "23:00"),
+        ("api_token_usage_daily", endpoint, latency, "00:00"),
+        (
+            "account_token_usage_daily",
+            "gen_random_uuid()",
+            "",
+            "00:00",
+        ),
+        ("account_usage_hourly", verdict, latency, "23:00"),
+        ("account_usage_daily", verdict, latency, "00:00"),
     ] {
-        for bucket in buckets {
+        for bucket in [
+            format!("2026-10-11T{before}:00Z"),
+            "2026-10-12T00:00:00Z".to_owned(),
+        ] {
             let insert = format!(
-                "insert into api_token_usage_{rollup} values (gen_random_uuid(), '{bucket}', '/',
-                 'GET', 2, 1, 0, array_fill(0::bigint, array[24]))"
+                "insert into {table} values (gen_random_uuid(), '{bucket}', {key}, 1, 0{latency})"
             );
             sqlx::query(sqlx::AssertSqlSafe(insert))
                 .execute(&pool)
@@ -117,11 +154,14 @@ async fn rollups_go_when_they_are_older_than_they_are_kept_and_not_before() {
     .unwrap();
     remove_old_rollups(&pool, now, 40).await.unwrap();
     let left: Vec<DateTime<Utc>> = sqlx::query_scalar(
-        "select bucket from api_token_usage_hourly union all select bucket from api_token_usage_daily",
+        "select bucket from api_token_usage_hourly union all select bucket from api_token_usage_daily
+         union all select bucket from account_token_usage_daily
+         union all select bucket from account_usage_hourly
+         union all select bucket from account_usage_daily",
     )
     .fetch_all(&pool)
     .await
     .unwrap();
     let first_kept = "2026-10-12T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
-    assert_eq!(left, [first_kept, first_kept]);
+    assert_eq!(left, [first_kept; 5]);
 }

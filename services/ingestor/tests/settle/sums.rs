@@ -41,7 +41,10 @@ async fn sums(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar(
         "select 'hour ' || h::text from api_token_usage_hourly h
          union all select 'day ' || d::text from api_token_usage_daily d
-         union all select 'total ' || t::text from api_token_usage_totals t order by 1",
+         union all select 'total ' || t::text from api_token_usage_totals t
+         union all select 'token day ' || d::text from account_token_usage_daily d
+         union all select 'account hour ' || h::text from account_usage_hourly h
+         union all select 'account day ' || d::text from account_usage_daily d order by 1",
     )
     .fetch_all(pool)
     .await
@@ -126,7 +129,8 @@ async fn whatever_differs_is_told_and_put_right() {
     let token = "token_id = '00000000-0000-0000-0000-000000000003'";
     let capped = "token_id = '00000000-0000-0000-0000-000000000064'";
     let one = "ctid = (select min(ctid) from api_token_usage_hourly)";
-    let today = "date_bin('1 day', now() - interval '1 day', '1970-01-01Z')";
+    // A day that has rows, whatever the time is.
+    let day = "(select max(bucket) from api_token_usage_daily)";
     for (damage, kinds) in [
         ("delete from api_token_usage_hourly".to_owned(), vec![Sums::Hours]),
         (
@@ -135,7 +139,7 @@ async fn whatever_differs_is_told_and_put_right() {
         ),
         (
             format!("update api_token_usage_hourly set requests = requests + 1 where {one}"),
-            vec![Sums::Hours, Sums::Days],
+            vec![Sums::Hours, Sums::Days, Sums::AccountHours],
         ),
         (
             format!(
@@ -158,7 +162,7 @@ async fn whatever_differs_is_told_and_put_right() {
         ),
         (
             format!(
-                "insert into api_token_usage_hourly values (gen_random_uuid(), {today}, '/', 'GET', 2,
+                "insert into api_token_usage_hourly values (gen_random_uuid(), {day}, '/', 'GET', 2,
                  1, 0, array_fill(0::bigint, array[24]))"
             ),
             vec![Sums::Hours, Sums::Days],
@@ -166,7 +170,7 @@ async fn whatever_differs_is_told_and_put_right() {
         (format!("delete from api_token_usage_daily where {token}"), vec![Sums::Days, Sums::Totals]),
         (
             format!(
-                "insert into api_token_usage_daily values (gen_random_uuid(), {today}, '/', 'GET', 2,
+                "insert into api_token_usage_daily values (gen_random_uuid(), {day}, '/', 'GET', 2,
                  1, 0, array_fill(0::bigint, array[24]))"
             ),
             vec![Sums::Days],
@@ -183,6 +187,35 @@ async fn whatever_differs_is_told_and_put_right() {
         (
             "update api_token_usage_totals set last_used_at = null".to_owned(),
             vec![Sums::Totals],
+        ),
+        (
+            format!("delete from account_token_usage_daily where {token}"),
+            vec![Sums::TokenDays],
+        ),
+        (
+            "update account_token_usage_daily set errors = requests".to_owned(),
+            vec![Sums::TokenDays],
+        ),
+        (
+            "delete from account_usage_hourly".to_owned(),
+            vec![Sums::AccountHours, Sums::AccountDays],
+        ),
+        (
+            "update account_usage_hourly set latency[24] = latency[24] + 1
+             where endpoint = '(other)'"
+                .to_owned(),
+            vec![Sums::AccountHours, Sums::AccountDays],
+        ),
+        (
+            format!(
+                "insert into account_usage_hourly values (gen_random_uuid(), {day}, '/', 'GET', 2,
+                 0, 1, 0, array_fill(0::bigint, array[24]))"
+            ),
+            vec![Sums::AccountHours, Sums::AccountDays],
+        ),
+        (
+            "update account_usage_daily set verdict = verdict + 50 where verdict <> 0".to_owned(),
+            vec![Sums::AccountDays],
         ),
     ] {
         let done = pool.execute(sqlx::AssertSqlSafe(damage.clone())).await;
@@ -289,7 +322,7 @@ async fn an_account_that_is_erased_keeps_its_sums() {
     counted(&pool, &all).await;
     let right = sums(&pool).await;
     let account = "insert into accounts (id, role, state, created_at, updated_at, version)
-                   values (gen_random_uuid(), 'user', 'deleted', now(), now(), 1)";
+                   values ('00000000-0000-0000-0000-000000000001', 'user', 'deleted', now(), now(), 1)";
     pool.execute(account).await.unwrap();
     pool.execute(
         "insert into api_tokens (id, account_id, name, environment, token_prefix, scopes, metadata,

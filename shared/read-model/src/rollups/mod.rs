@@ -5,18 +5,21 @@
 //! moment: what differs is wrong, and not merely late. Sums are compared hour by hour and replaced some
 //! tokens at a time, so that no lock is held for longer than those take.
 
+mod different;
+mod replace;
+
+use std::fmt;
+
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub use self::different::{account_days, account_hours, days, hours, token_days, totals};
 use crate::usage::Range;
 
 /// The most differences that a report names one by one.
 const MOST_NAMED: usize = 100;
-
-/// For how many tokens sums are replaced at once.
-const AT_ONCE: usize = 100;
 
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
@@ -52,9 +55,25 @@ pub enum Sums {
     Days,
     /// `api_token_usage_totals`
     Totals,
+    /// `account_token_usage_daily`
+    TokenDays,
+    /// `account_usage_hourly`
+    AccountHours,
+    /// `account_usage_daily`
+    AccountDays,
 }
 
 impl Sums {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Hours,
+        Self::Days,
+        Self::Totals,
+        Self::TokenDays,
+        Self::AccountHours,
+        Self::AccountDays,
+    ];
+
     /// The name under which they are told.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -62,23 +81,56 @@ impl Sums {
             Self::Hours => "hours",
             Self::Days => "days",
             Self::Totals => "totals",
+            Self::TokenDays => "token_days",
+            Self::AccountHours => "account_hours",
+            Self::AccountDays => "account_days",
         }
     }
 }
 
-/// Sums of a token that are not what its rows say.
+/// Sums of a token or an account that are not what its rows say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// Which sums.
     pub sums: Sums,
-    /// Whose.
-    pub token_id: Uuid,
+    /// Whose, a token or an account.
+    #[serde(flatten)]
+    pub owner: Owner,
     /// The start of the hour or the day; of a total, nothing.
     pub bucket: Option<DateTime<Utc>>,
     /// How many requests they say. It may be the right number, with something else wrong.
     pub stored: i64,
-    /// How many there are by the rows, days by their hours, totals by their days.
+    /// How many there are by the rows, days by their hours, totals by their days, and an account's hours by
+    /// those of its tokens.
     pub counted: i64,
+}
+
+/// Whose sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Owner {
+    /// A token's.
+    #[serde(rename = "token_id")]
+    Token(Uuid),
+    /// An account's.
+    #[serde(rename = "account_id")]
+    Account(Uuid),
+}
+
+impl Owner {
+    const fn id(self) -> Uuid {
+        match self {
+            Self::Token(id) | Self::Account(id) => id,
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(id) => write!(f, "{id}"),
+            Self::Account(id) => write!(f, "account {id}"),
+        }
+    }
 }
 
 /// What a comparison came to.
@@ -144,22 +196,37 @@ async fn go_through(
                 from: hour,
                 to: hour + HOUR,
             };
-            let found = hours(db, range, None).await?;
+            let found = different::hours(db, range, None).await?;
             report.add(&found);
             if replace {
-                replace_rollups(db, range, days.rollups_from, &found).await?;
+                replace::rollups(db, range, days.rollups_from, &found).await?;
+            }
+            let found = different::account_hours(db, range).await?;
+            report.add(&found);
+            if replace {
+                replace::account_hours(db, range, &found).await?;
             }
             hour = range.to;
         }
-        let found = self::days(db, whole, None).await?;
+        let found = different::days(db, whole, None).await?;
         report.add(&found);
         if replace {
-            replace_rollups(db, whole, days.rollups_from, &found).await?;
+            replace::rollups(db, whole, days.rollups_from, &found).await?;
         }
-        let found = totals(db, whole, days.rollups_from, None).await?;
+        let found = different::totals(db, whole, days.rollups_from, None).await?;
         report.add(&found);
         if replace {
-            replace_totals(db, days.rollups_from, &found).await?;
+            replace::totals(db, days.rollups_from, &found).await?;
+        }
+        let found = different::token_days(db, whole, None).await?;
+        report.add(&found);
+        if replace {
+            replace::token_days(db, from, &found).await?;
+        }
+        let found = different::account_days(db, whole).await?;
+        report.add(&found);
+        if replace {
+            replace::account_days(db, from, &found).await?;
         }
     }
     Ok(report)
@@ -187,151 +254,4 @@ async fn kept(db: &mut PgConnection, day: NaiveDate, whole: Range) -> Result<Kep
         (false, true) => Kept::SumsAlone,
         (false, false) => Kept::Nothing,
     })
-}
-
-/// A bucket of a token that is not as it should be.
-struct BucketRow {
-    token_id: Uuid,
-    bucket: DateTime<Utc>,
-    stored: i64,
-    counted: i64,
-}
-
-impl BucketRow {
-    fn of(self, sums: Sums) -> Difference {
-        Difference {
-            sums,
-            token_id: self.token_id,
-            bucket: Some(self.bucket),
-            stored: self.stored,
-            counted: self.counted,
-        }
-    }
-}
-
-/// The hours of the range that are not what the rows say, of these tokens or of all.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn hours(
-    db: &mut PgConnection,
-    range: Range,
-    tokens: Option<&[Uuid]>,
-) -> Result<Vec<Difference>, sqlx::Error> {
-    let rows = sqlx::query_as!(
-        BucketRow,
-        r#"select token_id as "token_id!", bucket as "bucket!", stored as "stored!",
-            counted as "counted!"
-        from usage_hours_different($1, $2, $3) order by bucket, token_id"#,
-        range.from,
-        range.to,
-        tokens as _,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| row.of(Sums::Hours)).collect())
-}
-
-/// The days of the range, which are whole ones, that are not what their hours add up to.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn days(
-    db: &mut PgConnection,
-    range: Range,
-    tokens: Option<&[Uuid]>,
-) -> Result<Vec<Difference>, sqlx::Error> {
-    let rows = sqlx::query_as!(
-        BucketRow,
-        r#"select token_id as "token_id!", bucket as "bucket!", stored as "stored!",
-            counted as "counted!"
-        from usage_days_different($1, $2, $3) order by bucket, token_id"#,
-        range.from,
-        range.to,
-        tokens as _,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| row.of(Sums::Days)).collect())
-}
-
-/// The totals that are not what the days add up to, or whose last use is not that of the newest row
-/// that passed: of these tokens, or of all with usage in the range.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn totals(
-    db: &mut PgConnection,
-    range: Range,
-    rollups_from: DateTime<Utc>,
-    tokens: Option<&[Uuid]>,
-) -> Result<Vec<Difference>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"select token_id as "token_id!", stored as "stored!", counted as "counted!"
-        from usage_totals_different($1, $2, $3, $4) order by token_id"#,
-        range.from,
-        range.to,
-        rollups_from,
-        tokens as _,
-    )
-    .fetch_all(db)
-    .await?;
-    let rows = rows.into_iter().map(|row| Difference {
-        sums: Sums::Totals,
-        token_id: row.token_id,
-        bucket: None,
-        stored: row.stored,
-        counted: row.counted,
-    });
-    Ok(rows.collect())
-}
-
-async fn replace_rollups(
-    db: &mut PgConnection,
-    range: Range,
-    rollups_from: DateTime<Utc>,
-    found: &[Difference],
-) -> Result<(), sqlx::Error> {
-    for some in found.chunks(AT_ONCE) {
-        let tokens: Vec<Uuid> = some.iter().map(|it| it.token_id).collect();
-        let mut transaction = patient(db).await?;
-        sqlx::query!(
-            "select usage_rollups_replace($1, $2, $3, $4)",
-            range.from,
-            range.to,
-            rollups_from,
-            &tokens,
-        )
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-    }
-    Ok(())
-}
-
-async fn replace_totals(
-    db: &mut PgConnection,
-    rollups_from: DateTime<Utc>,
-    found: &[Difference],
-) -> Result<(), sqlx::Error> {
-    for some in found.chunks(AT_ONCE) {
-        let tokens: Vec<Uuid> = some.iter().map(|it| it.token_id).collect();
-        let mut transaction = patient(db).await?;
-        sqlx::query!("select usage_totals_replace($1, $2)", rollups_from, &tokens,)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-    }
-    Ok(())
-}
-
-/// A transaction that gives up a lock it does not get: others would queue behind it.
-async fn patient(
-    db: &mut PgConnection,
-) -> Result<sqlx::Transaction<'_, sqlx::Postgres>, sqlx::Error> {
-    let mut transaction = db.begin().await?;
-    sqlx::query!("select set_config('lock_timeout', '10s', true) as lock_timeout")
-        .fetch_one(&mut *transaction)
-        .await?;
-    Ok(transaction)
 }

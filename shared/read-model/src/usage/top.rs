@@ -45,27 +45,31 @@ pub async fn top(
     order: Order,
     limit: i64,
 ) -> Result<Vec<TopToken>, sqlx::Error> {
-    let rollup = match width {
-        Width::Day => "api_token_usage_daily",
-        Width::Hour | Width::Minute => "api_token_usage_hourly",
-    };
     let order = match order {
         Order::Requests => "requests",
         Order::Errors => "errors",
+    };
+    let selection = Selection {
+        token: None,
+        account,
     };
     let mut sql = QueryBuilder::new(
         "with used as (select token_id, sum(requests)::bigint as requests,
             sum(errors)::bigint as errors from ",
     );
-    sql.push(rollup)
-        .push(" where bucket >= ")
-        .push_bind(range.from);
+    let is_by_day = width == Width::Day;
+    sql.push(if is_by_day {
+        "account_token_usage_daily"
+    } else {
+        "api_token_usage_hourly"
+    });
+    sql.push(" where bucket >= ").push_bind(range.from);
     sql.push(" and bucket < ").push_bind(range.to);
-    let selection = Selection {
-        token: None,
-        account,
-    };
-    selection.push(&mut sql, reach);
+    if is_by_day {
+        selection.push_accounts(&mut sql, reach);
+    } else {
+        selection.push_used_tokens(&mut sql, reach, range);
+    }
     sql.push(" group by token_id having sum(").push(order);
     sql.push(") > 0 order by ").push(order);
     sql.push(" desc, token_id limit ").push_bind(limit);

@@ -8,6 +8,9 @@ use crate::console::words::count;
 /// What the API calls everything that has no group of its own.
 const OTHER: &str = "(other)";
 
+/// What it calls checks of which it is not known what they came to.
+const UNKNOWN: &str = "(unknown)";
+
 /// What it calls what has nothing of the kind.
 const NONE: &str = "(none)";
 
@@ -67,7 +70,7 @@ impl Breakdown {
         let largest = groups.iter().map(|group| group.total.requests).max();
         let line = |group: &crate::console::chart::Group| {
             let (total, key) = (&group.total, group.key.as_str());
-            let is_own = key != OTHER && key != NONE;
+            let is_own = ![OTHER, NONE, UNKNOWN].contains(&key);
             let (name, below) = named(by, key);
             let steps: Vec<u64> = group
                 .buckets
@@ -113,6 +116,7 @@ fn named(by: By, key: &str) -> (String, String) {
     };
     match (key, by) {
         (OTHER, _) => ("All others".to_owned(), String::new()),
+        (UNKNOWN, _) => ("Not known".to_owned(), String::new()),
         (NONE, _) => (nothing.to_owned(), String::new()),
         (code, By::Verdict) => (verdicts::of_code(code).to_owned(), code.to_owned()),
         (key, _) => (key.to_owned(), String::new()),

@@ -57,19 +57,19 @@ impl Page {
     }
 }
 
-/// Everything that is told. What reads single requests is not asked where the time is too long for it.
+/// Everything that is told. What reads single requests is not asked where these are too many.
 struct Cards {
     read_at: Moment,
     settled: Option<Settled>,
     overview: Card<Overview>,
     endpoints: Card<Breakdown>,
     tokens: Option<Card<Breakdown>>,
+    verdicts: Option<Card<Breakdown>>,
     singly: Option<Singly>,
 }
 
 /// What is told of single requests.
 struct Singly {
-    verdicts: Card<Breakdown>,
     networks: Card<Breakdown>,
     agents: Card<Breakdown>,
 }
@@ -150,7 +150,8 @@ async fn named(api: &Api, token: &str) -> Card<String> {
     found.map(|found| found.name)
 }
 
-/// Asks everything at once, so that the page takes as long as the slowest of it.
+/// Asks for all sums at once, and then for what reads single requests if these are few, so that the page
+/// takes as long as the slowest of it.
 async fn ask(
     api: &Api,
     scope: &Scope,
@@ -163,26 +164,22 @@ async fn ask(
         read::<Series>(api, USAGE, &question).await
     };
     let earlier = scope.question(window.before(), None);
-    let is_read_singly = scope.is_counted_singly();
-    let (series, before, endpoints, tokens, singly, settled) = tokio::join!(
+    let is_of_many = scope.token().is_none();
+    let (series, before, endpoints, tokens, verdicts, settled) = tokio::join!(
         by("status_class"),
         read::<Series>(api, USAGE, &earlier),
         by("endpoint"),
         async {
-            match scope.token() {
-                Some(_) => None,
-                None => Some(tokens(api, by("token").await).await),
-            }
-        },
-        async {
-            if !is_read_singly {
+            if !is_of_many {
                 return None;
             }
-            Some(tokio::join!(
-                by("verdict"),
-                by("ip_network"),
-                by("user_agent_family")
-            ))
+            Some(tokens(api, by("token").await).await)
+        },
+        async {
+            if !is_of_many {
+                return None;
+            }
+            Some(by("verdict").await)
         },
         async {
             if !is_operator {
@@ -198,6 +195,22 @@ async fn ask(
         // Nothing of the page is theirs.
         return Err(Stop::Refused(refused));
     }
+    let requests = series.as_ref().ok().map(|it| it.total.requests);
+    let (verdicts, singly) = if scope.is_counted_singly(requests) {
+        let (verdicts, networks, agents) = tokio::join!(
+            async {
+                match verdicts {
+                    Some(known) => known,
+                    None => by("verdict").await,
+                }
+            },
+            by("ip_network"),
+            by("user_agent_family")
+        );
+        (Some(verdicts), Some((networks, agents)))
+    } else {
+        (verdicts, None)
+    };
     let overview = series.map(|series| {
         let steps = Steps {
             complete_through: settled
@@ -215,8 +228,10 @@ async fn ask(
             Some(scope.with("endpoint", Some(key)))
         }),
         tokens,
-        singly: singly.map(|(verdicts, networks, agents)| Singly {
-            verdicts: Breakdown::of(verdicts, By::Verdict, |code| single(scope, "verdict", code)),
+        verdicts: verdicts.map(|verdicts| {
+            Breakdown::of(verdicts, By::Verdict, |code| single(scope, "verdict", code))
+        }),
+        singly: singly.map(|(networks, agents)| Singly {
             networks: Breakdown::of(networks, By::Network, |_| None),
             agents: Breakdown::of(agents, By::Agent, |_| None),
         }),

@@ -44,6 +44,9 @@ const RANGES: [(&str, &str, Width, usize, i32); 6] = [
 /// What is shown if nobody says.
 const USUAL: &str = "24h";
 
+/// How many single requests are read at once, as that holds nobody up.
+const FEW: u64 = 50_000;
+
 /// How many minutes are followed as they come.
 const LIVE: i32 = 15;
 
@@ -225,11 +228,11 @@ impl Scope {
         self.window.is_read_singly(self.token().is_some())
     }
 
-    /// Whether they are: at once where that holds nobody up, else where somebody wants it.
-    pub(super) fn is_counted_singly(&self) -> bool {
+    /// Whether they are: at once where there are few, else where somebody wants it.
+    pub(super) fn is_counted_singly(&self, requests: Option<u64>) -> bool {
         let is_wanted = given(self.query.singly.as_ref()).is_some();
-        let at_once = self.token().is_some() || self.window.is_short();
-        self.may_be_counted_singly() && (at_once || is_wanted)
+        let are_few = requests.is_some_and(|requests| requests <= FEW);
+        self.may_be_counted_singly() && (are_few || is_wanted)
     }
 
     /// The same with them counted.

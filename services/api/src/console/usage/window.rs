@@ -8,9 +8,6 @@ use crate::console::chart::Width;
 const READ_OF_MANY: TimeDelta = TimeDelta::days(7);
 const READ_OF_ONE: TimeDelta = TimeDelta::days(31);
 
-/// The longest of which those of all tokens are read without being asked for.
-const READ_AT_ONCE: TimeDelta = TimeDelta::hours(25);
-
 /// A time and its steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::console) struct Window {
@@ -77,13 +74,6 @@ impl Window {
             READ_OF_MANY
         };
         self.to - self.from <= longest
-    }
-}
-
-impl Window {
-    /// Whether it is so short that reading single requests of all tokens holds nobody up.
-    pub(in crate::console) fn is_short(self) -> bool {
-        self.to - self.from <= READ_AT_ONCE
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tollkeeper_ambient::{Clock, SystemClock};
 use tollkeeper_testkit::stack::Person;
+use tollkeeper_testkit::sum_up_accounts;
 use uuid::Uuid;
 
 use super::Site;
@@ -208,6 +209,7 @@ async fn usage(pool: &PgPool, tokens: &[Uuid]) {
         .execute(pool)
         .await;
     done.expect("the owner writes sums");
+    sum_up_accounts(pool).await;
 }
 
 /// Nodes, sources of usage of which something is missing, and dead letters.

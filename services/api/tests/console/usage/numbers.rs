@@ -123,14 +123,26 @@ async fn each_range_tells_of_its_time() {
             (200, requests),
             "{query}"
         );
-        let is_told = page.contains("<caption>Requests by verdict</caption>");
-        assert_eq!(is_told, !query.ends_with('d'), "{query}");
+        let verdicts = table(&page, "Requests by verdict");
+        assert_eq!(
+            verdicts,
+            [("Allowed".to_owned(), requests.to_owned())],
+            "{query}"
+        );
+        // Single requests of many tokens are read for a week.
+        let is_told = page.contains("<caption>Requests by network</caption>");
+        assert_eq!(is_told, !query.ends_with("0d"), "{query}");
     }
-    // Of a week, single requests are counted for whoever wants it.
+    // Where they are many, they are counted for whoever wants it.
+    sqlx::query("update account_usage_hourly set requests = 50000")
+        .execute(&site.pool)
+        .await
+        .unwrap();
     let (_, _, page) = client.get("/console/usage?range=7d").await;
     assert!(page.contains("Count them"), "{page}");
+    assert!(!page.contains("<caption>Requests by network</caption>"));
     let (_, _, page) = client.get("/console/usage?range=7d&singly=1").await;
-    assert_eq!(table(&page, "Requests by verdict")[0].1, "5");
+    assert_eq!(table(&page, "Requests by network")[0].1, "5");
     // Of one token, verdicts are read for a month.
     let path = format!("/console/usage?range=30d&token_id={}", id(&token));
     let (_, _, page) = client.get(&path).await;

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::PgPool;
 use tollkeeper_domain::verdict::Verdict;
+use tollkeeper_testkit::sum_up_accounts;
 use uuid::Uuid;
 
 use crate::support::Site;
@@ -95,6 +96,7 @@ pub(super) async fn add(pool: &PgPool, token: &Value, calls: &[Call]) {
     ] {
         sqlx::query(statement).execute(pool).await.unwrap();
     }
+    sum_up_accounts(pool).await;
 }
 
 /// An account of this name and a token of it.

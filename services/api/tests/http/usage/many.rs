@@ -2,9 +2,10 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_testkit::Stack;
 
-use super::support::{Call, add, ask, groups, hours, long_ago};
+use super::support::{Call, add, add_requests, ask, groups, hours, long_ago, sum_up};
 use crate::support::{path_of, text};
 
 fn requests(series: &Value) -> i64 {
@@ -117,4 +118,73 @@ async fn the_tokens_that_are_used_most_come_first() {
     let days = ask(&operator, &path).await;
     assert_eq!(text(&days, "from").parse(), Ok(from), "whole days");
     assert_eq!(days["items"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn sums_of_accounts_tell_what_their_requests_tell() {
+    let mut stack = Stack::bare().await;
+    let api = stack.api(&[]).await;
+    let operator = api.operator();
+    let account = operator.account("crm-1").await;
+    let other = operator.account("crm-2").await;
+    let reader = json!({ "scopes": ["tollkeeper:usage.read"] });
+    let first = operator.issue(&account, reader).await;
+    let mut tokens = vec![first.clone()];
+    for owner in [&account, &account, &other] {
+        tokens.push(operator.issue(owner, json!({})).await);
+    }
+    for (number, token) in tokens.iter().enumerate() {
+        let calls = (0..10 * (number as i64 + 1)).map(|call| Call {
+            at: long_ago() + TimeDelta::minutes(7 * call),
+            endpoint: ["/a", "/b", "/c/7"][call as usize % 3],
+            method: ["GET", "PUT"][call as usize / 3 % 2],
+            status: [200, 401, 500][call as usize / 2 % 3],
+            verdict: [Verdict::Valid, Verdict::Revoked][call as usize / 5 % 2],
+            micros: 1 << call.min(20),
+            ..Call::after(0)
+        });
+        add_requests(&stack.database.pool, token, &calls.collect::<Vec<_>>()).await;
+    }
+    sum_up(&stack.database.pool).await;
+    let holder = api.bearer(text(&first, "token"));
+    let range = hours(0, 16);
+    for (person, of_account) in [
+        (&operator, String::new()),
+        (&operator, format!("&account_id={account}")),
+        (&operator, format!("&account_id={other}")),
+        (&holder, String::new()),
+        (&holder, format!("&account_id={other}")),
+    ] {
+        for filter in [
+            "",
+            "&endpoint=/c/%7Bid%7D",
+            "&method=PUT",
+            "&status_class=4xx",
+            "&verdict=REVOKED",
+        ] {
+            for group in ["", "endpoint", "method", "status_class", "token", "verdict"] {
+                let mut path = format!("/v1/usage?{range}{of_account}{filter}&limit=2");
+                if !group.is_empty() {
+                    path = format!("{path}&group_by={group}");
+                }
+                let by_rows = ask(person, &format!("{path}&bucket=minute")).await;
+                for bucket in ["hour", "day"] {
+                    let by_sums = ask(person, &format!("{path}&bucket={bucket}")).await;
+                    assert_eq!(by_sums["total"], by_rows["total"], "{path} {bucket}");
+                    assert_eq!(totals(&by_sums), totals(&by_rows), "{path} {bucket}");
+                    let is_of_rows = group == "token" && filter.starts_with("&verdict");
+                    let source = if is_of_rows { "requests" } else { "rollups" };
+                    assert_eq!(by_sums["read_from"], source, "{path} {bucket}");
+                }
+            }
+        }
+    }
+}
+
+/// The groups of a series, each with all of its time together.
+fn totals(series: &Value) -> Vec<(&Value, &Value)> {
+    let groups = series["groups"].as_array().into_iter().flatten();
+    groups
+        .map(|group| (&group["key"], &group["total"]))
+        .collect()
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use tollkeeper_domain::verdict::Verdict;
 use tollkeeper_testkit::stack::{Answer, Person};
+use tollkeeper_testkit::sum_up_accounts;
 use uuid::Uuid;
 
 use crate::support::{problem, text};
@@ -110,6 +111,7 @@ pub(super) async fn sum_up(pool: &PgPool) {
             done.await.unwrap();
         }
     }
+    sum_up_accounts(pool).await;
 }
 
 /// Adds requests and their sums.

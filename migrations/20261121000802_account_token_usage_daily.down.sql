@@ -1,0 +1,1 @@
+drop table account_token_usage_daily;

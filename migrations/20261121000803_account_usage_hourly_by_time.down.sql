@@ -1,0 +1,1 @@
+drop index account_usage_hourly_bucket;

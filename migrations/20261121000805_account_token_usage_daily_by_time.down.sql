@@ -1,0 +1,1 @@
+drop index account_token_usage_daily_bucket;

@@ -1,0 +1,1 @@
+truncate account_usage_hourly, account_usage_daily, account_token_usage_daily;
