@@ -1,6 +1,6 @@
 -- The sums of accounts, and the days of tokens, of what is there already; sums by token know no verdicts.
--- An ingestor of the version before writes none of these: those are stopped before this runs, or the sums
--- lack what they count.
+-- An ingestor of the version before writes none of these. What those count after this is put right by
+-- `tollkeeper rollups rebuild` once they are replaced.
 with owners as materialized (
     select token_id, usage_account_of(token_id) as account_id
     from (select distinct token_id from api_token_usage_hourly) as used
