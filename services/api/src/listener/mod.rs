@@ -122,6 +122,8 @@ where
 {
     let serving = http1::Builder::new()
         .max_buf_size(BUFFER_BYTES)
+        // Most answers are a head alone, which is sent for less by itself than as a list of one.
+        .writev(false)
         .serve_connection(TokioIo::new(stream), front);
     if let Err(error) = watcher.watch(serving).await {
         tracing::trace!(%error, "a connection broke");
