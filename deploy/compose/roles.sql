@@ -10,6 +10,8 @@ create role tollkeeper_ingestor nologin;
 create role tollkeeper_dashboards nologin;
 
 create role tollkeeper_owner login password :'owner_password';
+-- So that runbooks can see what others do at the server, and end it.
+grant pg_read_all_stats, pg_signal_backend to tollkeeper_owner;
 create role api login password :'api_password' in role tollkeeper_api;
 create role ingestor login password :'ingestor_password' in role tollkeeper_ingestor;
 create role dashboards login password :'dashboards_password' in role tollkeeper_dashboards;

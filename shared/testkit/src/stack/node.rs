@@ -85,6 +85,12 @@ impl Node {
         self.child = Some(child.unwrap_or_else(|error| panic!("{}: {error}", self.program)));
     }
 
+    /// Has it be started with another value of this setting from now on.
+    pub fn change(&mut self, setting: &str, value: &str) {
+        self.settings.retain(|(name, _)| name != setting);
+        self.settings.push((setting.to_owned(), value.to_owned()));
+    }
+
     /// The operator who talks to this API.
     #[must_use]
     pub fn operator(&self) -> Person {
