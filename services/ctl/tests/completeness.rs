@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use sqlx::PgPool;
 use tollkeeper_ambient::{Clock, SystemClock};
 use tollkeeper_testkit::stack::{Node, Person};
 use tollkeeper_testkit::{Stack, wait_for};
@@ -104,6 +105,36 @@ async fn a_hole_is_named_and_what_takes_its_time_is_not() {
         assert_eq!(source["missing"], named, "{source}");
     }
     assert!(complete_through(&seen) < later, "{seen}");
+
+    // Nobody brings it back, so it is given up as a whole: time goes on.
+    let pool = &stack.database.pool;
+    assert_eq!(give_up(pool, &lost[0]["source"]).await, Ok(10));
+    wait_for("time to go on", async || {
+        let report = report(&watcher).await;
+        report["vanished_sources"] == 0 && complete_through(&report) > later
+    })
+    .await;
+    let seen = report(&watcher).await;
+    assert_eq!(sum(items(&seen), "missing"), 0, "{seen}");
+    assert_eq!(sum(items(&seen), "dropped"), 10, "{seen}");
+    // Once is enough; what runs brings its own, and what nobody knows is no source.
+    assert_eq!(give_up(pool, &lost[0]["source"]).await, Ok(0));
+    let mut sources = items(&seen).iter();
+    let live = sources.find(|item| item["state"] == "live").unwrap();
+    let refused = give_up(pool, &live["source"]).await.unwrap_err();
+    assert!(refused.contains("is running"), "{refused}");
+    let refused = give_up(pool, &account.into()).await.unwrap_err();
+    assert!(refused.contains("there is no source"), "{refused}");
+}
+
+/// How many events are given up with the process of this source.
+async fn give_up(pool: &PgPool, source: &Value) -> Result<i64, String> {
+    let numbers = "select coalesce(sum(last - first + 1), 0)::bigint from usage_give_up($1::uuid)";
+    let given_up = sqlx::query_scalar(numbers).bind(source.as_str().unwrap());
+    given_up
+        .fetch_one(pool)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,1 @@
+drop function usage_give_up(uuid);
