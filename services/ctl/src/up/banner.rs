@@ -4,6 +4,7 @@ use tollkeeper_read_model::people::LinkSecret;
 use tollkeeper_runtime::settings::Secret;
 
 use super::Addresses;
+use super::environment;
 use super::first_operator::ADDRESS;
 use super::folder::Folder;
 use super::secrets::Secrets;
@@ -46,8 +47,14 @@ List the accounts, as the operator:
 
   curl -H 'X-API-Key: {operator_key}' http://{public}/v1/accounts
 
+Look after it, in a shell that has read where everything is:
+
+  . {environment}
+  tollkeeper --help
+
 Ctrl-C stops everything; the next start finds the data again.",
         kept = kept.display(),
+        environment = folder.join(environment::FILE).display(),
     ));
 }
 

@@ -4,6 +4,7 @@
 //! what it started in the opposite order, and what it could not stop its guards end.
 
 mod banner;
+mod environment;
 mod error;
 mod first_operator;
 mod first_token;

@@ -11,6 +11,7 @@ use tollkeeper_embedded::{Process, Signal};
 use tollkeeper_runtime::settings::{DatabaseSettings, StreamSettings};
 
 use super::Addresses;
+use super::environment;
 use super::error::{Death, Error};
 use super::folder::Folder;
 use super::secrets::Secrets;
@@ -67,6 +68,7 @@ impl Stack {
             broker: &broker,
             addresses,
         };
+        environment::write(&around)?;
         let ingestor = services::start_ingestor(&around)?;
         let api = services::start_api(&around)?;
         let logs = Logs {

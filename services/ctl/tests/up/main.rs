@@ -29,6 +29,21 @@ async fn a_first_request_passes_and_a_second_start_finds_the_data() {
 }
 
 #[tokio::test]
+async fn other_commands_find_everything_by_a_file() {
+    let place = Place::new();
+    let mut running = Running::start(&place).await;
+    assert_eq!(place.mode_of("env"), 0o600);
+    assert!(running.text().contains("/.tollkeeper/env\n"));
+    assert_eq!(place.shell("tollkeeper nats diff"), "");
+    assert!(place.shell("tollkeeper token list").contains("first token"));
+    let operators = place.shell("tollkeeper operator list");
+    assert!(operators.contains("operator@localhost"), "{operators}");
+    let database = "psql \"$TOLLKEEPER_DATABASE_URL\" -Atc 'select position from event_log_head'";
+    assert_eq!(place.shell(database), "2\n");
+    assert!(running.stop(Signal::TERM).await.success());
+}
+
+#[tokio::test]
 async fn the_first_operator_gets_in_by_a_link_until_they_have() {
     let place = Place::new();
     let mut first = Running::start(&place).await;

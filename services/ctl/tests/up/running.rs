@@ -94,6 +94,17 @@ impl Place {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
     }
 
+    /// Runs commands of a shell that has read where everything is; gives what they said.
+    pub(crate) fn shell(&self, commands: &str) -> String {
+        let done = Command::new("sh")
+            .args(["-e", "-c", &format!(". .tollkeeper/env\n{commands}")])
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{commands}: {done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    }
+
     /// Whether no port is held and no Postgres runs on the data.
     pub(crate) fn is_quiet(&self) -> bool {
         let data = self.folder.path().join(".tollkeeper/postgres");
