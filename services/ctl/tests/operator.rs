@@ -121,6 +121,30 @@ async fn holders_of_accounts_are_not_the_commands_business() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_nobody_takes_is_complained_of() {
+    let stack = Stack::bare().await;
+    let base = "https://tokens.example.com";
+    assert!(tollkeeper(&stack, base, &["create", ADA]).status.success());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let listed = Command::new(binary("tollkeeper"))
+        .args(["operator", "list"])
+        .env("TOLLKEEPER_DATABASE_URL", &stack.database.url)
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let listed = listed.wait_with_output().unwrap();
+    assert_eq!(listed.status.code(), Some(1));
+    let said = text(&listed.stderr);
+    let complaint = "tollkeeper: standard output cannot be written: ";
+    assert!(
+        said.starts_with(complaint) && said.lines().count() == 1,
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_runbook_for_who_is_locked_out_is_right() {
     let stack = Stack::bare().await;
     let base = "https://tokens.example.com";
