@@ -41,4 +41,4 @@ pub use upkeep::{
     UpkeepError, keep_balances, keep_partitions, keep_report_ids, keep_rollups,
     remove_old_balances, remove_old_report_ids, remove_old_rollups, upkeep_once,
 };
-pub use watch::{watch_broker, watch_database};
+pub use watch::{watch_broker, watch_connection, watch_database};

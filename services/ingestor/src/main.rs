@@ -8,7 +8,7 @@ use tollkeeper_ambient::{Clock, Entropy, SharedClock, SystemClock, SystemEntropy
 use tollkeeper_ingestor::{
     Consumer, IngestorSettings, Partitions, Settler, count_reports, keep_auditing, keep_balances,
     keep_partitions, keep_report_ids, keep_rollups, replay_dead_letters, watch_broker,
-    watch_database,
+    watch_connection, watch_database,
 };
 use tollkeeper_runtime::database::{PoolShape, connect_patiently, pool};
 use tollkeeper_runtime::health::{Health, InternalServer, Need};
@@ -96,6 +96,10 @@ async fn start() -> Result<(Lifecycle, LogGuard), StartError> {
         spawner.work("audit", {
             let (pool, clock) = (pool.clone(), Arc::clone(&clock));
             move |stop| keep_auditing(pool, clock, rollup_retention_days, stop)
+        });
+        spawner.work("watch of the connection", {
+            let (pool, postgres) = (pool.clone(), postgres.clone());
+            move |stop| watch_connection(pool, postgres, stop)
         });
         spawner.work("watch of the tables", {
             let (pool, clock) = (pool.clone(), Arc::clone(&clock));

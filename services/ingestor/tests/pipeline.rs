@@ -185,6 +185,27 @@ async fn broker_and_database_may_come_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_while_there_is_nothing_to_write_is_missed() {
+    let mut stack = Stack::bare().await;
+    let database = FaultProxy::start(stack.database.tcp_address()).await;
+    stack.database_through(database.address());
+    let mut ingestor = stack.ingestor(&[]).await;
+    // It ends connections, or says nothing any more.
+    for is_silent in [false, true] {
+        if is_silent {
+            database.pause();
+        } else {
+            database.cut();
+        }
+        reported(&ingestor, "postgres", false, "Postgres is away").await;
+        assert_eq!(ingestor.about_itself("/readyz").await.status, 503);
+        database.resume();
+        ingestor.ready().await;
+    }
+    assert!(ingestor.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_silent_database_is_named_and_does_not_hold_up_the_end() {
     let mut stack = Stack::bare().await;
     let database = FaultProxy::start(stack.database.tcp_address()).await;

@@ -141,8 +141,12 @@ fn follow(event: &Event, readiness: &ReadinessHandle) {
         }
         Event::Closed => readiness.not_ready("the NATS connection is closed"),
         Event::Draining => {}
-        // The client reports each failed attempt; the change of state is what a person needs.
-        Event::ClientError(error) => tracing::debug!(%error, "NATS client"),
+        // The client reports each failed attempt, and nothing else in this way. The log tells of the change
+        // of state alone; whoever asks is told why it lasts.
+        Event::ClientError(error) => {
+            tracing::debug!(%error, "NATS client");
+            readiness.not_ready(format!("NATS is away: {error}"));
+        }
         other => tracing::warn!(event = %other, "NATS"),
     }
 }

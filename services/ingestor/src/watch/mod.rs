@@ -1,11 +1,14 @@
 //! Watches what lies between the processes that no single one of them counts: the stream and its
 //! consumer, dead letters, what is missing of usage, and the days that can be written to. For metrics
-//! alone: nothing waits for it, and what cannot be read keeps its last value.
+//! alone: nothing waits for it, and what cannot be read keeps its last value. And, for `/readyz`, whether the
+//! database answers.
 
 mod broker;
+mod connection;
 mod database;
 
 pub use broker::watch_broker;
+pub use connection::watch_connection;
 pub use database::watch_database;
 
 use std::time::Duration;
