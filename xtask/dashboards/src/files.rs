@@ -351,7 +351,7 @@ pub fn alerts() -> Vec<Alert> {
         };
         Alert {
             severity: after("severity: "),
-            runbook: after("runbook_url: '{{ $externalLabels.runbooks }}/"),
+            runbook: after("runbook_url: '{{ or $externalLabels.runbooks \"docs/runbooks\" }}/"),
             name,
         }
     });
