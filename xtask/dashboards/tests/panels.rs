@@ -31,6 +31,10 @@ async fn every_question_of_every_panel_and_rule_has_an_answer() {
         for choices in choices(&world, &dashboard).await {
             open.extend(questions(&dashboard, &choices));
         }
+        for (variable, choices) in one_by_one(&world, &dashboard).await {
+            let all = questions(&dashboard, &choices);
+            open.extend(all.filter(|it| it.target.expr.contains(&variable)));
+        }
         for mark in &dashboard.annotations.list {
             let asked = world.prometheus.at(&mark.expr, world.range().to).await;
             asked.unwrap_or_else(|error| panic!("{}: {error}", mark.expr));
@@ -65,29 +69,62 @@ async fn every_question_of_every_panel_and_rule_has_an_answer() {
             selectors(&rule.query)
         };
         assert!(!parts.is_empty(), "{}", rule.query);
-        for part in parts {
-            wait_for(&part, async || {
-                let asked = world.prometheus.at(&part, world.range().to).await;
-                asked.is_ok_and(|found| !found.is_empty())
-            })
-            .await;
-        }
+        each_is_there(&world, parts).await;
+    }
+    for (runbook, expression) in of_runbooks() {
+        let asked = world.prometheus.at(&expression, world.range().to).await;
+        asked.unwrap_or_else(|error| panic!("{runbook}: {expression}: {error}"));
+        each_is_there(&world, selectors(&expression)).await;
     }
     traffic.stop().await;
 }
 
-/// Everything, and one of each thing that the tables offer to choose. Of processes, one alone has nothing to
-/// say of what another kind does.
-async fn choices(world: &World, dashboard: &Dashboard) -> Vec<Vec<Choice>> {
+/// Waits until Prometheus knows each of these selectors.
+async fn each_is_there(world: &World, selectors: BTreeSet<String>) {
+    for selector in selectors {
+        wait_for(&selector, async || {
+            let asked = world.prometheus.at(&selector, world.range().to).await;
+            asked.is_ok_and(|found| !found.is_empty())
+        })
+        .await;
+    }
+}
+
+/// The expressions for Prometheus in the text of runbooks, each with where it is.
+fn of_runbooks() -> Vec<(String, String)> {
+    let other = ["select ", "psql ", "curl ", "date ", "tollkeeper "];
+    let mut found = Vec::new();
+    for path in in_folder("docs/runbooks", ".md") {
+        let text = read(&path);
+        let prose: Vec<&str> = text.split("```").step_by(2).collect();
+        let prose = prose.concat();
+        for span in prose.split('`').skip(1).step_by(2) {
+            let words: Vec<&str> = span.split_whitespace().collect();
+            let span = words.join(" ");
+            let is_other = span.ends_with(".sql") || other.iter().any(|it| span.starts_with(it));
+            if !is_other && !selectors(&span).is_empty() {
+                found.push((path.display().to_string(), span));
+            }
+        }
+    }
+    assert!(found.len() > 30, "{found:?}");
+    found
+}
+
+/// Of which processes the reader may choose one, if these are what is offered.
+fn processes(offered: &str) -> Option<&str> {
+    let labels = offered.strip_prefix("label_values(")?;
+    Some(labels.strip_suffix(", instance)").unwrap())
+}
+
+/// Everything, and one of each thing that the tables offer to choose.
+async fn choices(world: &World, dashboard: &Dashboard) -> Vec<Alternatives> {
     let variables = &dashboard.templating.list;
     let all = all_of(variables);
-    let mut choices = vec![all.clone()];
+    let mut choices = vec![vec![all.clone()]];
     for (index, variable) in variables.iter().enumerate() {
         let offered = &variable.definition;
-        if let Some(labels) = offered.strip_prefix("label_values(") {
-            let selector = labels.strip_suffix(", instance)").unwrap();
-            let found = world.prometheus.at(selector, world.range().to).await;
-            assert!(!found.unwrap().is_empty(), "{offered}");
+        if processes(offered).is_some() {
             continue;
         }
         let sql = statement(offered, &world.range(), &all);
@@ -96,15 +133,40 @@ async fn choices(world: &World, dashboard: &Dashboard) -> Vec<Vec<Choice>> {
         // The newest come first; the oldest are used.
         let mut chosen = all.clone();
         chosen[index].1 = rows.rows.last().unwrap()[1].clone().unwrap();
-        choices.push(chosen);
+        choices.push(vec![chosen]);
     }
     choices
 }
 
+/// Each variable by which one process is chosen, as expressions name it, with the choice of each. One process
+/// has nothing to say of what another kind does.
+async fn one_by_one(world: &World, dashboard: &Dashboard) -> Vec<(String, Alternatives)> {
+    let variables = &dashboard.templating.list;
+    let mut found = Vec::new();
+    for (index, variable) in variables.iter().enumerate() {
+        let Some(selector) = processes(&variable.definition) else {
+            continue;
+        };
+        let instances = world.prometheus.at(selector, world.range().to).await;
+        let chosen = instances.unwrap().into_iter().map(|series| {
+            let mut chosen = all_of(variables);
+            chosen[index].1.clone_from(&series.labels["instance"]);
+            chosen
+        });
+        let alternatives: Alternatives = chosen.collect();
+        assert!(alternatives.len() >= 2, "{}", variable.definition);
+        found.push((format!("${}", variable.name), alternatives));
+    }
+    found
+}
+
+/// Choices, one of which at least has to have an answer.
+type Alternatives = Vec<Vec<Choice>>;
+
 /// What a panel asks, with what is chosen.
 struct Question {
     panel: String,
-    choices: Vec<Choice>,
+    choices: Alternatives,
     target: Target,
     /// What became of it.
     told: String,
@@ -121,11 +183,11 @@ impl fmt::Display for Question {
     }
 }
 
-fn questions(dashboard: &Dashboard, choices: &[Choice]) -> Vec<Question> {
+fn questions(dashboard: &Dashboard, choices: &Alternatives) -> impl Iterator<Item = Question> {
     let of_panel = |panel: &Panel| {
         let name = format!("{}, {}", dashboard.title, panel.title);
         let each = panel.targets.clone().into_iter();
-        let choices = choices.to_vec();
+        let choices = choices.clone();
         each.map(move |target| Question {
             panel: name.clone(),
             choices: choices.clone(),
@@ -133,13 +195,26 @@ fn questions(dashboard: &Dashboard, choices: &[Choice]) -> Vec<Question> {
             told: String::new(),
         })
     };
-    panels(dashboard).flat_map(of_panel).collect()
+    panels(dashboard).flat_map(of_panel)
 }
 
 /// Whether the answer to a question is something to be shown.
 async fn answer(world: &World, question: &Question) -> Result<bool, String> {
+    for choices in &question.choices {
+        if answer_with(world, question, choices).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn answer_with(
+    world: &World,
+    question: &Question,
+    choices: &[Choice],
+) -> Result<bool, String> {
     let (sources, range) = (world.sources(), world.range());
-    let answer = sources.of_target(&question.target, &range, &question.choices);
+    let answer = sources.of_target(&question.target, &range, choices);
     let answer = answer.await?;
     if let Answer::Rows(rows) = &answer
         && question.target.format == "time_series"
