@@ -58,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) clock: SharedClock,
     pub(crate) trusted_proxies: NetworkList,
     pub(crate) usage_ip: UsageIp,
+    pub(crate) scrubber: Scrubber,
     entropy: SharedEntropy,
     has_warned: AtomicBool,
 }
@@ -126,8 +127,9 @@ impl Gate {
         let working = CancellationToken::new();
         let nats_ready = Health::new(working.clone()).component("nats", Need::Optional);
         let broker = nats::connect(&config.nats, PROGRAM, nats_ready).await?;
+        let scrubber = Scrubber::new(config.engine.legacy.clone());
         let spool = SpoolSettings {
-            scrubber: Scrubber::new(config.engine.legacy.clone()),
+            scrubber: scrubber.clone(),
             ..config.spool
         };
         let spool = Spool::open(spool, clock.clone(), entropy.clone())?;
@@ -181,6 +183,7 @@ impl Gate {
                 clock,
                 trusted_proxies: config.trusted_proxies,
                 usage_ip: config.usage_ip,
+                scrubber,
                 entropy,
                 has_warned: AtomicBool::new(false),
             }),

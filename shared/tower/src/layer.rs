@@ -14,10 +14,12 @@ use tollkeeper_domain::scope::{BadScope, Scope};
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::verdict::Verdict;
 use tower::{Layer, Service};
+use tracing::Instrument;
 
 use crate::call::Call;
 use crate::caller::{Caller, Peer};
 use crate::gate::Shared;
+use crate::span;
 
 /// What the headers by which proxies are told who calls begin with.
 const OURS: &[u8] = b"x-tollkeeper-";
@@ -124,7 +126,12 @@ where
         let (gate, demand) = (Arc::clone(&self.gate), Arc::clone(&self.demand));
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let Passed { call, limits } = match check(&gate, &demand, &mut parts).await {
+            let span = span::of(&gate, &parts.headers);
+            let checked = check(&gate, &demand, &mut parts).instrument(span.clone());
+            let checked = checked.await;
+            span.record("code", code(&checked));
+            drop(span);
+            let Passed { call, limits } = match checked {
                 Ok(passed) => passed,
                 Err(refused) => return Ok(refused.answer(&gate, &parts.headers)),
             };
@@ -144,6 +151,14 @@ where
             }
             answered
         })
+    }
+}
+
+/// The verdict's code; none where there was no token to be judged.
+fn code(checked: &Result<Passed, Refused>) -> Option<&'static str> {
+    match checked {
+        Ok(_) => Some(Verdict::Valid.code()),
+        Err(refused) => refused.verdict.map(Verdict::code),
     }
 }
 

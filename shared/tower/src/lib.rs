@@ -37,6 +37,7 @@ mod caller;
 mod config;
 mod gate;
 mod layer;
+mod span;
 
 pub use api::ClientError;
 pub use caller::{Caller, Peer};

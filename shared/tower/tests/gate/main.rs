@@ -9,4 +9,5 @@ mod outages;
 mod quotas;
 mod receipts;
 mod refusals;
+mod spans;
 mod support;
