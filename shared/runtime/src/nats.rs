@@ -112,8 +112,9 @@ fn options(settings: &BrokerSettings, name: &str) -> Result<ConnectOptions, Nats
     }
     match &settings.credentials {
         None => Ok(options),
+        // The client wants an end of line that a secret, read from a file, has lost.
         Some(credentials) => options
-            .credentials(credentials.expose())
+            .credentials(&format!("{}\n", credentials.expose()))
             .map_err(NatsError::Credentials),
     }
 }
@@ -203,6 +204,23 @@ mod tests {
         assert_eq!(expiry(&credentials(r#"{"exp":0}"#)), None);
         assert_eq!(expiry(&credentials(r#"{"name":"api"}"#)), None);
         assert_eq!(expiry("no credentials"), None);
+    }
+
+    #[test]
+    fn credentials_are_taken_with_and_without_an_end_of_line() {
+        let whole = credentials("{}").replace(
+            "SU\n",
+            "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY\n\
+             ------END USER NKEY SEED------\n",
+        );
+        for text in [whole.as_str(), whole.trim_end()] {
+            let settings = BrokerSettings {
+                servers: Secret::new("nats://one".to_owned()),
+                credentials: Some(Secret::new(text.to_owned())),
+                authorities: None,
+            };
+            assert!(options(&settings, "tollkeeper-api").is_ok(), "{text}");
+        }
     }
 
     #[test]
