@@ -4,9 +4,14 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
 
-use super::session::Person;
+use super::Console;
+use super::refused::is_refusal;
+use super::session::{self, Person, cookie};
 
 /// Fields that are shown to nobody, not even to who filled them in.
 const SECRET: [&str; 3] = ["current", "password", "repeated"];
@@ -45,12 +50,17 @@ impl fmt::Debug for Sent {
 impl Asker {
     /// Takes in who sent the request with these parts.
     pub(super) fn is(parts: &Parts, person: &Person, form_token: &str) {
-        if let Some(Self(asker)) = parts.extensions.get() {
-            asker.known.get_or_init(|| Known {
-                person: person.clone(),
-                form_token: form_token.to_owned(),
-            });
+        if let Some(asker) = parts.extensions.get::<Self>() {
+            asker.take(person, form_token);
         }
+    }
+
+    /// Takes in who sent the request.
+    pub(super) fn take(&self, person: &Person, form_token: &str) {
+        self.0.known.get_or_init(|| Known {
+            person: person.clone(),
+            form_token: form_token.to_owned(),
+        });
     }
 
     /// Takes in the body of the request with these parts, which a page of our own sent; not if there is a
@@ -76,10 +86,28 @@ impl Asker {
     }
 }
 
+/// Finds out who asks where a request was refused before that: of a form, the path is read first, and some
+/// addresses have no page at all. Who it is stays open where the database does not answer.
+pub(super) async fn layer(
+    State(console): State<Console>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let asker = request.extensions().get::<Asker>().cloned();
+    let secret = cookie::read(request.headers());
+    let response = next.run(request).await;
+    let is_open = response.status().is_client_error() && is_refusal(&response);
+    let asker = asker.filter(|asker| is_open && asker.known().is_none());
+    if let Some((asker, secret)) = asker.zip(secret)
+        && let Ok(Some(person)) = session::person(&console, &secret).await
+    {
+        asker.take(&person, &secret.form_token());
+    }
+    response
+}
+
 #[cfg(test)]
 mod tests {
-    use axum::extract::Request;
-
     use super::*;
 
     fn kept(body: &str) -> Option<Vec<(String, String)>> {

@@ -35,7 +35,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::get;
-use axum::{Extension, Router};
+use axum::{Router, middleware};
 
 pub use sign_in::oidc::Provider;
 
@@ -83,7 +83,10 @@ pub(crate) fn router(app: App, api: Router) -> Router {
         .merge(people::routes())
         .merge(missing::routes())
         .method_not_allowed_fallback(missing::wrong_method)
-        .layer(Extension(console.clone()))
+        .layer(middleware::from_fn_with_state(
+            console.clone(),
+            asker::layer,
+        ))
         .with_state(console)
 }
 

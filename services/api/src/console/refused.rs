@@ -1,5 +1,6 @@
 //! A refusal, of the management API or of the console itself, as the page that asked takes it: beside the field
-//! that is wrong, or as a page of its own, which is made here.
+//! that is wrong, or as a page of its own, which is made here. Who is signed in keeps the way to the other pages;
+//! others learn nothing but where they sign in.
 
 use askama::Template;
 use axum::body::Body;

@@ -64,6 +64,43 @@ async fn whoever_is_signed_in_finds_the_way_from_an_address_that_is_no_page() {
 }
 
 #[tokio::test]
+async fn a_form_that_leads_to_no_page_leaves_the_way_to_the_others() {
+    let site = Site::start().await;
+    let client = site.operator().await.client();
+    for path in [
+        "/console/tokens/x/edit",
+        "/console/tokens/x/rotate",
+        "/console/tokens/x/suspend",
+        "/console/tokens/x/revoke",
+        "/console/tokens/x/try",
+        "/console/tokens/x/quotas/month/refill",
+        "/console/tokens/bulk/x",
+        "/console/accounts/x/edit",
+        "/console/accounts/x/quotas/month/refill",
+        "/console/people/x/disable",
+        "/console/you/sessions/x/end",
+        "/console/operation/dead-letters/x/replay",
+    ] {
+        let got = client.post(path, &[("version", "1")]).await;
+        is_page(&got, 404, "Page not found");
+        for part in [r#"href="/console/people""#, "ada@example.org", "Sign out"] {
+            assert!(got.2.contains(part), "no {part} at {path}: {}", got.2);
+        }
+        // The form in it works, and is for nobody else.
+        let token = client.form_token().await;
+        assert!(got.2.contains(&token), "{path}: {}", got.2);
+        let base = site.base();
+        let got = site.nobody().post_from(&base, path, &[]).await;
+        is_page(&got, 404, "Page not found");
+        assert!(
+            !got.2.contains("<nav") && !got.2.contains("<form"),
+            "{}",
+            got.2
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_user_is_told_the_same_of_what_is_not_there_and_of_what_is_not_theirs() {
     let site = Site::start().await;
     let operator = site.api.operator();

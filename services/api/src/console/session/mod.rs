@@ -108,6 +108,18 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Who is signed in by this secret, if the session goes on.
+///
+/// # Errors
+/// If the database does not answer.
+pub(super) async fn person(
+    console: &Console,
+    secret: &Secret,
+) -> Result<Option<Person>, sqlx::Error> {
+    let found = store::find(&console.app.pool, secret, console.app.now()).await?;
+    Ok(found.map(|found| found.person))
+}
+
 /// Whoever asks for a page. Without a session the way leads to the sign-in.
 #[derive(Debug)]
 pub(super) struct SignedIn {
