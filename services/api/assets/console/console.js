@@ -126,6 +126,30 @@
     }, wait);
   }
 
+  const SCROLLING = ".scroll, pre.code";
+
+  // What scrolls can be scrolled by the keyboard, and what does not is no stop on its way: also once it, what is in
+  // it, or the window has another size.
+  const sizes = new ResizeObserver((changed) => {
+    new Set(changed.map(({ target }) => target.closest(SCROLLING))).forEach((it) => it && fit(it));
+  });
+
+  function fit(it) {
+    const scrolls = it.scrollWidth > it.clientWidth || it.scrollHeight > it.clientHeight;
+    if (scrolls === it.hasAttribute("tabindex") || it === document.activeElement) return;
+    if (scrolls) {
+      it.tabIndex = 0;
+      if (it.hasAttribute("role")) return;
+      it.setAttribute("role", "group");
+      it.setAttribute("aria-label", it.querySelector("caption")?.textContent.trim() || "Scrollable");
+    } else {
+      it.removeAttribute("tabindex");
+      if (it.getAttribute("role") !== "group") return;
+      it.removeAttribute("role");
+      it.removeAttribute("aria-label");
+    }
+  }
+
   // Also of what came later. `root` itself may be such an element.
   function prepare(root) {
     const found = (css, what) => {
@@ -140,13 +164,10 @@
       const here = at.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "long" });
       if (!it.title.includes(here)) it.title = it.title ? `${it.title}\nHere: ${here}` : here;
     });
-    // What scrolls can be scrolled by the keyboard.
-    found(".scroll", (it) => {
-      if (it.scrollWidth <= it.clientWidth && it.scrollHeight <= it.clientHeight) return;
-      if (it.hasAttribute("tabindex")) return;
-      it.tabIndex = 0;
-      it.setAttribute("role", "group");
-      it.setAttribute("aria-label", it.querySelector("caption")?.textContent.trim() || "Scrollable");
+    found(SCROLLING, (it) => {
+      fit(it);
+      sizes.observe(it);
+      each(it, ":scope > *", (inside) => sizes.observe(inside));
     });
   }
 

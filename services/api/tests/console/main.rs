@@ -14,3 +14,4 @@ mod support;
 mod tokens;
 mod usage;
 mod whole;
+mod widths;
