@@ -50,7 +50,14 @@ pub(super) async fn ask(
     signed_in: SignedIn,
     Parameters(asked): Parameters<Asked>,
 ) -> Shown {
-    form(&console, &signed_in, asked, None)
+    let refused = unreadable(&asked.filter);
+    form(&console, &signed_in, asked, refused)
+}
+
+/// What is said of a filter with a field that says nothing: passed over, it would have more tokens revoked.
+fn unreadable(filter: &Filter) -> Option<(StatusCode, String)> {
+    let text = "A filter cannot be read, so nothing was looked for.";
+    (!filter.is_readable()).then(|| (StatusCode::BAD_REQUEST, text.to_owned()))
 }
 
 fn form(
@@ -142,6 +149,9 @@ pub(super) async fn plan(
         let text = "Name at least one filter: nobody revokes everything by leaving a field empty.";
         let refused = Some((StatusCode::UNPROCESSABLE_ENTITY, text.to_owned()));
         return form(&console, &signed_in, fields, refused);
+    }
+    if let Some(refused) = unreadable(&fields.filter) {
+        return form(&console, &signed_in, fields, Some(refused));
     }
     let owner = match signed_in.person.role {
         Role::Operator => filter::account(&signed_in.api, &fields.filter.account).await?,

@@ -10,6 +10,12 @@ use crate::console::stop::Stop;
 /// What a filter by use says of what was not used at all.
 const NEVER: &str = "never";
 
+/// The most days that a filter asks for.
+const MOST_DAYS: i64 = 3650;
+
+const NO_DAYS: &str = "Give a number of days from 1 to 3650, such as 30d.";
+const NO_USE: &str = "Give a number of days from 1 to 3650, such as 90d, or never.";
+
 /// The filters of the list, as its form sends them: what is empty is not asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -78,6 +84,23 @@ impl Filter {
         all.filter(|(_, value)| !value.is_empty())
     }
 
+    /// What is wrong with a field that nobody but this form reads, by its name in the address.
+    pub(super) fn complaint(&self, field: &str) -> Vec<&'static str> {
+        let (typed, complaint, is_other) = match field {
+            "expiring" => (&self.expiring, NO_DAYS, false),
+            "unused" => (&self.unused, NO_USE, self.unused.trim() == NEVER),
+            _ => return Vec::new(),
+        };
+        let is_read = typed.trim().is_empty() || is_other || days(typed).is_some();
+        (!is_read).then_some(complaint).into_iter().collect()
+    }
+
+    /// Whether each field says something. What says nothing must not be passed over: more would be meant.
+    pub(super) fn is_readable(&self) -> bool {
+        let own = ["expiring", "unused"];
+        own.iter().all(|field| self.complaint(field).is_empty())
+    }
+
     /// Whether every token is asked for.
     pub(super) fn is_everything(&self) -> bool {
         self.pairs().next().is_none()
@@ -125,7 +148,10 @@ impl Filter {
 /// A number of days, as an address holds it: `30d`.
 fn days(text: &str) -> Option<TimeDelta> {
     let number = text.trim().strip_suffix('d').unwrap_or(text.trim());
-    let number = number.parse().ok().filter(|days| (1..=3650).contains(days));
+    let number = number
+        .parse()
+        .ok()
+        .filter(|days| (1..=MOST_DAYS).contains(days));
     number.map(TimeDelta::days)
 }
 
@@ -209,8 +235,15 @@ mod tests {
     fn days_are_a_number_within_reason() {
         assert_eq!(days("7d"), Some(TimeDelta::days(7)));
         assert_eq!(days("7"), Some(TimeDelta::days(7)));
-        for bad in ["", "d", "0d", "-1d", "99999d", "x", "1h"] {
+        let of = |text: &str| Filter {
+            expiring: text.to_owned(),
+            ..Filter::default()
+        };
+        assert!(of("").is_readable() && of(" 7d ").is_readable());
+        for bad in ["d", "0d", "-1d", "3651d", "x", "1h", "never"] {
             assert_eq!(days(bad), None, "{bad}");
+            assert_eq!(of(bad).complaint("expiring"), [NO_DAYS], "{bad}");
+            assert!(!of(bad).is_readable(), "{bad}");
         }
     }
 }

@@ -96,6 +96,8 @@ struct Page {
     expiring: Vec<Choice>,
     unused: Vec<Choice>,
     is_operator: bool,
+    /// Whether what was asked for could not be read.
+    is_refused: bool,
     is_first: bool,
     /// Where a token is issued, to the account that is asked for.
     issue: String,
@@ -116,7 +118,13 @@ pub(super) async fn show(
     let now = console.app.now();
     let mut frame = Frame::new(&signed_in, Place::Tokens, "Tokens");
     let mut status = StatusCode::OK;
-    let answer = match read(&signed_in, &query, now).await {
+    let answer = if query.filter.is_readable() {
+        read(&signed_in, &query, now).await
+    } else {
+        status = StatusCode::BAD_REQUEST;
+        Ok(Answer::default())
+    };
+    let answer = match answer {
         Ok(answer) => answer,
         Err(Stop::Refused(refused)) if is_shown_above(&refused) => {
             status = refused.status();
@@ -136,6 +144,7 @@ pub(super) async fn show(
         headings: headings(query.sort(), |sort| query.sorted_by(sort)),
         issue: query.issue(),
         is_operator: signed_in.person.role == Role::Operator,
+        is_refused: status != StatusCode::OK,
         is_first: query.cursor.is_empty(),
         previous: query.previous(),
         next: answer.next_cursor.map(|cursor| query.next(&cursor)),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::Client;
 
-use super::{HOSTILE, between, has, has_not, led, shown, text, with_account};
+use super::{HOSTILE, between, comes_to, has, has_not, led, shown, text, with_account};
 
 /// The names in the rows of a list.
 fn names(page: &str) -> Vec<&str> {
@@ -74,6 +74,41 @@ async fn filters_are_in_the_address_and_narrow_the_list() {
     assert_eq!(status, 400);
     has(&page, r#"role="alert""#);
     has(&page, r#"<option value="strange" selected>"#);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_beside_its_field_and_looked_for_nowhere() {
+    let (site, account, user) = with_account().await;
+    let operator = site.api.operator();
+    let token = operator.issue(&account, json!({ "name": "month" })).await;
+    for (field, value) in [
+        ("expiring", "soon"),
+        ("expiring", "99999d"),
+        ("unused", "long"),
+        ("unused", "0d"),
+    ] {
+        let query = format!("{field}={value}");
+        let (status, _, page) = user.get(&format!("/console/tokens?{query}")).await;
+        assert_eq!(status, 400, "{query}: {page}");
+        has(
+            &page,
+            &format!(r#"<p class="complaint" id="{field}-complaint">"#),
+        );
+        has(&page, &format!(r#"aria-describedby="{field}-complaint""#));
+        has(&page, &format!(r#"<option value="{value}" selected>"#));
+        has(&page, "No tokens were looked for");
+        assert_eq!(names(&page).len(), 0, "{query}: {page}");
+        // Nor does it widen what is revoked together: the other filters would be left.
+        let path = format!("/console/tokens/bulk?search=month&{query}");
+        let (status, _, page) = user.get(&path).await;
+        assert_eq!(status, 400, "{path}: {page}");
+        has_not(&page, "Make the dry run");
+        let fields = [("key", "k"), ("search", "month"), (field, value)];
+        let (status, _, page) = user.post("/console/tokens/bulk", &fields).await;
+        assert_eq!(status, 400, "{query}: {page}");
+        has_not(&page, r#"id="count""#);
+    }
+    comes_to(&operator, text(&token, "token"), "VALID").await;
 }
 
 #[tokio::test]
