@@ -24,6 +24,26 @@ pub(in crate::console) fn read(headers: &HeaderMap) -> Option<Secret> {
     COOKIE.read(headers)
 }
 
+/// Whether somebody who may sign in has done so with this browser before, whoever it was.
+///
+/// # Errors
+/// If the database does not answer.
+pub(in crate::console) async fn is_known(
+    console: &Console,
+    secret: &Secret,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (
+            select from console_devices as d join console_people as p on p.id = d.person_id
+            where d.secret_hash = $1 and d.used_at > $2 and p.disabled_at is null
+        ) as "is_known!""#,
+        &secret.hash()[..],
+        console.app.now() - KEPT,
+    )
+    .fetch_one(&console.app.pool)
+    .await
+}
+
 /// Has the browser be known for a person, in the transaction of their sign-in. One that is known already goes on
 /// with its secret.
 ///

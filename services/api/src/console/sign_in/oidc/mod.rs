@@ -12,8 +12,8 @@ mod provider;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{RETRY_AFTER, SET_COOKIE};
+use axum::http::{HeaderValue, StatusCode};
 use claims::Claims;
 use flow::Flow;
 pub(in crate::console) use flow::over;
@@ -22,11 +22,11 @@ use provider::ProviderError;
 use serde::Deserialize;
 
 use super::attempt::{self, Why};
-use super::throttle::{self, Payer};
+use super::throttle::{self, Payer, TooMany};
 use super::way;
 use crate::console::Console;
 use crate::console::frame::Frame;
-use crate::console::session::{Visit, begin as begin_session};
+use crate::console::session::{Visit, begin as begin_session, device};
 use crate::console::stop::{Shown, Stop, go_to, page_with};
 use crate::console::words;
 use crate::http::problem::Problem;
@@ -49,14 +49,10 @@ pub(super) async fn begin(
 ) -> Shown {
     let provider = provider(&console)?;
     let (pool, now) = (&console.app.pool, console.app.now());
-    let payers = [Payer::network(visit.address)];
-    if let Err(too_many) = throttle::charge(pool, &payers, now).await? {
+    let payer = payer(&console, &visit).await?;
+    if let Err(too_many) = throttle::charge(pool, &[payer], now).await? {
         attempt::refused(&console, &visit, None, Why::TooMany);
-        let text = format!(
-            "There were too many attempts. Try again in {}.",
-            words::span(too_many.wait)
-        );
-        return stopped(StatusCode::TOO_MANY_REQUESTS, text);
+        return later(too_many);
     }
     let metadata = provider.metadata(&console.app.clock).await;
     let metadata = match metadata {
@@ -68,6 +64,17 @@ pub(super) async fn begin(
     let headers = response.headers_mut();
     headers.append(SET_COOKIE, flow.cookie(&visit.headers));
     Ok(response)
+}
+
+/// Whom a way to the provider is charged to: the browser, where somebody was here before, so that strangers of
+/// the same network do not keep them from it; else the network.
+async fn payer(console: &Console, visit: &Visit) -> Result<Payer, sqlx::Error> {
+    if let Some(browser) = device::read(&visit.headers)
+        && device::is_known(console, &browser).await?
+    {
+        return Ok(Payer::way_of_device(&browser));
+    }
+    Ok(Payer::way_from(visit.address))
 }
 
 /// What the provider sends the browser back with (RFC 6749, section 4.1.2; RFC 9207).
@@ -121,6 +128,7 @@ async fn answered(
         Ok(claims) => claims,
         Err(error) => return out_of_order(provider, &error),
     };
+    let payer = payer(console, visit).await?;
     let mut transaction = console.app.pool.begin().await?;
     let found = identity::person(console, &mut transaction, visit, provider, &claims).await?;
     let Some(person) = found else {
@@ -129,6 +137,8 @@ async fn answered(
         return stopped(StatusCode::FORBIDDEN, unknown(provider, &claims));
     };
     let cookies = begin_session(console, &mut transaction, visit, &person, "oidc").await?;
+    // However many sign in from one network, they do not keep others from it.
+    throttle::give_back(&mut *transaction, &payer).await?;
     transaction.commit().await?;
     Ok(cookies.along(go_to(&flow.next)))
 }
@@ -175,6 +185,15 @@ fn out_of_order(provider: &Provider, error: &ProviderError) -> Shown {
     let name = provider.name();
     let text = format!("{name} could not be asked, or did not answer as it should. Try again.");
     stopped(StatusCode::BAD_GATEWAY, text)
+}
+
+fn later(too_many: TooMany) -> Shown {
+    let wait = words::span(too_many.wait);
+    let text = format!("There were too many attempts. Try again in {wait}.");
+    let mut response = stopped(StatusCode::TOO_MANY_REQUESTS, text)?;
+    let seconds = HeaderValue::from(too_many.wait.num_seconds());
+    response.headers_mut().insert(RETRY_AFTER, seconds);
+    Ok(response)
 }
 
 #[derive(Template)]

@@ -3,6 +3,7 @@
 mod believed;
 mod people;
 mod provider;
+mod throttle;
 
 pub(super) use provider::Provider;
 
