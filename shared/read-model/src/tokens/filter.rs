@@ -167,6 +167,23 @@ impl TokenFilter {
         self.last_used.is_bounded() || self.never_used.is_some() || self.unused_since.is_some()
     }
 
+    /// Whether those in question were not used, or not for long.
+    pub(super) fn asks_of_no_use(&self) -> bool {
+        self.never_used == Some(true) || self.unused_since.is_some()
+    }
+
+    /// What the use of those in question is not, as the totals of use tell it.
+    pub(super) fn push_use(&self, sql: &mut QueryBuilder<Postgres>) {
+        match self.unused_since {
+            Some(since) if self.never_used != Some(true) => {
+                sql.push(" and last_used_at >= ").push_bind(since);
+            }
+            _ => {
+                sql.push(" and last_used_at is not null");
+            }
+        }
+    }
+
     /// Everything that is asked for, of the tables `t` (tokens) and `u` (totals of use).
     pub(super) fn push(&self, sql: &mut QueryBuilder<Postgres>, now: DateTime<Utc>) {
         if let Some(account) = self.account {

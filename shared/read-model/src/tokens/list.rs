@@ -4,7 +4,8 @@
 //! A page first walks down the ids, in the narrowest order that the filter allows, and looks at
 //! no more than [`EXAMINED`] tokens. What is common is found there. If the page is not full by then,
 //! what is asked for is rare, and an index gives all of it if that is at most [`CANDIDATES`] tokens.
-//! Where neither helps the page comes back short, and says where to go on.
+//! What was not used no index gives: the ids of [`COMPARED`] more tokens are looked for among what was.
+//! Where none of it helps the page comes back short, and says where to go on.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -22,6 +23,9 @@ pub(super) const EXAMINED: i64 = 2000;
 
 /// How many tokens an index may find to be looked at one by one.
 pub(super) const CANDIDATES: i64 = 2000;
+
+/// How many ids are looked for among what was used: no token is read for it.
+pub(super) const COMPARED: i64 = 20_000;
 
 /// How many tokens an index may be expected to find where it gives all of them or none.
 const EXPECTED: f64 = 8000.0;
@@ -61,7 +65,7 @@ pub async fn list(
     };
     let (low, high) = bounds(&filter, window);
     let floor = if filter.selects() {
-        let mut sql = floor_statement(QueryBuilder::default(), &filter, (low, high));
+        let mut sql = floor_statement(QueryBuilder::default(), &filter, (low, high), EXAMINED);
         // A statement that is kept gets one plan for all values in time.
         let query = sql.build_query_scalar::<Uuid>().persistent(false);
         query.fetch_optional(&mut *db).await?
@@ -77,16 +81,43 @@ pub async fn list(
         return Ok(page);
     };
     let rest = (low, floor);
-    let Some(ids) = candidates(&mut *db, filter.rare(now), rest, CANDIDATES).await? else {
-        let next = Some(floor.into());
-        return Ok(TokenPage { next, ..page });
+    let (ids, next) = match candidates(&mut *db, filter.rare(now), rest, CANDIDATES).await? {
+        Some(ids) => (ids, None),
+        None if filter.asks_of_no_use() => unused(&mut *db, &filter, rest).await?,
+        None => {
+            let next = Some(floor.into());
+            return Ok(TokenPage { next, ..page });
+        }
     };
     let room = window.limit - page.rows.len();
     let mut sql = chosen_statement(QueryBuilder::default(), &filter, ids, room, now);
     let chosen = sql.build_query_as().persistent(false);
     let mut rows = page.rows;
     rows.extend(chosen.fetch_all(db).await?);
-    Ok(TokenPage::of(rows, window.limit))
+    let page = TokenPage::of(rows, window.limit);
+    let next = page.next.or(next.map(TokenId::from));
+    Ok(TokenPage { next, ..page })
+}
+
+/// The tokens of the range that may not have been used as is asked, the newest first, and how far it was looked
+/// for them; none if that is the end of the range.
+async fn unused(
+    db: &mut PgConnection,
+    filter: &TokenFilter,
+    (low, high): Range,
+) -> Result<(Vec<Uuid>, Option<Uuid>), sqlx::Error> {
+    let mut sql = floor_statement(QueryBuilder::default(), filter, (low, high), COMPARED);
+    let query = sql.build_query_scalar::<Uuid>().persistent(false);
+    let floor = query.fetch_optional(&mut *db).await?;
+    let range = (floor.unwrap_or(low), high);
+    let mut sql = unused_statement(QueryBuilder::default(), filter, range);
+    let query = sql.build_query_scalar().persistent(false);
+    let mut ids: Vec<Uuid> = query.fetch_all(db).await?;
+    let most = usize::try_from(CANDIDATES).unwrap_or(usize::MAX);
+    let is_cut = ids.len() > most;
+    ids.truncate(most);
+    let last = ids.last().copied().filter(|_| is_cut);
+    Ok((ids, last.or(floor)))
 }
 
 /// Ids of the tokens within reach, of the account and the time of creation that the filter names,
@@ -156,12 +187,31 @@ pub(super) fn floor_statement(
     mut sql: QueryBuilder<Postgres>,
     filter: &TokenFilter,
     range: Range,
+    number: i64,
 ) -> QueryBuilder<Postgres> {
     sql.push("select t.id from api_tokens as t where true");
     push_range(&mut sql, filter, range);
-    sql.push(" offset ")
-        .push_bind(EXAMINED - 1)
-        .push(" limit 1");
+    sql.push(" offset ").push_bind(number - 1).push(" limit 1");
+    sql
+}
+
+/// The ids of the range that are not among what was used as is not asked for; one more than [`CANDIDATES`] at
+/// most. That none of it is passed over is enough: the conditions follow.
+pub(super) fn unused_statement(
+    mut sql: QueryBuilder<Postgres>,
+    filter: &TokenFilter,
+    range: Range,
+) -> QueryBuilder<Postgres> {
+    sql.push("select e.id from (select t.id from api_tokens as t where true");
+    push_range(&mut sql, filter, range);
+    // The limits have the ids looked for one by one, whatever the planner expects.
+    sql.push(" limit ").push_bind(2 * COMPARED).push(
+        ") as e left join lateral (
+            select token_id from api_token_usage_totals where token_id = e.id",
+    );
+    filter.push_use(&mut sql);
+    sql.push(" limit 1) as u on true where u.token_id is null limit ")
+        .push_bind(CANDIDATES + 1);
     sql
 }
 

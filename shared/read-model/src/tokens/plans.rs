@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::filter::TokenFilter;
 use super::lane::Lane;
 use super::list::{
-    CANDIDATES, Window, bounds, candidates, candidates_statement, chosen_statement,
-    floor_statement, is_rare, walk_statement,
+    CANDIDATES, COMPARED, EXAMINED, Window, bounds, candidates, candidates_statement,
+    chosen_statement, floor_statement, is_rare, unused_statement, walk_statement,
 };
 use super::sort::Sorted;
 use super::sorted::Question;
@@ -20,7 +20,7 @@ use crate::Reach;
 /// The plan of one statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// What the statement is for: `floor`, `walk`, `candidates` or `chosen`.
+    /// What the statement is for: `floor`, `walk`, `candidates`, `unused` or `chosen`.
     pub step: &'static str,
     /// As PostgreSQL gives it in JSON.
     pub plan: Value,
@@ -44,9 +44,9 @@ pub async fn plans(
     let mut plans = Vec::new();
     let mut floor = None;
     if filter.selects() {
-        let sql = floor_statement(explain(), &filter, (low, high));
+        let sql = floor_statement(explain(), &filter, (low, high), EXAMINED);
         plans.push(plan(&mut *db, "floor", sql).await?);
-        let mut sql = floor_statement(QueryBuilder::default(), &filter, (low, high));
+        let mut sql = floor_statement(QueryBuilder::default(), &filter, (low, high), EXAMINED);
         let query = sql.build_query_scalar::<Uuid>().persistent(false);
         floor = query.fetch_optional(&mut *db).await?;
     }
@@ -64,6 +64,11 @@ pub async fn plans(
     if let Some(ids) = candidates(&mut *db, filter.rare(now), rest, CANDIDATES).await? {
         let sql = chosen_statement(explain(), &filter, ids, window.limit, now);
         plans.push(plan(db, "chosen", sql).await?);
+    } else if filter.asks_of_no_use() {
+        let sql = floor_statement(explain(), &filter, rest, COMPARED);
+        plans.push(plan(&mut *db, "floor", sql).await?);
+        let sql = unused_statement(explain(), &filter, rest);
+        plans.push(plan(db, "unused", sql).await?);
     }
     Ok(plans)
 }

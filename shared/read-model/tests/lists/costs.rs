@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
+use sqlx::{Executor, PgConnection};
 use tollkeeper_domain::ids::TokenId;
 use tollkeeper_domain::secret::Environment;
 use tollkeeper_domain::token::Status;
@@ -242,4 +243,96 @@ async fn no_filter_reads_the_table_or_sorts_more_than_it_shows() {
 fn first_of(time: DateTime<Utc>) -> TokenId {
     let millis = u64::try_from(time.timestamp_millis()).unwrap();
     TokenId(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+}
+
+/// All pages of the list, and how many they are.
+async fn pages(db: &mut PgConnection, filter: &TokenFilter) -> (Vec<Uuid>, usize) {
+    let (mut ids, mut number, mut before) = (Vec::new(), 0, None);
+    loop {
+        let window = Window { before, limit: 100 };
+        let page = list(&mut *db, Reach::All, filter, window, now()).await;
+        let page = page.unwrap();
+        number += 1;
+        ids.extend(page.rows.iter().map(|row| row.id));
+        match page.next {
+            Some(next) => {
+                assert!(before.is_none_or(|before| next < before), "it goes on");
+                before = Some(next);
+            }
+            None => return (ids, number),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_few_that_were_not_used_are_found_in_few_pages() {
+    let database = TestDatabase::create().await;
+    let mut db = database.pool.acquire().await.unwrap();
+    fill(&mut db, MANY_TOKENS).await;
+    let end = beginning() + TimeDelta::minutes(MANY_TOKENS + 60);
+    // All were used at the end but five: two long ago, two never, and one of which every call was refused.
+    sqlx::query(
+        "insert into api_token_usage_totals (token_id, usage_count, last_used_at)
+        select id, 3, case when n in (7, 12000) then created_at + interval '1 day' when n <> 10000 then $1 end
+        from (select id, created_at, row_number() over (order by id) as n from api_tokens) as numbered
+        where n not in (1, 15000)
+        on conflict (token_id) do update set last_used_at = excluded.last_used_at",
+    )
+    .bind(end)
+    .execute(&mut *db)
+    .await
+    .unwrap();
+    db.execute("analyze").await.unwrap();
+    let never = TokenFilter {
+        never_used: Some(true),
+        ..TokenFilter::default()
+    };
+    let long = TokenFilter {
+        unused_since: Some(end - TimeDelta::minutes(30)),
+        ..TokenFilter::default()
+    };
+    for (filter, few) in [(&never, 3), (&long, 5)] {
+        let (found, number) = pages(&mut db, filter).await;
+        assert_eq!((found.len(), number), (few, 2), "{filter:?}: {found:?}");
+    }
+
+    for filter in [never, long] {
+        let window = Window {
+            before: None,
+            limit: 100,
+        };
+        let plans = plans(&mut db, Reach::All, &filter, window, now()).await;
+        let plans = plans.unwrap();
+        let plan = plans.iter().find(|plan| plan.step == "unused").unwrap();
+        let mut found = Vec::new();
+        nodes(&plan.plan, &mut found);
+        let read: Vec<&str> = found.iter().map(|(_, read)| read.as_str()).collect();
+        for index in ["api_tokens_pkey", "api_token_usage_totals_pkey"] {
+            assert!(read.contains(&index), "{plan:?}");
+        }
+        for (node, _) in &found {
+            let reads_all = ["Seq Scan", "Hash", "Sort"]
+                .iter()
+                .any(|it| node.contains(it));
+            assert!(!reads_all, "{plan:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_many_that_were_not_used_are_told_apart_page_by_page() {
+    let database = TestDatabase::create().await;
+    let mut db = database.pool.acquire().await.unwrap();
+    fill(&mut db, TOKENS).await;
+    // Nothing but the names, which no index knows by one letter, tells those in question apart.
+    let of = |search: &str| TokenFilter {
+        never_used: Some(true),
+        search: Some(search.into()),
+        ..TokenFilter::default()
+    };
+    let (found, number) = pages(&mut db, &of("%")).await;
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!((3..8).contains(&number), "{number}");
+    let (found, _) = pages(&mut db, &of("Q")).await;
+    assert!(found.is_empty(), "{found:?}");
 }
