@@ -56,7 +56,7 @@ pub(crate) struct Query {
     limit: Option<i64>,
     /// How the answer is written. As CSV, the next page is named by a `Link` header.
     #[serde(default)]
-    #[param(inline, default = "json")]
+    #[param(inline)]
     format: Format,
 }
 

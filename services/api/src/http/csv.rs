@@ -16,7 +16,7 @@ use super::problem::Problem;
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[schema(as = UsageFormat)]
+#[schema(as = UsageFormat, default = "json")]
 pub(crate) enum Format {
     #[default]
     Json,

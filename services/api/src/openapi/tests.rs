@@ -188,6 +188,58 @@ fn has_example(document: &Value, schema: &Value) -> bool {
         })
 }
 
+/// A default that does not fit its own schema would be one that no value fits.
+#[test]
+fn every_default_is_what_its_schema_allows() {
+    let document = parsed();
+    let parameters = operations(&document).flat_map(|(operation, described)| {
+        let parameters = described["parameters"].as_array().into_iter().flatten();
+        parameters.map(move |it| (format!("{} of {operation}", it["name"]), &it["schema"]))
+    });
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let properties = schemas.iter().flat_map(|(schema, described)| {
+        let properties = described["properties"].as_object().into_iter().flatten();
+        properties.map(move |(name, property)| (format!("{name} of {schema}"), property))
+    });
+    let mut seen = 0;
+    for (name, schema) in parameters.chain(properties) {
+        visit(schema, &mut |key, default| {
+            if key == "default" {
+                seen += 1;
+                assert!(fits(&document, schema, default), "{name}: {schema}");
+            }
+        });
+    }
+    assert!(seen > 30, "defaults are written in another way: {seen}");
+}
+
+/// Whether a schema allows a value, by what schemas of the document say of plain ones.
+fn fits(document: &Value, schema: &Value, value: &Value) -> bool {
+    let by = |keyword: &str| schema.get(keyword);
+    let list = |keyword: &str| by(keyword).and_then(Value::as_array);
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let number = value.as_i64();
+    let bound = |keyword: &str| by(keyword).and_then(Value::as_i64).zip(number);
+    let target = by("$ref").and_then(Value::as_str);
+    target.is_none_or(|it| fits(document, document.pointer(&it[1..]).unwrap(), value))
+        && list("allOf").is_none_or(|all| all.iter().all(|it| fits(document, it, value)))
+        && list("oneOf").is_none_or(|one| one.iter().any(|it| fits(document, it, value)))
+        && by("type").is_none_or(|it| match it.as_array() {
+            Some(kinds) => kinds.iter().any(|it| it == kind),
+            None => it == kind,
+        })
+        && list("enum").is_none_or(|all| all.contains(value))
+        && bound("minimum").is_none_or(|(least, number)| number >= least)
+        && bound("maximum").is_none_or(|(most, number)| number <= most)
+}
+
 #[test]
 fn every_request_refuses_unknown_fields() {
     let document = parsed();

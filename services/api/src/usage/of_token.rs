@@ -52,7 +52,7 @@ pub(crate) struct Query {
     verdict: Option<String>,
     /// How the answer is written.
     #[serde(default)]
-    #[param(inline, default = "json")]
+    #[param(inline)]
     format: Format,
 }
 

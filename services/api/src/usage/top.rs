@@ -40,7 +40,7 @@ pub(crate) struct Query {
     limit: Option<i64>,
     /// How the answer is written.
     #[serde(default)]
-    #[param(inline, default = "json")]
+    #[param(inline)]
     format: Format,
 }
 
