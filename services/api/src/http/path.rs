@@ -2,9 +2,19 @@
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::problem::Problem;
+
+async fn read<T: DeserializeOwned + Send>(
+    parts: &mut Parts,
+    state: &(impl Send + Sync),
+) -> Result<T, Problem> {
+    let read = Path::from_request_parts(parts, state).await;
+    let Path(read) = read.map_err(|_| Problem::not_found("resource"))?;
+    Ok(read)
+}
 
 /// The id at the end of the path, or before the operation's name.
 #[derive(Debug, Clone, Copy)]
@@ -14,10 +24,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(id) = Path::<Uuid>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| Problem::not_found("resource"))?;
-        Ok(Self(id))
+        read(parts, state).await.map(Self)
     }
 }
 
@@ -29,10 +36,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Number {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(number) = Path::<i64>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| Problem::not_found("resource"))?;
-        Ok(Self(number))
+        read(parts, state).await.map(Self)
     }
 }
 
@@ -44,10 +48,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Text {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(text) = Path::<String>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| Problem::not_found("resource"))?;
-        Ok(Self(text))
+        read(parts, state).await.map(Self)
     }
 }
 
@@ -59,9 +60,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdAndName {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path((id, name)) = Path::<(Uuid, String)>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| Problem::not_found("resource"))?;
+        let (id, name) = read(parts, state).await?;
         Ok(Self(id, name))
     }
 }
