@@ -128,9 +128,10 @@ impl Page {
         Some(Moment { at, now: self.now })
     }
 
-    /// Whether it can no longer be run.
-    fn is_over(&self) -> bool {
-        self.job.expires_at.is_some_and(|at| at <= self.now)
+    /// Whether it is a dry run that can still be carried out.
+    fn can_run(&self) -> bool {
+        let is_over = self.job.expires_at.is_some_and(|at| at <= self.now);
+        self.job.state == "planned" && self.job.count > 0 && !is_over
     }
 
     /// How much of it is done, in a hundred.

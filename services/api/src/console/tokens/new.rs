@@ -90,6 +90,20 @@ impl Page {
         about(self.refused.as_ref(), pointer)
     }
 
+    /// Whether something is asked for, or wrong, that most tokens do without.
+    fn is_bounded(&self) -> bool {
+        let Fields {
+            allowed_cidrs,
+            metadata,
+            ..
+        } = &self.fields;
+        let texts = [allowed_cidrs, metadata];
+        let is_typed = texts.iter().any(|text| !text.trim().is_empty());
+        let pointers = ["/allowed_cidrs", "/rate_limits", "/quotas", "/metadata"];
+        let is_wrong = pointers.iter().any(|it| !self.about(it).is_empty());
+        is_typed || is_wrong || !self.fields.limits().is_empty() || !self.fields.quotas().is_empty()
+    }
+
     fn windows(&self, chosen: &str) -> Vec<Choice> {
         windows(chosen)
     }
@@ -146,12 +160,17 @@ async fn form(
         frame = frame.saying(Tone::Bad, words(refused));
     }
     let status = refused.as_ref().map_or(StatusCode::OK, Refused::status);
+    let accounts = if is_operator {
+        offered(signed_in).await?
+    } else {
+        Vec::new()
+    };
+    // Where there is no choice it is made.
+    if let ([only], None, true) = (&accounts[..], &refused, fields.account.is_empty()) {
+        only.key().clone_into(&mut fields.account);
+    }
     let page = Page {
-        accounts: if is_operator {
-            offered(signed_in).await?
-        } else {
-            Vec::new()
-        },
+        accounts,
         environments: choices(&[("live", "Live"), ("test", "Test")], &fields.environment),
         expiries: expiries(console, &fields.expiry),
         limits: fields.limit_rows(),
