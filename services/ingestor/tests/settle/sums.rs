@@ -132,7 +132,10 @@ async fn whatever_differs_is_told_and_put_right() {
     // A day that has rows, whatever the time is.
     let day = "(select max(bucket) from api_token_usage_daily)";
     for (damage, kinds) in [
-        ("delete from api_token_usage_hourly".to_owned(), vec![Sums::Hours]),
+        (
+            "delete from api_token_usage_hourly".to_owned(),
+            vec![Sums::Hours],
+        ),
         (
             format!("delete from api_token_usage_hourly where {token}"),
             vec![Sums::Hours, Sums::Days],
@@ -167,7 +170,10 @@ async fn whatever_differs_is_told_and_put_right() {
             ),
             vec![Sums::Hours, Sums::Days],
         ),
-        (format!("delete from api_token_usage_daily where {token}"), vec![Sums::Days, Sums::Totals]),
+        (
+            format!("delete from api_token_usage_daily where {token}"),
+            vec![Sums::Days, Sums::Totals],
+        ),
         (
             format!(
                 "insert into api_token_usage_daily values (gen_random_uuid(), {day}, '/', 'GET', 2,
@@ -175,7 +181,10 @@ async fn whatever_differs_is_told_and_put_right() {
             ),
             vec![Sums::Days],
         ),
-        (format!("delete from api_token_usage_totals where {token}"), vec![Sums::Totals]),
+        (
+            format!("delete from api_token_usage_totals where {token}"),
+            vec![Sums::Totals],
+        ),
         (
             "update api_token_usage_totals set usage_count = usage_count - 1".to_owned(),
             vec![Sums::Totals],
@@ -225,7 +234,10 @@ async fn whatever_differs_is_told_and_put_right() {
             let named = report.differences.iter().any(|it| it.sums == kind);
             assert!(named, "{kind:?} of {damage}: {report:?}");
         }
-        assert!(sums(&pool).await != right, "{damage}: a look changes nothing");
+        assert!(
+            sums(&pool).await != right,
+            "{damage}: a look changes nothing"
+        );
         assert!(mended(&pool).await.differing > 0, "{damage}");
         assert_eq!(found(&pool).await, Report::default(), "{damage}");
         assert_eq!(sums(&pool).await, right, "{damage}");
