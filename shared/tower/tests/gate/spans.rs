@@ -20,9 +20,12 @@ use crate::support::{House, ask};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
+/// Fields by their names.
+type Named = BTreeMap<&'static str, String>;
+
 /// The fields of each span of a gate, in the order in which they began.
 #[derive(Debug, Clone, Default)]
-struct Spans(Arc<Mutex<Vec<(Id, BTreeMap<&'static str, String>)>>>);
+struct Spans(Arc<Mutex<Vec<(Id, Named)>>>);
 
 impl Spans {
     fn note(&self, id: &Id, record: impl FnOnce(&mut Fields)) {
@@ -35,7 +38,7 @@ impl Spans {
         }
     }
 
-    fn fields(&self) -> Vec<BTreeMap<&'static str, String>> {
+    fn fields(&self) -> Vec<Named> {
         let spans = self.0.lock().unwrap();
         spans.iter().map(|(_, fields)| fields.clone()).collect()
     }
@@ -55,7 +58,7 @@ impl<S: Subscriber> Layer<S> for Spans {
 }
 
 #[derive(Debug, Default)]
-struct Fields(BTreeMap<&'static str, String>);
+struct Fields(Named);
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
