@@ -1,9 +1,10 @@
-//! Compares the sums of usage (hours, days, totals) with the raw rows they come from, and makes them
-//! anew where they differ. Both work while the ingestor counts.
+//! Compares the sums of usage, of tokens (hours, days, totals) with the raw rows they come from and of
+//! accounts with those of their tokens, and makes them anew where they differ. Both work while the
+//! ingestor counts.
 //!
 //! Rows and sums are written in one transaction, and each comparison is one statement and so sees one
-//! moment: what differs is wrong, and not merely late. Sums are compared hour by hour and replaced some
-//! tokens at a time, so that no lock is held for longer than those take.
+//! moment: what differs is wrong, and not merely late. Sums are compared hour by hour and replaced for
+//! some tokens or one account at a time, so that no lock is held for longer than those take.
 
 mod different;
 mod replace;
@@ -136,7 +137,7 @@ impl fmt::Display for Owner {
 /// What a comparison came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Report {
-    /// How many hours, days and totals of tokens differ.
+    /// How many sums of tokens and accounts differ.
     pub differing: u64,
     /// The first of them.
     pub differences: Vec<Difference>,
