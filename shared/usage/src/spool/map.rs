@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{Advice, MmapOptions, MmapRaw};
 
 /// Bytes before the first slot.
 pub(super) const HEADER_BYTES: usize = 64;
@@ -74,9 +74,21 @@ pub(super) enum Slot<'a> {
 }
 
 impl Region {
-    /// Maps the whole file for reading and writing and touches every page, so that the writer does
-    /// not meet the page faults. The file must have its final length, a multiple of 8, and nobody
-    /// may shorten it while it is mapped; the folder's lock keeps other spools away.
+    /// Maps the whole file for a writer, with every page ready to be written to: the writer meets no page
+    /// faults, in each of which the file system may wait for its journal. The file must have its final
+    /// length, a multiple of 8, and nobody may shorten it while it is mapped; the folder's lock keeps
+    /// other spools away.
+    pub(super) fn map_for_writer(file: &File) -> io::Result<Arc<Self>> {
+        let region = Self::map(file)?;
+        // Of a mapping that is shared, MAP_POPULATE makes pages ready for reading alone.
+        match region.map.advise(Advice::PopulateWrite) {
+            // Linux before 5.14 does not know this; there the writer meets the faults.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(region),
+            ready => ready.map(|()| region),
+        }
+    }
+
+    /// Maps the whole file for those who read it, under the same conditions.
     pub(super) fn map(file: &File) -> io::Result<Arc<Self>> {
         let map = MmapOptions::new().populate().map_raw(file)?;
         if map.len() < HEADER_BYTES + SLOT_HEADER_BYTES || !map.len().is_multiple_of(8) {

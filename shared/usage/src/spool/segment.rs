@@ -49,7 +49,7 @@ impl Segment {
             let mut header = [0; HEADER_BYTES];
             header[..8].copy_from_slice(MAGIC);
             header[8..12].copy_from_slice(&index.to_le_bytes());
-            Region::map(&zeroed(&records, &header, bytes)?)
+            Region::map_for_writer(&zeroed(&records, &header, bytes)?)
         })();
         match made {
             Ok(region) => Ok(Self {

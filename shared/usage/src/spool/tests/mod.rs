@@ -5,6 +5,7 @@ mod clock;
 mod full;
 mod kill;
 mod model;
+mod pages;
 mod read_only;
 mod recovery;
 
