@@ -83,11 +83,11 @@ impl Engine {
     }
 
     /// Checks several tokens, each as [`Engine::verify`] would. Those that memory cannot answer for
-    /// are read together.
+    /// are read together. All are charged at the end and at once: who gives up before was charged nothing.
     pub async fn verify_all(&self, checks: &[Check<'_>]) -> Vec<Verification> {
         let tried: Vec<_> = checks
             .iter()
-            .map(|(token, requirement)| self.try_verify(token, requirement))
+            .map(|(token, requirement)| self.look(token, requirement, |answer, _| answer))
             .collect();
         let misses = tried.iter().zip(checks).filter_map(|(tried, check)| {
             let miss = tried.as_ref().err()?;
@@ -106,7 +106,10 @@ impl Engine {
                 }
             }
         });
-        join_all(answers).await
+        let answers = join_all(answers).await.into_iter().zip(checks);
+        answers
+            .map(|(answer, check)| self.settled(answer, &check.1))
+            .collect()
     }
 
     fn malformed(&self) -> Verification {
@@ -130,6 +133,18 @@ impl Engine {
         &self,
         token: &[u8],
         requirement: &Requirement<'_>,
+    ) -> Result<Verification, Miss> {
+        self.look(token, requirement, |answer, now| {
+            self.limited(answer, requirement, now)
+        })
+    }
+
+    /// The same; `charge` is given what would pass, to be charged.
+    fn look(
+        &self,
+        token: &[u8],
+        requirement: &Requirement<'_>,
+        charge: impl FnOnce(Verification, Moment) -> Verification,
     ) -> Result<Verification, Miss> {
         let config = &self.config;
         let admitted = |checked: Result<_, Malformed>| {
@@ -192,7 +207,7 @@ impl Engine {
             Memory::Token(entry) => {
                 self.counters.add(Count::Hit, 1);
                 let verdict = judge(&entry, requirement, now.wall_micros, Belief::Proven);
-                Ok(self.limited(answer(verdict, Some(entry)), requirement, now))
+                Ok(charge(answer(verdict, Some(entry)), now))
             }
             Memory::NoToken => {
                 self.counters.add(Count::NegativeHit, 1);
@@ -212,10 +227,11 @@ impl Engine {
     /// time limit; what cannot be read in time is `UNAVAILABLE`, never `NOT_FOUND`.
     pub async fn resolve(&self, miss: Miss, requirement: &Requirement<'_>) -> Verification {
         let read = self.flights.join(miss.wanted(requirement.fresh));
-        self.finish(miss, requirement, read).await
+        let answer = self.finish(miss, requirement, read).await;
+        self.settled(answer, requirement)
     }
 
-    /// Finishes a check by a read that was asked for.
+    /// Finishes a check by a read that was asked for, and charges nothing.
     async fn finish(
         &self,
         miss: Miss,
@@ -231,7 +247,7 @@ impl Engine {
                     Outcome::Failed => return None,
                     Outcome::NoToken(read_at) => {
                         let nothing = (Verdict::NotFound, None);
-                        return Some(self.read_answer(nothing, read_at, requirement));
+                        return Some(self.read_answer(nothing, read_at));
                     }
                     Outcome::Token(entry, _) if entry.must_read() && !entry.is_ended() => {
                         doubtful = Some(entry);
@@ -250,7 +266,7 @@ impl Engine {
                         let now = self.clock.wall_micros();
                         let verdict = judge(&entry, requirement, now, Belief::Proven);
                         let found = (verdict, Some(entry));
-                        return Some(self.read_answer(found, read_at, requirement));
+                        return Some(self.read_answer(found, read_at));
                     }
                 }
             }
@@ -267,7 +283,6 @@ impl Engine {
         &self,
         (verdict, entry): (Verdict, Option<Arc<TokenEntry>>),
         read_at: Moment,
-        requirement: &Requirement<'_>,
     ) -> Verification {
         let now = Moment::now(&*self.clock);
         let age = now.since(read_at);
@@ -276,7 +291,7 @@ impl Engine {
             Freshness::Unavailable if !ended => self.unavailable(),
             _ => verdict,
         };
-        let answer = Verification {
+        Verification {
             verdict,
             cache: CacheUse::Miss,
             age: Some(age),
@@ -284,8 +299,7 @@ impl Engine {
             entry,
             limits: None,
             quotas: None,
-        };
-        self.limited(answer, requirement, now)
+        }
     }
 
     /// The answer when the primary had to be read and could not be.
@@ -311,7 +325,7 @@ impl Engine {
             }
             None => self.unavailable(),
         };
-        let answer = Verification {
+        Verification {
             verdict,
             cache: CacheUse::Miss,
             age,
@@ -319,8 +333,7 @@ impl Engine {
             entry: doubtful,
             limits: None,
             quotas: None,
-        };
-        self.limited(answer, requirement, now)
+        }
     }
 
     fn unavailable(&self) -> Verdict {

@@ -81,6 +81,12 @@ impl Engine {
     /// [`SourceError`] if the log cannot be read or contradicts itself; the proof stays.
     pub async fn prove(&self) -> Result<(), SourceError> {
         let _one_at_a_time = self.proving.lock().await;
+        if self.was_given_up() {
+            // Receipts may have passed over this node until it attended again: only a head that is read
+            // after that is sure to hold what they were about.
+            let attendance = self.attendance(self.store.applied());
+            in_time(self.source.attend(attendance)).await?;
+        }
         for _ in 0..MOST_ROUNDS {
             let told = self.store.applied();
             self.prove_once(told).await?;
@@ -95,11 +101,7 @@ impl Engine {
     /// Tells that `applied` is applied, and proves what is by then.
     async fn prove_once(&self, applied: Option<LogHead>) -> Result<(), SourceError> {
         let asked_at = Moment::now(&*self.clock);
-        let attendance = Attendance {
-            applied,
-            valid_for: self.rule.valid_for(),
-        };
-        let head = in_time(self.source.attend(attendance)).await?;
+        let head = in_time(self.source.attend(self.attendance(applied))).await?;
         let same_history = match applied {
             None => false,
             Some(applied) if head.generation != applied.generation => false,
@@ -120,6 +122,20 @@ impl Engine {
         }
         self.proof.set(asked_at);
         Ok(())
+    }
+
+    fn attendance(&self, applied: Option<LogHead>) -> Attendance {
+        Attendance {
+            applied,
+            valid_for: self.rule.valid_for(),
+        }
+    }
+
+    /// Whether the time is over for which this node said, with its last proof, that it may answer.
+    fn was_given_up(&self) -> bool {
+        let now = Moment::now(&*self.clock);
+        let last = self.rule.valid_for().zip(self.proof.get());
+        last.is_some_and(|(time, proven)| now.since(proven) >= time)
     }
 
     /// Applies the events between `applied` and `head`. Each page begins with the event applied

@@ -94,15 +94,6 @@ impl Verification {
             quotas.charges(entry)
         })
     }
-
-    /// Gives back what the request took of quotas: for whoever refuses it after all, because it cannot
-    /// be counted. To be called once at most, and never for a use that is counted with its
-    /// [charges](Self::charges).
-    pub fn give_back_quotas(&self) {
-        if let (Some(quotas), Some(entry)) = (&self.quotas, self.entry.as_deref()) {
-            quotas.give_back(entry);
-        }
-    }
 }
 
 /// Whose token was presented.

@@ -70,7 +70,7 @@ impl Call {
     /// Counts it as one that is answered `UNAVAILABLE` because the spool is full, as far as the spool can.
     /// It uses up nothing.
     pub(crate) fn refuse(mut self) {
-        self.verification.give_back_quotas();
+        self.gate.engine.give_back(&self.verification);
         (self.cost, self.charges) = (1, QuotaCharges::default());
         let verdict = Verdict::Unavailable;
         let _full = self.append(verdict.status(), verdict);

@@ -90,13 +90,19 @@ pub(crate) async fn handle(
         })
         .collect();
     let verifications = app.engine.verify_all(&checks).await;
-    let items = questions
-        .iter()
-        .zip(&verifications)
-        .map(|(question, verification)| {
-            question.answer(&app, &allowed, (began, &request_id), verification)
-        })
-        .collect::<Result<_, _>>()?;
+    let mut items = Vec::with_capacity(questions.len());
+    for (index, (question, verification)) in questions.iter().zip(&verifications).enumerate() {
+        match question.answer(&app, &allowed, (began, &request_id), verification) {
+            Ok(answer) => items.push(answer),
+            Err(full) => {
+                // Nobody is told of the rest, nor are they counted.
+                for verification in &verifications[index + 1..] {
+                    app.engine.give_back(verification);
+                }
+                return Err(full);
+            }
+        }
+    }
     Ok(Json(Answers { items }))
 }
 

@@ -75,7 +75,7 @@ fn append(
         charges,
     };
     let counted = app.spool.append_traced(&event).map_err(|full| {
-        verification.give_back_quotas();
+        app.engine.give_back(verification);
         Problem::unavailable(full)
     })?;
     counted_now(app, counted);

@@ -166,7 +166,7 @@ impl<'a> Question<'a> {
                 charges,
             };
             let counted = app.spool.append_traced(&event).map_err(|_full| {
-                verification.give_back_quotas();
+                app.engine.give_back(&verification);
                 app.measures.verified(Verdict::Unavailable, took);
                 Refusal::unavailable().told(Verdict::Unavailable)
             })?;

@@ -272,7 +272,12 @@ pub(super) fn wants_fresh(headers: &HeaderMap) -> bool {
     let mut directives = values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|it| it.split(','));
-    directives.any(|it| matches!(it.trim(), "no-cache" | "no-store"))
+    let fresh = ["no-cache", "no-store"];
+    directives.any(|it| {
+        fresh
+            .iter()
+            .any(|name| it.trim().eq_ignore_ascii_case(name))
+    })
 }
 
 impl Answer {

@@ -38,7 +38,7 @@ async fn the_first_answer_is_read_and_the_next_ones_are_remembered() {
         assert!(told["age_ms"].is_u64(), "{told}");
     }
     let question = Some(json!({ "token": secret }));
-    let fresh = ("cache-control", "max-age=0, no-cache");
+    let fresh = ("cache-control", "max-age=0, No-Cache");
     let read = with_header(&operator, Method::POST, "/v1/verify", fresh, question).await;
     let read = read.expect(200);
     assert_eq!(

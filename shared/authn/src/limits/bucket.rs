@@ -1,6 +1,6 @@
 //! One bucket: the theoretical arrival time of a limit, in one atomic number.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -31,8 +31,9 @@ pub(crate) struct Bucket {
     /// The theoretical arrival time: when all that was taken will have come back. A bucket whose time
     /// has passed is as good as a new one.
     arrival: AtomicU64,
-    /// Units that were taken here and that no other node was told of.
-    untold: AtomicU64,
+    /// Units that were taken here and that no other node was told of; below zero where some were told of
+    /// that were given back since.
+    untold: AtomicI64,
     /// Whether it waits to be told of.
     pub(crate) queued: AtomicBool,
     /// Whether only other nodes have told of it.
@@ -54,7 +55,7 @@ impl Bucket {
             key,
             rate,
             arrival: AtomicU64::new(arrival),
-            untold: AtomicU64::new(0),
+            untold: AtomicI64::new(0),
             queued: AtomicBool::new(false),
             hearsay: AtomicBool::new(false),
         }
@@ -67,7 +68,8 @@ impl Bucket {
             debt => now.saturating_add(self.rate.convert(debt, rate)),
         };
         let bucket = Self::new(self.key.clone(), rate, arrival);
-        bucket.untold.store(self.take_untold(), Ordering::Relaxed);
+        let untold = self.untold.swap(0, Ordering::Relaxed);
+        bucket.untold.store(untold, Ordering::Relaxed);
         bucket
     }
 
@@ -126,9 +128,8 @@ impl Bucket {
 
     /// Gives back what a request has taken that did not pass after all.
     ///
-    /// Alone, that leaves what was there before. Where others were charged meanwhile, a part of what was
-    /// taken may have come back by itself, at most as much as time has passed; that part is kept, so
-    /// that nothing is given back twice.
+    /// Alone, that leaves what was there before. Where others were charged meanwhile it is
+    /// [less](Self::lessen).
     pub(crate) fn give_back(&self, taken: Taken, now: u64) {
         let Taken {
             charge,
@@ -140,9 +141,15 @@ impl Bucket {
             self.arrival
                 .compare_exchange(after, before, Ordering::AcqRel, Ordering::Acquire);
         if alone.is_err() {
-            let rest = charge.saturating_sub(now.saturating_sub(at));
-            self.arrival.fetch_sub(rest, Ordering::AcqRel);
+            self.lessen(charge, at, now);
         }
+    }
+
+    /// Gives back a charge that was taken at that moment. A part of it may have come back by itself, at
+    /// most as much as time has passed; that part is kept, so that nothing is given back twice.
+    pub(crate) fn lessen(&self, charge: u64, at: u64, now: u64) {
+        let rest = charge.saturating_sub(now.saturating_sub(at));
+        self.arrival.fetch_sub(rest, Ordering::AcqRel);
     }
 
     /// Takes what another node has let through, which nobody can refuse any more. The arrival time
@@ -170,14 +177,28 @@ impl Bucket {
     /// Notes units that were taken, to be told to the other nodes. Whether somebody has to put it into
     /// the queue for that.
     pub(crate) fn note(&self, units: u64) -> bool {
-        self.untold.fetch_add(units, Ordering::Relaxed);
+        self.untold.fetch_add(signed(units), Ordering::Relaxed);
         !self.queued.swap(true, Ordering::AcqRel)
+    }
+
+    /// Notes that units were given back. Of what the other nodes were told already, that much less is
+    /// told of what is taken next.
+    pub(crate) fn forgo(&self, units: u64) {
+        self.untold.fetch_sub(signed(units), Ordering::Relaxed);
     }
 
     /// Takes out the units that nobody was told of.
     pub(crate) fn take_untold(&self) -> u64 {
-        self.untold.swap(0, Ordering::Relaxed)
+        let owed = |units: i64| (units > 0).then_some(0);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        let untold = self.untold.fetch_update(set, fetch, owed).unwrap_or(0);
+        untold.unsigned_abs()
     }
+}
+
+/// Units as they are noted: a request takes far fewer than half of what 64 bits hold.
+fn signed(units: u64) -> i64 {
+    i64::try_from(units).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub(crate) struct LimitCheck {
     now: u64,
     /// Those that refuse, in the order of [`Both::iter`].
     refusing: u16,
+    /// Whether it was charged to all of them.
+    is_charged: bool,
 }
 
 /// Whom a limit holds for.
@@ -70,6 +72,7 @@ impl LimitCheck {
         };
         let refusing = both.charge(cost, share, now, later);
         Self {
+            is_charged: refusing == 0 && cost > 0,
             account,
             share,
             cost,
@@ -87,6 +90,7 @@ impl LimitCheck {
         };
         let refusing = both.refusing(cost, share, now);
         Self {
+            is_charged: false,
             account,
             share,
             cost,
@@ -106,12 +110,23 @@ impl LimitCheck {
         }
     }
 
+    /// Gives back what it was charged.
+    pub(crate) fn give_back(&self, entry: &TokenEntry, now: u64) {
+        let limits = self.is_charged.then(|| self.both(entry).iter());
+        for limit in limits.into_iter().flatten() {
+            if let Some(charge) = limit.charge(self.cost, self.share) {
+                limit.bucket.lessen(charge, self.now, now);
+            }
+        }
+    }
+
     /// The limits that the request was charged to, and the units of each.
     pub(crate) fn charged<'a>(
         &'a self,
         entry: &'a TokenEntry,
     ) -> impl Iterator<Item = (&'a Arc<Bucket>, u64)> {
-        let limits = self.both(entry).iter();
+        let limits = self.is_charged.then(|| self.both(entry).iter());
+        let limits = limits.into_iter().flatten();
         limits.map(|limit| (&limit.bucket, limit.units(self.cost)))
     }
 

@@ -57,21 +57,43 @@ impl QuotaCheck {
         at_micros: i64,
         balances: &Balances,
     ) -> Self {
+        let mut check = Self::by(entry, cost, at_micros, balances, |both, units, at| {
+            both.take(units, at)
+        });
+        check.is_charged = !check.refuses() && cost > 0;
+        check
+    }
+
+    /// Says what the quotas would say to a request that something else refuses.
+    pub(crate) fn look(entry: &TokenEntry, cost: u32, at_micros: i64, balances: &Balances) -> Self {
+        Self::by(entry, cost, at_micros, balances, |both, units, at| {
+            both.refusing(units, at)
+        })
+    }
+
+    /// A check that has taken nothing, as far as it knows; `ask` says which of them refuse.
+    fn by(
+        entry: &TokenEntry,
+        cost: u32,
+        at_micros: i64,
+        balances: &Balances,
+        ask: fn(Both<'_>, u64, i64) -> u8,
+    ) -> Self {
         let account = entry.account.quotas();
         let both = Both {
             account: account.as_deref(),
             token: entry.quotas.as_deref(),
         };
-        let refusing = both.take(cost.into(), at_micros);
+        let refusing = ask(both, cost.into(), at_micros);
         for held in both.iter() {
             balances.touch(&held.balance);
         }
         Self {
-            is_charged: refusing == 0 && cost > 0,
             account,
             cost,
             at_micros,
             refusing,
+            is_charged: false,
         }
     }
 

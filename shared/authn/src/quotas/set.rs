@@ -62,6 +62,16 @@ impl<'a> Both<'a> {
         sets.flat_map(QuotaSet::iter)
     }
 
+    /// The quotas of which so many units are not left, as bits in the order of [`Both::iter`].
+    pub(crate) fn refusing(self, units: u64, at_micros: i64) -> u8 {
+        let mut refusing = 0;
+        for (index, held) in self.iter().enumerate() {
+            let left = held.remaining(held.balance.turn(at_micros));
+            refusing |= u8::from(left < units) << index;
+        }
+        refusing
+    }
+
     /// Takes so many units of all quotas, or of none. Gives those that refuse, as bits in the order of
     /// [`Both::iter`]: none if it was taken.
     ///

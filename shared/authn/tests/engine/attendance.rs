@@ -50,6 +50,24 @@ async fn a_node_answers_no_longer_than_it_has_said() {
     assert_eq!(node.verdict(&token).await, Verdict::Unavailable);
 }
 
+/// Receipts pass over a node whose time is over, until they can read that it attends again. A head that
+/// was read by the same statement may be of before a change that such a receipt was about.
+#[tokio::test]
+async fn a_node_whose_time_was_over_reads_the_head_after_it_is_known_again() {
+    let node = Node::start().await;
+    node.prove().await;
+    let attended = |before: usize| positions(&node).len() - before;
+    let before = positions(&node).len();
+    node.clock.pass(MINUTE - Duration::from_secs(1));
+    node.prove().await;
+    assert_eq!(attended(before), 1);
+    let before = positions(&node).len();
+    node.clock.pass(MINUTE);
+    node.prove().await;
+    assert_eq!(attended(before), 2);
+    assert_eq!(node.status().freshness, Freshness::Live);
+}
+
 #[tokio::test]
 async fn a_node_that_may_go_on_without_the_primary_says_so() {
     let config = EngineConfig {

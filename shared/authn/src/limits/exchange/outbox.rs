@@ -78,6 +78,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_back_is_told_of_as_less() {
+        let outbox = Outbox::new();
+        let one = Arc::new(bucket(rate(10, 1, 10)));
+        outbox.note(&one, 3);
+        one.forgo(2);
+        assert_eq!(outbox.take(10)[0].units, 1);
+        // Given back only when the others had been told.
+        one.forgo(4);
+        outbox.note(&one, 3);
+        assert!(outbox.take(10).is_empty());
+        outbox.note(&one, 3);
+        assert_eq!(outbox.take(10)[0].units, 2);
+    }
+
+    #[test]
     fn what_has_no_room_is_told_of_later() {
         let outbox = Outbox(ArrayQueue::new(1));
         let one = Arc::new(bucket(rate(10, 1, 10)));
