@@ -45,7 +45,7 @@ const HEADER_BYTES: u32 = 16 * 1024;
 /// How long a call may take, its message included.
 const CALL: Duration = Duration::from_secs(10);
 
-/// Who has asked nothing by then is no Envoy.
+/// Who has not asked for a check by then is no Envoy.
 const FIRST_CALL: Duration = Duration::from_secs(10);
 
 /// An end of a connection that is gone without a word is found out after both of these.
@@ -94,8 +94,10 @@ async fn converse(stream: TcpStream, peer: SocketAddr, app: App, watcher: Watche
     let called = Arc::new(AtomicBool::new(false));
     let calls = service_fn({
         let called = called.clone();
-        move |request| {
-            called.store(true, Ordering::Relaxed);
+        move |request: Request<Incoming>| {
+            if request.uri().path() == CHECK {
+                called.store(true, Ordering::Relaxed);
+            }
             let app = app.clone();
             async move { Ok::<_, Infallible>(call(app, peer, request).await) }
         }
