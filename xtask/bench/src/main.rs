@@ -10,6 +10,7 @@ mod grpc;
 mod import;
 mod ingestors;
 mod issue;
+mod latency;
 mod limits;
 mod lists;
 mod load;

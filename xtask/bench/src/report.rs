@@ -70,9 +70,15 @@ pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
 
 /// Smallest, middle and largest of several ratios.
 pub(crate) fn spread(figures: &[f64]) -> String {
+    let (least, most) = range(figures);
+    format!("**{:.2}** ({least:.2}–{most:.2})", median(figures.to_vec()))
+}
+
+/// The smallest and the largest of several figures.
+pub(crate) fn range(figures: &[f64]) -> (f64, f64) {
     let least = figures.iter().copied().fold(f64::INFINITY, f64::min);
     let most = figures.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    format!("**{:.2}** ({least:.2}–{most:.2})", median(figures.to_vec()))
+    (least, most)
 }
 
 /// Prints to the person who measures.
