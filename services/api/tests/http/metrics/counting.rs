@@ -188,6 +188,27 @@ async fn a_revocation_is_timed_once_on_each_node() {
     assert_eq!(heard(&there, "commit").await, (0.0, 1.0));
 }
 
+/// Without messages the other node would read of all of them in the log, half a second later.
+#[tokio::test]
+async fn another_node_hears_of_revocations_by_message() {
+    let mut stack = Stack::bare().await;
+    let (here, there) = (stack.api(&[]).await, stack.api(&[]).await);
+    let operator = here.operator();
+    let account = operator.account("crm-1").await;
+    const TOKENS: usize = 20;
+    for _ in 0..TOKENS {
+        let token = operator.issue(&account, json!({})).await;
+        operator.delete(&path_of(&token)).await.expect(200);
+    }
+    let name = "tollkeeper_verification_revocation_applied_seconds_count";
+    wait_for("the other node to have heard of all", async || {
+        Scrape::of(&there).await.sum(name) == TOKENS as f64
+    })
+    .await;
+    let by_message = Scrape::of(&there).await.value(name, &[("way", "message")]);
+    assert!(by_message >= 1.0, "all were read in the log");
+}
+
 #[tokio::test]
 async fn usage_is_counted_by_events_and_batches() {
     let mut stack = Stack::bare().await;
