@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tollkeeper_ambient::{SharedClock, SharedEntropy};
 use tollkeeper_authn::postgres::{Node, PostgresSource};
-use tollkeeper_authn::{Engine, EngineConfig, EngineStatus, TokenSource, hints};
+use tollkeeper_authn::{Engine, EngineConfig, EngineStatus, TokenSource, exchange, hints};
 use tollkeeper_runtime::database::{self, PoolShape};
 use tollkeeper_runtime::health::{Health, Need};
 use tollkeeper_runtime::nats::{self, NatsError};
@@ -142,26 +142,21 @@ impl Gate {
         let publishing = CancellationToken::new();
         let ended = CancellationToken::new();
         let work = vec![
-            tokio::spawn({
-                let (engine, stop) = (engine.clone(), working.clone());
-                let ended = ended.clone().drop_guard();
-                async move {
-                    if let Err(error) = engine.run(stop).await {
-                        tracing::error!(%error, "no token can be checked any more");
-                    }
-                    drop(ended);
-                }
-            }),
-            tokio::spawn({
-                let (broker, engine, stop) = (broker.clone(), engine.clone(), working.clone());
-                let ended = ended.clone().drop_guard();
-                async move {
-                    if let Err(error) = hints::listen(broker, engine, stop).await {
-                        tracing::error!(%error, "hints are not listened to any more");
-                    }
-                    drop(ended);
-                }
-            }),
+            part(
+                engine.clone().run(working.clone()),
+                "no token can be checked any more",
+                &ended,
+            ),
+            part(
+                hints::listen(broker.clone(), engine.clone(), working.clone()),
+                "hints are not listened to any more",
+                &ended,
+            ),
+            part(
+                exchange::run(broker.clone(), engine.clone(), id, working.clone()),
+                "limits of other nodes are not heard of any more",
+                &ended,
+            ),
             // Nothing depends on it, so its end is not the gate's.
             tokio::spawn(reporter.run(spool.clone(), marks, working.clone())),
         ];
@@ -263,6 +258,21 @@ impl Gate {
             }
         }
     }
+}
+
+/// Runs a part without which the gate has [ended](Gate::ended), and says at its fault what that means.
+fn part<E: fmt::Display>(
+    work: impl Future<Output = Result<(), E>> + Send + 'static,
+    lost: &'static str,
+    ended: &CancellationToken,
+) -> JoinHandle<()> {
+    let ended = ended.clone().drop_guard();
+    tokio::spawn(async move {
+        if let Err(error) = work.await {
+            tracing::error!(%error, "{lost}");
+        }
+        drop(ended);
+    })
 }
 
 /// Where a gate asks.

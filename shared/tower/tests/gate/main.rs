@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod counting;
+mod exchange;
 mod full;
 mod limits;
 mod outages;
