@@ -27,7 +27,7 @@ password() { # name
 }
 
 for name in database_superuser_password database_owner_password database_api_password database_ingestor_password \
-    dashboards_database_password nats_api_password nats_ingestor_password nats_admin_password \
+    dashboards_database_password nats_api_password nats_ingestor_password nats_gate_password nats_admin_password \
     grafana_admin_password; do
     keep "$name" "$(random)"
 done
@@ -41,7 +41,17 @@ keep database_url_ingestor "$(database ingestor database_ingestor_password)"
 
 keep nats_passwords.conf "API_PASSWORD: \"$(password nats_api_password)\"
 INGESTOR_PASSWORD: \"$(password nats_ingestor_password)\"
+GATE_PASSWORD: \"$(password nats_gate_password)\"
 ADMIN_PASSWORD: \"$(password nats_admin_password)\""
+# The file of an earlier version lacks the user that came later, and the broker would not start with it.
+if ! grep -q '^GATE_PASSWORD:' "$folder/nats_passwords.conf"; then
+    {
+        cat "$folder/nats_passwords.conf"
+        printf 'GATE_PASSWORD: "%s"\n' "$(password nats_gate_password)"
+    } > "$folder/nats_passwords.conf.new"
+    chmod 0444 "$folder/nats_passwords.conf.new"
+    mv "$folder/nats_passwords.conf.new" "$folder/nats_passwords.conf"
+fi
 keep nats_url_api "nats://tollkeeper-api:$(password nats_api_password)@nats:4222"
 keep nats_url_ingestor "nats://tollkeeper-ingestor:$(password nats_ingestor_password)@nats:4222"
 keep nats_url_admin "nats://tollkeeper-admin:$(password nats_admin_password)@nats:4222"

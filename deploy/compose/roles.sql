@@ -8,6 +8,8 @@
 create role tollkeeper_api nologin;
 create role tollkeeper_ingestor nologin;
 create role tollkeeper_dashboards nologin;
+-- Nobody logs in with it here: it is for services of yours that check tokens themselves.
+create role tollkeeper_gate nologin;
 
 create role tollkeeper_owner login password :'owner_password';
 -- So that runbooks can see what others do at the server, and end it.
@@ -19,4 +21,4 @@ create role dashboards login password :'dashboards_password' in role tollkeeper_
 create database tollkeeper owner tollkeeper_owner;
 revoke connect, temporary on database tollkeeper from public;
 grant connect on database tollkeeper
-    to tollkeeper_api, tollkeeper_ingestor, tollkeeper_dashboards;
+    to tollkeeper_api, tollkeeper_ingestor, tollkeeper_dashboards, tollkeeper_gate;

@@ -131,7 +131,7 @@ async fn whoever_has_no_password_or_a_wrong_one_does_not_get_in() {
 #[tokio::test]
 async fn streams_are_made_by_the_administrator_alone() {
     let nats = TestNats::start_with_users().await;
-    for user in ["tollkeeper-api", "tollkeeper-ingestor"] {
+    for user in ["tollkeeper-api", "tollkeeper-ingestor", "tollkeeper-gate"] {
         let refused = tollkeeper(&nats.url_of(user), "apply");
         assert!(!refused.status.success(), "{user}: {refused:?}");
     }

@@ -66,6 +66,36 @@ const FOR_THE_INGESTOR: &[&str] = &[
     "delete from nodes",
 ];
 
+/// A gate changes nothing that it or anybody else goes by, and learns no names.
+const FOR_A_GATE: &[&str] = &[
+    "insert into events select * from events",
+    "update event_log_head set position = 0",
+    "update api_tokens set state = 'active'",
+    "insert into api_token_secrets select * from api_token_secrets",
+    "update api_token_secrets set valid_until = null",
+    "update accounts set state = 'active'",
+    "select name from api_tokens",
+    "select external_id from accounts",
+    "select email from account_profiles",
+    "select actor from events",
+    "select sealed from webhook_secrets",
+    "select sealed from idempotency_keys",
+    "select * from console_sessions",
+    "select * from audit_entries",
+    "select * from api_token_usage",
+    "insert into api_token_usage select * from api_token_usage",
+    "update api_token_usage_totals set usage_count = 1",
+    "insert into usage_ledger select * from usage_ledger",
+    "delete from usage_ledger",
+    "insert into usage_reports default values",
+    "update quota_balances set used = 0",
+    "update nodes set registered_by = 'operator:nobody'",
+    "update usage_reporters set sources = '{}'",
+    "delete from usage_reporters",
+    "select usage_partition_drop('2026-01-01')",
+    "select audit_forget('2000-01-01', 1)",
+];
+
 /// Dashboards show what is counted, and nothing by which somebody could be found or pretended to be.
 const FOR_THE_DASHBOARDS: &[&str] = &[
     "select * from api_token_secrets",
@@ -92,6 +122,7 @@ async fn what_no_role_has_to_do_is_refused() {
     for (role, own) in [
         ("tollkeeper_api", FOR_THE_API),
         ("tollkeeper_ingestor", FOR_THE_INGESTOR),
+        ("tollkeeper_gate", FOR_A_GATE),
         ("tollkeeper_dashboards", FOR_THE_DASHBOARDS),
     ] {
         let mut connection = PgConnection::connect(&database.url_of(role)).await.unwrap();

@@ -8,7 +8,12 @@ use tollkeeper_testkit::{TestNats, wait_for_some};
 
 use crate::broker::{apply, as_user};
 
-const USERS: [&str; 3] = ["tollkeeper-api", "tollkeeper-ingestor", "tollkeeper-admin"];
+const USERS: [&str; 4] = [
+    "tollkeeper-api",
+    "tollkeeper-ingestor",
+    "tollkeeper-gate",
+    "tollkeeper-admin",
+];
 
 /// Nobody takes anything away that is not counted, nor the streams themselves.
 const FOR_EVERYBODY: [&str; 12] = [
@@ -50,6 +55,19 @@ const FOR_THE_INGESTOR: [&str; 9] = [
     "$JS.API.STREAM.UPDATE.LIFECYCLE",
 ];
 
+/// A gate puts usage in and says what it let through of limits; what has happened to a token, others say.
+const FOR_A_GATE: [&str; 9] = [
+    "lifecycle.TokenRevoked",
+    "tollkeeper.hints",
+    "$JS.API.STREAM.INFO.LIFECYCLE",
+    "$JS.API.STREAM.MSG.GET.LIFECYCLE",
+    "$JS.API.CONSUMER.MSG.NEXT.USAGE.ingestor",
+    "$JS.ACK.USAGE.ingestor.1.1.1.1.0",
+    "$JS.API.CONSUMER.CREATE.USAGE.ingestor",
+    "$JS.API.STREAM.CREATE.USAGE",
+    "$JS.API.STREAM.UPDATE.USAGE",
+];
+
 /// Whoever makes the streams has no part in what they carry.
 const FOR_THE_ADMINISTRATOR: [&str; 6] = [
     "usage.01980000-0000-7000-8000-000000000000",
@@ -73,6 +91,7 @@ async fn what_no_program_has_to_do_is_refused() {
         let own: &[&str] = match user {
             "tollkeeper-api" => &FOR_THE_API,
             "tollkeeper-ingestor" => &FOR_THE_INGESTOR,
+            "tollkeeper-gate" => &FOR_A_GATE,
             _ => &FOR_THE_ADMINISTRATOR,
         };
         for subject in FOR_EVERYBODY.iter().chain(own) {
@@ -80,7 +99,7 @@ async fn what_no_program_has_to_do_is_refused() {
             refused(&mut errors, &format!("publish to \"{subject}\"")).await;
         }
         let others = USERS.iter().filter(|it| **it != user);
-        let inboxes = others.map(|it| format!("_INBOX.{}.>", it.trim_end_matches("-admin")));
+        let inboxes = others.map(|it| format!("_INBOX.{}.>", program_of(it)));
         let subjects = NOT_TO_BE_LISTENED_TO.map(str::to_owned).into_iter();
         for subject in subjects.chain(inboxes) {
             // Kept until the server has answered.
@@ -93,6 +112,15 @@ async fn what_no_program_has_to_do_is_refused() {
         let stream = admin.get_stream(stream).await.unwrap();
         let state = &stream.cached_info().state;
         assert_eq!((state.messages, state.last_sequence), (messages, messages));
+    }
+}
+
+/// What the program of this user calls itself.
+fn program_of(user: &str) -> &str {
+    match user {
+        "tollkeeper-admin" => "tollkeeper",
+        "tollkeeper-gate" => "tollkeeper-tower",
+        other => other,
     }
 }
 

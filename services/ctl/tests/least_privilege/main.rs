@@ -6,5 +6,6 @@
 mod broker;
 mod database;
 mod forbidden;
+mod gate;
 mod grants;
 mod roles;

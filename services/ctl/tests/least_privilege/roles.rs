@@ -14,6 +14,9 @@ const DATABASES: usize = 6;
 const MAKE: &str = "create role tollkeeper_api nologin; create role tollkeeper_ingestor nologin; \
                     create role tollkeeper_dashboards nologin;";
 
+/// The role that came later, which the migrations ask for when they get there.
+const MAKE_LATER: &str = "create role tollkeeper_gate nologin;";
+
 async fn run(server: &PrivatePostgres, statements: &str) {
     let mut connection = PgConnection::connect(&server.url_of("postgres"))
         .await
@@ -62,6 +65,12 @@ async fn whoever_may_make_no_roles_is_told_which_are_missing() {
     assert!(said.contains(MAKE), "{said}");
 
     run(&server, MAKE).await;
+    let refused = migrate(&url);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success());
+    assert!(said.contains(MAKE_LATER), "{said}");
+
+    run(&server, MAKE_LATER).await;
     let migrated = migrate(&url);
     assert!(migrated.status.success(), "{migrated:?}");
 }

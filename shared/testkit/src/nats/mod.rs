@@ -170,6 +170,7 @@ impl TestNats {
         let name = match user {
             "tollkeeper-api" => "API_PASSWORD",
             "tollkeeper-ingestor" => "INGESTOR_PASSWORD",
+            "tollkeeper-gate" => "GATE_PASSWORD",
             "tollkeeper-admin" => "ADMIN_PASSWORD",
             other => panic!("no user {other}"),
         };

@@ -4,10 +4,11 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 /// The roles that the migrations make.
-const ROLES: [&str; 3] = [
+const ROLES: [&str; 4] = [
     "tollkeeper_api",
     "tollkeeper_ingestor",
     "tollkeeper_dashboards",
+    "tollkeeper_gate",
 ];
 
 /// Of servers that listen on the loopback and end with their tests.
