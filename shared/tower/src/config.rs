@@ -22,8 +22,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Where tokens and the log of events are read.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// The primary itself: it must be able to read the tables of tokens, accounts, events and the
-    /// ledger, and to write `nodes`.
+    /// The primary itself, with a login that is a member of the role `tollkeeper_gate`.
     Postgres(DatabaseSettings),
     /// The API, which reads the primary for nodes that have no database.
     Api {
@@ -61,9 +60,9 @@ pub struct GateConfig {
     pub name: String,
     /// Where tokens are read.
     pub source: Source,
-    /// The broker. It brings hints, which make revocations arrive sooner, and takes the usage. It may
-    /// be away, also at the start; it is not optional, because usage that never leaves fills the
-    /// spool.
+    /// The broker. It brings hints, which make revocations arrive sooner, carries what nodes tell one
+    /// another of rate limits, and takes the usage. It may be away, also at the start; it is not
+    /// optional, because usage that never leaves fills the spool.
     pub nats: BrokerSettings,
     /// The engine: brand, imported shapes, memory, what to do when the proof is old. Its usage sources are
     /// those of the spool, whatever they say.

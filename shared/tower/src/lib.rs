@@ -25,7 +25,8 @@
 //!
 //! What is counted: **one** event for each request of a known token, refused or not. The status is
 //! that of the answer's head, the time ends with it. A request whose client hangs up before is
-//! counted as 499, one whose service fails or panics as 500. Where a layer stands inside of another
+//! counted as 499, but not counted while its token is still being read; one whose service fails or
+//! panics as 500. Where a layer stands inside of another
 //! of the same gate, the outer one counts.
 //!
 //! What it must never do: let a request pass that it could not judge, call the inner service twice,

@@ -42,6 +42,11 @@ async fn nothing_is_done_that_could_not_be_counted(reads: Reads) {
     };
     let app = Router::new().route("/", get(work)).layer(gate.layer());
     let token = house.issue(json!({})).await;
+    let limits = json!([{ "name": "calls", "limit": 3, "window_seconds": 86_400 }]);
+    let quotas = json!([{ "name": "all", "limit": 3 }]);
+    let fields = json!({ "rate_limits": limits, "quotas": quotas });
+    let account = house.operator.account("mill").await;
+    let scarce = house.issue_for(&account, fields).await;
 
     let mut passed: i64 = 0;
     while status(&app, &token).await == 200 {
@@ -49,10 +54,18 @@ async fn nothing_is_done_that_could_not_be_counted(reads: Reads) {
         assert!(passed < 100_000, "a spool of 64 KiB is full at some time");
     }
     assert_eq!(code(&app, &token).await, "UNAVAILABLE");
+    // Whoever is refused for that has used up nothing.
+    for _ in 0..10 {
+        assert_eq!(code(&app, &scarce).await, "UNAVAILABLE");
+    }
     assert_eq!(done.load(Ordering::Relaxed), passed);
 
     broker.resume();
     wait_for("room", async || status(&app, &token).await == 200).await;
+    for _ in 0..3 {
+        assert_eq!(status(&app, &scarce).await, 200);
+    }
+    assert_eq!(status(&app, &scarce).await, 429);
     let lost = i64::try_from(gate.usage().refused).unwrap();
     gate.shutdown().await;
     let done = done.load(Ordering::Relaxed);
