@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use bytes::Bytes;
+use futures::{StreamExt, stream};
 use http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -88,6 +89,51 @@ async fn whatever_becomes_of_a_call_it_is_counted_once(reads: Reads) {
     assert_eq!(house.counted(&token, expected.len()).await, expected);
     assert!(gate.shutdown().await.complete);
     assert_eq!(house.counted(&token, expected.len()).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_breaks_off_after_its_head_is_counted_by_the_head() {
+    let mut house = House::new().await;
+    let _ingestor = house.stack.ingestor(&[]).await;
+    let gate = house.gate().await;
+    let token = house.issue(json!({})).await;
+    let begun = || stream::iter([Ok::<_, &str>(Bytes::from_static(b"begun"))]);
+    let has_begun = Arc::new(Notify::new());
+    let failing = {
+        let has_begun = Arc::clone(&has_begun);
+        async move || {
+            let end = async move {
+                has_begun.notified().await;
+                Err("no more of it")
+            };
+            Body::from_stream(begun().chain(stream::once(end)))
+        }
+    };
+    let endless = async move || Body::from_stream(begun().chain(stream::pending()));
+    let app = Router::new()
+        .route("/failing", get(failing))
+        .route("/endless", get(endless))
+        .layer(gate.layer());
+    let at = serve(app).await;
+    let client = tollkeeper_testkit::http_client();
+    let get = async |path: &str| {
+        let asked = client.get(format!("http://{at}{path}"));
+        asked.bearer_auth(&token.secret).send().await.unwrap()
+    };
+
+    // The service breaks off, and the client knows.
+    let failing = get("/failing").await;
+    assert_eq!(failing.status(), 200);
+    has_begun.notify_one();
+    assert!(failing.bytes().await.is_err());
+    // The client hangs up in the middle.
+    let mut endless = get("/endless").await;
+    assert_eq!(endless.status(), 200);
+    assert_eq!(endless.chunk().await.unwrap().unwrap(), "begun");
+    drop(endless);
+
+    assert!(gate.shutdown().await.complete);
+    assert_eq!(house.counted(&token, 2).await, [(200, Verdict::Valid); 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
