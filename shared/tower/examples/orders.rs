@@ -2,6 +2,7 @@
 //! and `tests/orders` runs it.
 
 use std::env;
+use std::future::IntoFuture;
 use std::net::SocketAddr;
 
 use axum::extract::Path;
@@ -9,17 +10,18 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::ctrl_c;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tollkeeper_tower::{Caller, Gate, GateConfig, Source};
 
 type Failure = Box<dyn std::error::Error>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let source = Source::postgres(setting("TOLLKEEPER_DATABASE_URL")?);
     let config = GateConfig::new(
         "orders",
-        source,
+        source()?,
         setting("TOLLKEEPER_NATS_URL")?,
         "tk".parse()?,
         setting("ORDERS_SPOOL")?,
@@ -30,15 +32,41 @@ async fn main() -> Result<(), Failure> {
     let listener = TcpListener::bind(setting("ORDERS_LISTEN")?).await?;
     // The address of the client: tokens may be bound to networks, and usage says where it came from.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    let mut terminate = signal(SignalKind::terminate())?;
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            terminate.recv().await;
-        })
-        .await?;
+    let terminate = signal(SignalKind::terminate())?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = axum::serve(listener, app).with_graceful_shutdown(async {
+        let _told = stopped.await;
+    });
+    let server = tokio::spawn(server.into_future());
+    let is_asked = tokio::select! {
+        () = asked_to_end(terminate) => true,
+        () = gate.ended() => false,
+    };
+    drop(stop);
+    server.await??;
     // After the last answer, so that it is counted.
     gate.shutdown().await;
-    Ok(())
+    if is_asked {
+        Ok(())
+    } else {
+        Err("the gate has ended: whoever started this starts it again".into())
+    }
+}
+
+/// By whoever started it, or by Ctrl-C.
+async fn asked_to_end(mut terminate: Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = ctrl_c() => {}
+    }
+}
+
+/// The API where there is a token to ask it with, or the database itself.
+fn source() -> Result<Source, Failure> {
+    match env::var("ORDERS_API_TOKEN") {
+        Ok(token) => Ok(Source::api(setting("TOLLKEEPER_URL")?, token)),
+        Err(_) => Ok(Source::postgres(setting("TOLLKEEPER_DATABASE_URL")?)),
+    }
 }
 
 fn router(gate: &Gate) -> Result<Router, Failure> {

@@ -29,16 +29,38 @@ impl Drop for Orders {
 type Calls = BTreeMap<(String, String, String, i16, i16), i64>;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_example_counts_what_it_answered() {
+async fn the_example_counts_what_it_answered_by_postgres() {
+    the_example_counts_what_it_answered(false, Signal::TERM).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_counts_what_it_answered_by_the_api() {
+    the_example_counts_what_it_answered(true, Signal::INT).await;
+}
+
+async fn the_example_counts_what_it_answered(by_the_api: bool, end: Signal) {
     let mut stack = Stack::bare().await;
     let api = stack.api(&[]).await;
     let _ingestor = stack.ingestor(&[]).await;
     let operator = api.operator();
+    let source = if by_the_api {
+        let system = json!({ "role": "system" });
+        let system = operator.post("/v1/accounts", system).await.expect(201);
+        let fields = json!({ "scopes": ["tollkeeper:verify"] });
+        let (_, token) = issue(&operator, system["id"].as_str().unwrap(), fields).await;
+        let url = format!("http://{}", api.public);
+        vec![("TOLLKEEPER_URL", url), ("ORDERS_API_TOKEN", token)]
+    } else {
+        vec![(
+            "TOLLKEEPER_DATABASE_URL",
+            stack.database.url_of("tollkeeper_gate"),
+        )]
+    };
     let folder = tempfile::tempdir().unwrap();
     let at = format!("127.0.0.1:{}", ports::free().unwrap());
     let program = Command::new(binary("examples/orders"))
         .env_clear()
-        .env("TOLLKEEPER_DATABASE_URL", &stack.database.url)
+        .envs(source)
         .env("TOLLKEEPER_NATS_URL", stack.nats.url())
         .env("ORDERS_SPOOL", folder.path().join("spool"))
         .env("ORDERS_LISTEN", &at)
@@ -121,7 +143,7 @@ async fn the_example_counts_what_it_answered() {
 
     // Asked to end, it sends what is left.
     let pid = i32::try_from(program.0.id()).ok().and_then(Pid::from_raw);
-    kill_process(pid.unwrap(), Signal::TERM).unwrap();
+    kill_process(pid.unwrap(), end).unwrap();
     let ended = tokio::task::spawn_blocking(move || program.0.wait())
         .await
         .unwrap();
