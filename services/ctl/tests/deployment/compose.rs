@@ -305,4 +305,22 @@ fn secrets_are_in_a_folder_that_is_closed_and_are_made_once() {
     assert_eq!(texts.len(), first.len(), "each has another one");
     make();
     assert_eq!(read(), first);
+
+    // Secrets of a version that knew no gates: the broker would not start without the password.
+    let passwords = home.join("nats_passwords.conf");
+    let (of_gates, older): (Vec<&str>, Vec<&str>) = first[&passwords]
+        .lines()
+        .partition(|line| line.starts_with("GATE_PASSWORD:"));
+    assert_eq!(of_gates.len(), 1);
+    for file in [&passwords, &home.join("nats_gate_password")] {
+        fs::remove_file(file).unwrap();
+    }
+    fs::write(&passwords, older.join("\n") + "\n").unwrap();
+    make();
+    let added = fs::read_to_string(&passwords).unwrap();
+    let added: Vec<&str> = added.lines().collect();
+    let (last, others) = added.split_last().unwrap();
+    assert_eq!(others, older);
+    assert!(last.starts_with("GATE_PASSWORD: \"") && *last != of_gates[0]);
+    assert_eq!(mode(&passwords), 0o444);
 }
