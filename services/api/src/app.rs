@@ -23,6 +23,7 @@ use crate::measures::Measures;
 use crate::nodes::Roll;
 use crate::replica::Replica;
 use crate::seal::Sealer;
+use crate::verification::account::AccountReads;
 
 /// The parts of a running API. Clones share them.
 #[derive(Clone)]
@@ -48,6 +49,8 @@ pub struct Parts {
     pub roll: Roll,
     /// Checks tokens.
     pub engine: Arc<Engine>,
+    /// Bounds what JWTs at proxies read of accounts.
+    pub account_reads: AccountReads,
     /// Takes in usage.
     pub spool: Arc<Spool>,
     /// Tells the time.

@@ -19,7 +19,6 @@ use axum::response::Response;
 use futures::future::Either;
 use hyper::body::Incoming;
 use hyper::service::Service;
-use tollkeeper_authn::Miss;
 use tollkeeper_check::{REQUEST_ID, own_request_id};
 use tower::ServiceExt;
 use tracing::{Instrument, Span};
@@ -30,7 +29,7 @@ use crate::http::request_id::log_span;
 use crate::http::trace::Trace;
 use crate::listener::Pulse;
 use crate::router::router;
-use crate::verification::forward_auth::{self, Arrival};
+use crate::verification::forward_auth::{self, Arrival, Later};
 use crate::verification::options::LastOptions;
 
 /// Makes a [`Front`] for each connection.
@@ -94,21 +93,21 @@ impl Service<hyper::Request<Incoming>> for Front {
             let asked = connection.at_once(&request, began, trace.as_ref());
             (asked, trace)
         });
-        let miss = match asked {
+        let later = match asked {
             Some((Ok(response), trace)) => {
                 connection.answered(&request, &response, began, trace.as_ref());
                 connection.pulse.end();
                 return Either::Left(ready(Ok(response)));
             }
-            Some((Err(miss), trace)) => Some((miss, trace)),
+            Some((Err(later), trace)) => Some((later, trace)),
             None => None,
         };
         let connection = connection.clone();
         Either::Right(Box::pin(async move {
-            let response = match miss {
-                Some((miss, trace)) => {
+            let response = match later {
+                Some((later, trace)) => {
                     let (request, trace) = (request.map(drop), trace.as_ref());
-                    let response = connection.read(&request, began, trace, miss).await;
+                    let response = connection.read(&request, began, trace, later).await;
                     connection.answered(&request, &response, began, trace);
                     response
                 }
@@ -127,7 +126,7 @@ impl Connection {
         request: &Request<B>,
         began: Duration,
         trace: Option<&Trace>,
-    ) -> Result<Response, Miss> {
+    ) -> Result<Response, Later> {
         let arrival = self.arrival(began, trace);
         let answer = || forward_auth::at_once(&self.app, request, &arrival);
         match trace {
@@ -136,17 +135,17 @@ impl Connection {
         }
     }
 
-    /// Answers a reverse proxy by what is read of a token that memory does not know.
+    /// Answers a reverse proxy by what is read of a token or an account.
     async fn read(
         &self,
         request: &Request<()>,
         began: Duration,
         trace: Option<&Trace>,
-        miss: Miss,
+        later: Later,
     ) -> Response {
         let log = trace.map_or_else(Span::none, |trace| log_span(None, Some(trace)));
         let arrival = self.arrival(began, trace);
-        let answering = forward_auth::handle(&self.app, request, &arrival, miss);
+        let answering = forward_auth::handle(&self.app, request, &arrival, later);
         answering.instrument(log).await
     }
 

@@ -46,3 +46,4 @@ pub use console::Provider;
 pub use measures::{Measures, Operation};
 pub use nodes::Roll;
 pub use openapi::document as openapi_document;
+pub use verification::account::AccountReads;

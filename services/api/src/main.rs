@@ -12,8 +12,9 @@ use tollkeeper_api::replica::Replica;
 use tollkeeper_api::seal::Sealer;
 use tollkeeper_api::settings::ApiSettings;
 use tollkeeper_api::{
-    App, Audience, Commands, JwtPolicy, Measures, Parts, Roll, SignedBy, audit, event_traces,
-    ext_authz, history, idempotency, leaks, listener, readiness, relay, replica, webhooks,
+    AccountReads, App, Audience, Commands, JwtPolicy, Measures, Parts, Roll, SignedBy, audit,
+    event_traces, ext_authz, history, idempotency, leaks, listener, readiness, relay, replica,
+    webhooks,
 };
 use tollkeeper_authn::postgres::{Node, PostgresSource};
 use tollkeeper_authn::{Engine, EngineConfig, exchange, hints};
@@ -236,6 +237,7 @@ async fn start() -> Result<(Lifecycle, LogGuard), Box<dyn std::error::Error>> {
         report_pool,
         pool: pool.clone(),
         engine: engine.clone(),
+        account_reads: AccountReads::default(),
         spool,
         clock,
         sealer: Sealer::new(&settings.seal.keys, entropy.clone()),

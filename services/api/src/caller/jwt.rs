@@ -56,22 +56,48 @@ pub enum SignedBy {
     PublicKeys(Arc<Keys>),
 }
 
+/// Why a JWT is not accepted. Nothing of the JWT is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadJwt {
+    /// Its signature, issuer, audience or form.
+    Unproven,
+    /// It names nobody that could have an account.
+    Nobody,
+    /// It is not valid yet.
+    Early,
+    /// It is valid no more.
+    Expired,
+    /// The issuer's keys are not known.
+    Unavailable,
+}
+
+/// As a management request is answered: 401 that says which check was not passed, or 503.
+impl From<BadJwt> for Problem {
+    fn from(bad: BadJwt) -> Self {
+        let why = match bad {
+            BadJwt::Unproven => "the JWT's signature, issuer, audience or form is not accepted",
+            BadJwt::Nobody => "the JWT names no subject that an account can have",
+            BadJwt::Early => "the JWT is not valid yet",
+            BadJwt::Expired => "the JWT has expired",
+            BadJwt::Unavailable => return Self::known_unavailable(),
+        };
+        Self::bad_credential("INVALID_JWT", why)
+    }
+}
+
 /// Checks a JWT at `now`, in seconds since the Unix epoch, and tells whom it names.
 ///
 /// # Errors
-/// 401 that says which check it did not pass; nothing of the JWT is in it. 503 if the issuer's keys
-/// are not known.
-pub(crate) async fn check(policy: &JwtPolicy, jwt: &[u8], now: i64) -> Result<Holder, Problem> {
-    let refused = |why: &str| Problem::bad_credential("INVALID_JWT", why);
-    let unproven = || refused("the JWT's signature, issuer, audience or form is not accepted");
-    let header = decode_header(jwt).map_err(|_| unproven())?;
+/// [`BadJwt`] by the first check that it does not pass.
+pub(crate) async fn check(policy: &JwtPolicy, jwt: &[u8], now: i64) -> Result<Holder, BadJwt> {
+    let header = decode_header(jwt).map_err(|_| BadJwt::Unproven)?;
     // RFC 7515, section 4.1.11: what must be understood and is not.
     if header.crit.is_some() {
-        return Err(unproven());
+        return Err(BadJwt::Unproven);
     }
     let (algorithm, key) = match &policy.signed {
         SignedBy::Secret(key) => (Algorithm::HS256, key.clone()),
-        SignedBy::PublicKeys(keys) => chosen(keys, &header).await?.ok_or_else(unproven)?,
+        SignedBy::PublicKeys(keys) => chosen(keys, &header).await?,
     };
     let mut validation = Validation::new(algorithm);
     validation.set_issuer(&[&policy.issuer]);
@@ -80,20 +106,20 @@ pub(crate) async fn check(policy: &JwtPolicy, jwt: &[u8], now: i64) -> Result<Ho
     // Times are compared below, with the clock that was passed in.
     validation.validate_exp = false;
     let claims = decode::<Claims>(jwt, &key, &validation)
-        .map_err(|_| unproven())?
+        .map_err(|_| BadJwt::Unproven)?
         .claims;
     if claims.exp.saturating_add(LEEWAY) <= now {
-        return Err(refused("the JWT has expired"));
+        return Err(BadJwt::Expired);
     }
     if claims
         .nbf
         .is_some_and(|start| start.saturating_sub(LEEWAY) > now)
     {
-        return Err(refused("the JWT is not valid yet"));
+        return Err(BadJwt::Early);
     }
     let length = claims.sub.chars().count();
     if !(1..=MAX_SUBJECT_CHARACTERS).contains(&length) || claims.sub.chars().any(char::is_control) {
-        return Err(refused("the JWT names no subject that an account can have"));
+        return Err(BadJwt::Nobody);
     }
     // A text that is no scope grants nothing.
     let granted = claims.scope.map(|scopes| {
@@ -109,8 +135,8 @@ pub(crate) async fn check(policy: &JwtPolicy, jwt: &[u8], now: i64) -> Result<Ho
     Ok(Holder { identity, granted })
 }
 
-/// The public key that a JWT names, and the one algorithm it is used with; none if it names none.
-async fn chosen(keys: &Keys, header: &Header) -> Result<Option<(Algorithm, DecodingKey)>, Problem> {
+/// The public key that a JWT names, and the one algorithm it is used with.
+async fn chosen(keys: &Keys, header: &Header) -> Result<(Algorithm, DecodingKey), BadJwt> {
     let asymmetric = [
         Algorithm::RS256,
         Algorithm::PS256,
@@ -123,12 +149,12 @@ async fn chosen(keys: &Keys, header: &Header) -> Result<Option<(Algorithm, Decod
         .as_deref()
         .filter(|_| asymmetric.contains(&header.alg))
     else {
-        return Ok(None);
+        return Err(BadJwt::Unproven);
     };
     match keys.find(kid, header.alg).await {
-        Ok(key) => Ok(Some((header.alg, key))),
-        Err(NoKey::Unknown) => Ok(None),
-        Err(NoKey::Unavailable) => Err(Problem::known_unavailable()),
+        Ok(key) => Ok((header.alg, key)),
+        Err(NoKey::Unknown) => Err(BadJwt::Unproven),
+        Err(NoKey::Unavailable) => Err(BadJwt::Unavailable),
     }
 }
 

@@ -14,24 +14,42 @@ use super::messages::{
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
+use crate::verification::account::Admitted;
 use crate::verification::forward_auth::IDENTITY;
 
 /// The request may pass, with these identity headers in the place of the client's. What is left of the
 /// token's rate limits is told in the answer that the client gets.
 pub(super) fn allowed(verification: &Verification, identity: Identity<'_>) -> CheckResponse {
-    let values = [
+    let who = [
         identity.token_id().to_string(),
         identity.account_id().to_string(),
         identity.facts().scopes.as_str().to_owned(),
     ];
-    let headers = IDENTITY.into_iter().zip(values).map(|(name, value)| {
-        HeaderValueOption::new(Bytes::from_static(name.as_bytes()), value.into())
-    });
     let limits = LimitHeaders::of(verification);
     let limits = limits.iter().flat_map(LimitHeaders::each);
+    passes(
+        who,
+        limits.map(|(name, value)| header(&name, &value)).collect(),
+    )
+}
+
+/// The same for the holder of an account, who has no token.
+pub(super) fn allowed_account(admitted: &Admitted) -> CheckResponse {
+    let who = [
+        String::new(),
+        admitted.account_id.to_string(),
+        admitted.scopes.as_str().to_owned(),
+    ];
+    passes(who, Vec::new())
+}
+
+fn passes(who: [String; 3], response_headers: Vec<HeaderValueOption>) -> CheckResponse {
+    let headers = IDENTITY.into_iter().zip(who).map(|(name, value)| {
+        HeaderValueOption::new(Bytes::from_static(name.as_bytes()), value.into())
+    });
     let allowed = Allowed {
         headers: headers.collect(),
-        response_headers: limits.map(|(name, value)| header(&name, &value)).collect(),
+        response_headers,
     };
     CheckResponse {
         status: Some(Status {

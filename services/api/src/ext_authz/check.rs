@@ -10,13 +10,14 @@ use tonic::server::UnaryService;
 use tonic::{Code, Request, Response, Status};
 use tracing::{Instrument, Span};
 
-use super::answer::{allowed, denied};
+use super::answer::{allowed, allowed_account, denied};
 use super::messages::{CheckRequest, CheckResponse, Entry};
 use super::question::{demands, headers, sender, text};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::request_id::log_span;
 use crate::http::trace::Trace;
+use crate::verification::account;
 use crate::verification::judge::{Original, judge};
 
 /// The call, in the terms of gRPC.
@@ -95,5 +96,10 @@ async fn answer(
     original: &Original<'_>,
     context: &[Entry],
 ) -> Result<CheckResponse, Problem> {
-    judge(app, original, &demands(context)?, allowed).await
+    let demands = demands(context)?;
+    if let Some(jwt) = account::jwt_of(original.headers, &demands) {
+        let admitted = account::judge(app, jwt, &demands, original.began).await?;
+        return Ok(allowed_account(&admitted));
+    }
+    judge(app, original, &demands, allowed).await
 }

@@ -76,7 +76,8 @@ pub(super) fn sender(
     address.unwrap_or(envoy)
 }
 
-/// What is demanded, from `context_extensions`: `scope` (several with spaces between), `env` and `cost`.
+/// What is demanded, from `context_extensions`: `scope` (several with spaces between), `env`,
+/// `cost` and `jwt`.
 ///
 /// # Errors
 /// 400 that names what is wrong.
@@ -93,8 +94,8 @@ pub(super) fn demands(context: &[Entry]) -> Result<Options, Problem> {
                     options.take("scope", scope)?;
                 }
             }
-            "env" | "cost" => options.take(name, value)?,
-            _ => return Err(invalid("the keys are scope, env and cost")),
+            "env" | "cost" | "jwt" => options.take(name, value)?,
+            _ => return Err(invalid("the keys are scope, env, cost and jwt")),
         }
     }
     Ok(options)
@@ -126,12 +127,14 @@ mod tests {
             ("scope", "orders:read  a.b"),
             ("env", "live"),
             ("cost", "0"),
+            ("jwt", "allow"),
         ]);
         let options = demands(&context).ok().unwrap();
         let scopes: Vec<_> = options.scopes.iter().map(Scope::as_str).collect();
         assert_eq!(scopes, ["orders:read", "a.b"]);
         assert_eq!(options.environment, Some(Environment::Live));
         assert_eq!(options.cost, Some(0));
+        assert!(options.accounts);
         assert!(demands(&[]).ok().unwrap() == Options::default());
         for bad in [
             ("scope", ""),
@@ -141,6 +144,7 @@ mod tests {
             ("from", "original"),
             ("uri", "/a"),
             ("deny", "403"),
+            ("jwt", "deny"),
             ("scopes", "a"),
         ] {
             assert!(demands(&entries(&[bad])).is_err(), "{bad:?}");

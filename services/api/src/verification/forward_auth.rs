@@ -11,8 +11,9 @@ use axum::response::Response;
 use futures::FutureExt;
 use tollkeeper_authn::{Identity, Miss, Verification};
 use tollkeeper_check::LimitHeaders;
-use tollkeeper_domain::ids::{AccountId, TokenId};
+use tollkeeper_domain::ids::AccountId;
 
+use super::account::{self, Admitted};
 use super::judge::{Original, judge_at_once, judge_by_reading};
 use super::options::{Appended, LastOptions, Options};
 use crate::app::App;
@@ -51,6 +52,14 @@ pub(crate) struct Arrival<'a> {
     pub(crate) options: &'a LastOptions,
 }
 
+/// Why an answer takes more than memory.
+pub(crate) enum Later {
+    /// A token has to be read.
+    Token(Miss),
+    /// It is about the holder of an account.
+    Account,
+}
+
 /// Whether a request for `path` is one for this operation.
 pub(crate) fn is_for(path: &str) -> bool {
     let rest = path.strip_prefix(PREFIX);
@@ -67,14 +76,15 @@ pub(crate) fn is_for(path: &str) -> bool {
     summary = "Answer a reverse proxy by status",
     description = "For nginx `auth_request`, Caddy, Traefik and Envoy. Any method and any path \
         below `/v1/forward-auth/` is answered in the same way, and the request is counted as one \
-        of the token. The credential is an API token; `X-API-Key` wins over `Authorization`.",
+        of the token. The credential is an API token or, with `jwt=allow`, a JWT, which is not \
+        counted; `X-API-Key` wins over `Authorization`.",
     params(Options, Appended<'_>),
     responses(
         (
             status = 200,
             description = "The token may pass. The headers say whose it is",
             headers(
-                ("X-Tollkeeper-Token-Id" = TokenId, description = "The token"),
+                ("X-Tollkeeper-Token-Id" = String, description = "The token; empty for a JWT"),
                 ("X-Tollkeeper-Account-Id" = AccountId, description = "Its owner"),
                 ("X-Tollkeeper-Scopes" = String, description = "Its scopes, with spaces between"),
                 ("RateLimit-Policy" = String, description = "Its rate limits and quotas, where it has some"),
@@ -88,14 +98,24 @@ pub(crate) async fn handle(
     app: &App,
     request: &Request<()>,
     arrival: &Arrival<'_>,
-    miss: Miss,
+    later: Later,
 ) -> Response {
     // No layer catches a panic here, and a connection that ends without an answer tells nobody why.
     let checked = AssertUnwindSafe(async {
         let query = request.uri().query().unwrap_or_default();
         let (options, appended) = arrival.options.read(query)?;
-        let original = original(request, appended, arrival);
-        judge_by_reading(app, &original, &options, miss, allowed).await
+        match later {
+            Later::Token(miss) => {
+                let original = original(request, appended, arrival);
+                judge_by_reading(app, &original, &options, miss, allowed).await
+            }
+            Later::Account => {
+                let jwt = account::jwt_of(request.headers(), &options);
+                let jwt = jwt.ok_or_else(Problem::unauthenticated)?;
+                let admitted = account::judge(app, jwt, &options, arrival.began).await?;
+                Ok(allowed_account(&admitted))
+            }
+        }
     });
     let checked = checked.catch_unwind().await;
     answer(app, request, checked.unwrap_or_else(panicked))
@@ -106,12 +126,17 @@ pub(crate) fn at_once<B>(
     app: &App,
     request: &Request<B>,
     arrival: &Arrival<'_>,
-) -> Result<Response, Miss> {
+) -> Result<Response, Later> {
     let checked = catch_unwind(AssertUnwindSafe(|| {
         let query = request.uri().query().unwrap_or_default();
         let (options, appended) = arrival.options.read(query)?;
+        options.check_whose(request.uri().path(), appended)?;
+        if account::jwt_of(request.headers(), &options).is_some() {
+            return Ok(Err(Later::Account));
+        }
         let original = original(request, appended, arrival);
-        judge_at_once(app, &original, &options, allowed)
+        let judged = judge_at_once(app, &original, &options, allowed)?;
+        Ok(judged.map_err(Later::Token))
     }));
     let checked = match checked.unwrap_or_else(panicked) {
         Ok(checked) => Ok(checked?),
@@ -164,6 +189,17 @@ fn allowed(verification: &Verification, identity: Identity<'_>) -> Response {
     headers.insert(TOKEN_ID, id(identity.token_id().0));
     headers.insert(ACCOUNT_ID, id(identity.account_id().0));
     let scopes = HeaderValue::from_str(identity.facts().scopes.as_str());
+    headers.insert(SCOPES, scopes.unwrap_or(HeaderValue::from_static("")));
+    response
+}
+
+/// As for a token that is none.
+fn allowed_account(admitted: &Admitted) -> Response {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(TOKEN_ID, HeaderValue::from_static(""));
+    headers.insert(ACCOUNT_ID, id(admitted.account_id.0));
+    let scopes = HeaderValue::from_str(admitted.scopes.as_str());
     headers.insert(SCOPES, scopes.unwrap_or(HeaderValue::from_static("")));
     response
 }

@@ -8,6 +8,7 @@ use tollkeeper_domain::scope::Scope;
 use tollkeeper_domain::secret::Environment;
 use utoipa::{IntoParams, ToSchema};
 
+use super::forward_auth::PREFIX;
 use super::limits::MAX_COST;
 use crate::http::problem::Problem;
 
@@ -44,6 +45,10 @@ pub(crate) struct Options {
     /// `403` answers 429 as 403, as nginx understands no other refusals.
     #[param(rename = "deny", required = false, value_type = String, pattern = "^403$")]
     pub(crate) limits_as_403: bool,
+    /// `allow` lets JWTs of account holders pass as well, as those that the API itself takes. They have
+    /// the scopes of their `scope` claim, and are neither counted nor charged to any limit.
+    #[param(rename = "jwt", required = false, value_type = String, pattern = "^allow$")]
+    pub(crate) accounts: bool,
 }
 
 /// What a proxy has appended of its client's to the options.
@@ -97,6 +102,20 @@ impl LastOptions {
 }
 
 impl Options {
+    /// Where a proxy appends its client's path to this operation's own, the client's query comes with
+    /// it. What frees a request of something must then be known to be the proxy's.
+    ///
+    /// # Errors
+    /// 400 that says how the proxy can ask for it.
+    pub(crate) fn check_whose(&self, path: &str, appended: Appended<'_>) -> Result<(), Problem> {
+        let frees = self.cost.is_some() || self.accounts;
+        if frees && appended.uri.is_none() && path != PREFIX {
+            let why = "`cost` and `jwt` stand before `uri=`, or where no path is appended";
+            return Err(Problem::bad_request("INVALID_QUERY", why));
+        }
+        Ok(())
+    }
+
     /// Reads the part of a query that the proxy was configured with.
     ///
     /// # Errors
@@ -119,6 +138,7 @@ impl Options {
             ("from", "original") => self.source = Source::Original,
             ("from", "forwarded") => self.source = Source::Forwarded,
             ("deny", "403") => self.limits_as_403 = true,
+            ("jwt", "allow") => self.accounts = true,
             ("cost", _) => {
                 let cost = value.parse().ok().filter(|cost| *cost <= MAX_COST);
                 let why = || bad("cost", &format!("this is 0 to {MAX_COST}"));
@@ -134,8 +154,9 @@ impl Options {
             }
             ("from", _) => return Err(bad("from", &"one of path, original, forwarded")),
             ("deny", _) => return Err(bad("deny", &"the one value is 403")),
+            ("jwt", _) => return Err(bad("jwt", &"the one value is allow")),
             _ => {
-                let detail = "the parameters are from, scope, env, cost, deny and uri";
+                let detail = "the parameters are from, scope, env, cost, deny, jwt and uri";
                 return Err(Problem::bad_request("INVALID_QUERY", detail));
             }
         }
@@ -169,13 +190,15 @@ mod tests {
     #[test]
     fn reads_what_it_knows() {
         let options =
-            Options::read("from=original&scope=orders:read&scope=a%2Eb&env=live&cost=7&deny=403");
+            "from=original&scope=orders:read&scope=a%2Eb&env=live&cost=7&deny=403&jwt=allow";
+        let options = Options::read(options);
         let expected = Options {
             source: Source::Original,
             scopes: scopes(&["orders:read", "a.b"]),
             environment: Some(Environment::Live),
             cost: Some(7),
             limits_as_403: true,
+            accounts: true,
         };
         assert_eq!(options.unwrap(), expected);
         assert_eq!(Options::read("").unwrap(), Options::default());

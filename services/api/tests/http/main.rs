@@ -27,6 +27,7 @@ mod every_operation;
 mod ext_authz;
 mod feed_waits;
 mod forward_auth;
+mod forward_auth_jwt;
 mod history;
 mod idempotency;
 mod import_conflicts;
