@@ -8,7 +8,7 @@ use crate::Surroundings;
 use crate::application::Seen;
 use crate::proxy::Proxy;
 use crate::traffic::issued;
-use crate::visitor::{Visitor, status};
+use crate::visitor::{Visitor, header, status};
 
 const OURS: [&str; 3] = [
     "x-tollkeeper-token-id",
@@ -66,12 +66,20 @@ const PATHS: [&str; 7] = [
     "/api/?",
 ];
 
+/// What a proxy refuses by itself shows nothing: as many of the tricks reach the application at least.
+const LEAST_TRICKS: usize = 7;
+
+/// And as many of the paths.
+const LEAST_PATHS: usize = 6;
+
 pub(crate) async fn run(around: &Surroundings, proxy: &Proxy) -> Vec<Arc<Visitor>> {
     let reader = issued(around, "reader", json!(["site:read", "orders:*"])).await;
     tricks(around, proxy, &reader, Some("orders:* site:read")).await;
+    let mut passed = 0;
     for path in PATHS {
-        pass(around, proxy, &reader, path, &[]).await;
+        passed += usize::from(pass(around, proxy, &reader, path, &[]).await);
     }
+    assert!(passed >= LEAST_PATHS, "only {passed} paths have passed");
     // Two credentials where one is asked for.
     let key = format!("X-API-Key: {}", reader.token.as_deref().unwrap());
     let answer = reader.send_raw(proxy.address, "/api/key", &[&key]).await;
@@ -80,28 +88,34 @@ pub(crate) async fn run(around: &Surroundings, proxy: &Proxy) -> Vec<Arc<Visitor
     let quiet = Visitor::new("reader", reader.token.as_deref(), None);
     let answer = quiet.send_raw(proxy.address, "/api/twice", &twice).await;
     assert_eq!(status(&answer), 401, "{answer}");
-    refusals(around, proxy).await;
-    vec![reader]
+    let writer = refusals(around, proxy).await;
+    vec![reader, writer]
 }
 
 /// Whoever is refused is told why.
-async fn refusals(around: &Surroundings, proxy: &Proxy) {
+async fn refusals(around: &Surroundings, proxy: &Proxy) -> Arc<Visitor> {
     let before = around.application.seen().len();
     let nobody = Visitor::new("nobody", None, None);
     let answer = nobody.send_raw(proxy.address, "/api/", &[]).await;
-    let answer = answer.to_lowercase();
-    assert!(
-        answer.contains("\r\nwww-authenticate: bearer realm="),
-        "{answer}"
-    );
+    assert_eq!(status(&answer), 401, "{answer}");
+    let challenge = header(&answer, "www-authenticate");
+    assert_eq!(challenge, Some("Bearer realm=\"tollkeeper\""), "{answer}");
     let stranger = Visitor::new("malformed", Some("tk_live_0123"), None);
     let answer = stranger.send_raw(proxy.address, "/api/", &[]).await;
-    let answer = answer.to_lowercase();
-    assert!(
-        answer.contains("\r\nx-tollkeeper-code: malformed\r\n"),
-        "{answer}"
-    );
+    assert_eq!(status(&answer), 401, "{answer}");
+    assert_eq!(header(&answer, "x-tollkeeper-code"), Some("MALFORMED"));
+    let challenge = header(&answer, "www-authenticate").unwrap_or_default();
+    assert!(challenge.contains("error=\"invalid_token\""), "{answer}");
+    let writer = issued(around, "writer", json!(["site:write"])).await;
+    let answer = writer.send_raw(proxy.address, "/api/", &[]).await;
+    assert_eq!(status(&answer), 403, "{answer}");
+    let code = header(&answer, "x-tollkeeper-code");
+    assert_eq!(code, Some("INSUFFICIENT_SCOPE"));
+    let challenge = header(&answer, "www-authenticate").unwrap_or_default();
+    let demanded = "error=\"insufficient_scope\", scope=\"site:read\"";
+    assert!(challenge.contains(demanded), "{answer}");
     assert_eq!(around.application.seen().len(), before);
+    writer
 }
 
 /// A token without scopes, where none is asked for: the empty header is no room for a forged one.
@@ -113,11 +127,14 @@ pub(crate) async fn without_scopes(around: &Surroundings, proxy: &Proxy) -> Vec<
 
 /// Every trick is refused by the proxy itself, or comes to nothing.
 async fn tricks(around: &Surroundings, proxy: &Proxy, who: &Visitor, scopes: Option<&str>) {
+    let mut passed = 0;
     for lines in TRICKS {
         if pass(around, proxy, who, "/api/tricks", lines).await {
+            passed += 1;
             told(&around.application.last(), around, who, scopes, lines);
         }
     }
+    assert!(passed >= LEAST_TRICKS, "only {passed} tricks have passed");
 }
 
 /// Sends a request that may pass, unless the proxy itself refuses or redirects it, which Tollkeeper

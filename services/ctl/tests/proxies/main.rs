@@ -8,7 +8,9 @@
 
 mod application;
 mod books;
+mod holders;
 mod identity;
+mod limits;
 mod outage;
 mod programs;
 mod proxy;
@@ -19,9 +21,10 @@ use std::net::SocketAddr;
 
 use application::Application;
 use programs::Kind;
+use proxy::SHIPPED;
 use tollkeeper_embedded::ports;
-use tollkeeper_testkit::Stack;
 use tollkeeper_testkit::stack::{Node, Person};
+use tollkeeper_testkit::{FaultProxy, Stack};
 
 /// What a proxy stands between.
 pub(crate) struct Surroundings {
@@ -32,6 +35,8 @@ pub(crate) struct Surroundings {
     pub(crate) application: Application,
     pub(crate) operator: Person,
     pub(crate) account: String,
+    /// Between the API and its database.
+    pub(crate) database: FaultProxy,
     _ingestor: Node,
 }
 
@@ -40,12 +45,16 @@ impl Surroundings {
         let mut stack = Stack::bare().await;
         // Visitors come from another address of the loopback.
         let grpc = SocketAddr::from(([127, 0, 0, 1], ports::free().unwrap()));
-        let settings = [
+        let grpc_text = grpc.to_string();
+        let mut settings = vec![
             ("TOLLKEEPER_TRUSTED_PROXIES", "127.0.0.1/32"),
-            ("TOLLKEEPER_GRPC_LISTEN", &grpc.to_string()),
+            ("TOLLKEEPER_GRPC_LISTEN", grpc_text.as_str()),
         ];
-        let api = stack.api(&settings).await;
+        settings.extend(holders::SETTINGS);
         let ingestor = stack.ingestor(&[]).await;
+        let database = FaultProxy::start(stack.database.tcp_address()).await;
+        stack.database_through(database.address());
+        let api = stack.api(&settings).await;
         let operator = api.operator();
         let account = operator.account("shop").await;
         Self {
@@ -55,6 +64,7 @@ impl Surroundings {
             application: Application::start().await,
             operator,
             account,
+            database,
             _ingestor: ingestor,
         }
     }
@@ -62,14 +72,18 @@ impl Surroundings {
 
 async fn guards(kind: Kind) {
     let mut around = Surroundings::new().await;
-    let proxy = kind.start(&around, true).await;
+    let proxy = kind.start(&around, SHIPPED).await;
     let mut visitors = traffic::run(&around, &proxy).await;
     visitors.extend(identity::run(&around, &proxy).await);
-    visitors.extend(outage::run(&mut around, &proxy).await);
+    visitors.extend(limits::run(kind, &around, &proxy).await);
+    visitors.extend(outage::run(kind, &mut around, &proxy).await);
     drop(proxy);
-    let proxy = kind.start(&around, false).await;
+    let proxy = kind.start(&around, "env=live").await;
     visitors.extend(identity::without_scopes(&around, &proxy).await);
-    books::agree(kind, &around, &visitors).await;
+    drop(proxy);
+    let proxy = kind.start(&around, "jwt=allow").await;
+    let passed = holders::run(&around, &proxy).await;
+    books::agree(kind, &mut around, &visitors, passed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

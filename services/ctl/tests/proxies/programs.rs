@@ -20,9 +20,18 @@ pub(crate) enum Kind {
     EnvoyGrpc,
 }
 
+/// What a client is answered when Tollkeeper cannot say that it may pass.
+pub(crate) struct Without {
+    pub(crate) gone: u16,
+    pub(crate) hanging: u16,
+    pub(crate) unknown: u16,
+    /// Whether Tollkeeper's own answer to what it cannot know reaches the client.
+    pub(crate) told: bool,
+}
+
 impl Kind {
     /// Starts it between Tollkeeper and the application.
-    pub(crate) async fn start(self, around: &Surroundings, demanding: bool) -> Proxy {
+    pub(crate) async fn start(self, around: &Surroundings, demand: &str) -> Proxy {
         let (name, command): (_, fn(&Places, PathBuf) -> Command) = match self {
             Self::Nginx => ("nginx", nginx),
             Self::Caddy => ("caddy", caddy),
@@ -31,7 +40,7 @@ impl Kind {
             Self::EnvoyGrpc => ("envoy", envoy_grpc),
         };
         let program = self.program().await;
-        Proxy::start(name, around, demanding, async |places| {
+        Proxy::start(name, around, demand, async |places| {
             command(places, program.clone())
         })
         .await
@@ -40,6 +49,38 @@ impl Kind {
     /// Whether it gives each request an id, whatever the client sends.
     pub(crate) fn names_requests(self) -> bool {
         self != Self::Traefik
+    }
+
+    /// The status by which Tollkeeper counts what a client was answered with this one.
+    pub(crate) fn counted_as(self, answered: i64) -> i64 {
+        match (self, answered) {
+            // It is asked to say 403 for it, as `auth_request` knows no other.
+            (Self::Nginx, 429) => 403,
+            _ => answered,
+        }
+    }
+
+    /// Whether the answer to a request that has passed tells the client what is left of its limits.
+    pub(crate) fn tells_what_is_left(self) -> bool {
+        self != Self::Traefik
+    }
+
+    /// What a client is answered where Tollkeeper is gone, where it hangs, and where it answers that it
+    /// cannot know; and whether that last answer reaches the client.
+    pub(crate) fn without_tollkeeper(self) -> Without {
+        let (gone, hanging, unknown, told) = match self {
+            Self::Nginx => (500, 500, 500, false),
+            Self::Caddy => (502, 504, 503, true),
+            Self::Traefik => (500, 500, 503, true),
+            Self::EnvoyHttp => (503, 503, 503, false),
+            Self::EnvoyGrpc => (503, 503, 503, true),
+        };
+        Without {
+            gone,
+            hanging,
+            unknown,
+            told,
+        }
     }
 
     /// Where its program is; installed if it is missing.

@@ -12,6 +12,9 @@ use tollkeeper_testkit::{http_client, wait_for_some};
 
 use crate::Surroundings;
 
+/// What the shipped files ask for.
+pub(crate) const SHIPPED: &str = "scope=site:read";
+
 /// Another process may take a free port first.
 const ATTEMPTS: usize = 5;
 
@@ -24,8 +27,8 @@ pub(crate) struct Places {
     /// Where it answers by gRPC.
     pub(crate) grpc: SocketAddr,
     pub(crate) application: SocketAddr,
-    /// Whether the scope is asked for that the shipped file asks for.
-    pub(crate) demanding: bool,
+    /// What is asked for in the place of [`SHIPPED`].
+    pub(crate) demand: String,
 }
 
 impl Places {
@@ -36,12 +39,10 @@ impl Places {
             assert_eq!(text.matches(from).count(), 1, "{from}");
             text = text.replace(from, to);
         }
-        let demands = [
-            ("scope=site:read", "env=live"),
-            ("scope: site:read", "env: live"),
-        ];
-        for (from, to) in demands.iter().filter(|_| !self.demanding) {
-            text = text.replace(from, to);
+        // In a query, and in YAML.
+        for sign in ["=", ": "] {
+            let written = |demand: &str| demand.replacen('=', sign, 1);
+            text = text.replace(&written(SHIPPED), &written(&self.demand));
         }
         let path = self.folder.join(name);
         fs::write(&path, text).unwrap();
@@ -62,7 +63,7 @@ impl Proxy {
     pub(crate) async fn start(
         name: &str,
         around: &Surroundings,
-        demanding: bool,
+        demand: &str,
         command: impl AsyncFn(&Places) -> Command,
     ) -> Self {
         for _ in 0..ATTEMPTS {
@@ -78,7 +79,7 @@ impl Proxy {
                 tollkeeper: around.api.public,
                 grpc: around.grpc,
                 application: around.application.address,
-                demanding,
+                demand: demand.to_owned(),
             };
             let mut command = command(&places).await;
             let log = fs::File::create(folder.path().join("output.log")).unwrap();

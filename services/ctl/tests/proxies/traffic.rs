@@ -32,7 +32,7 @@ const PATHS: [&str; 6] = [
     "/api/orders/17",
     "/api/orders?page=2&sort=-name",
     "/api/a%20b/%C3%A9;v=1",
-    "/api/search?scope=x:admin&env=test&from=original&deny=403",
+    "/api/search?scope=x:admin&env=test&from=original&deny=403&cost=1000000",
     "/api/search?uri=/forged&q=a?b&x=[1]",
 ];
 
@@ -115,7 +115,15 @@ pub(crate) async fn issued(
     label: &'static str,
     scopes: Value,
 ) -> Arc<Visitor> {
-    let fields = json!({ "scopes": scopes });
+    issued_with(around, label, json!({ "scopes": scopes })).await
+}
+
+/// A visitor with a token of which all this holds.
+pub(crate) async fn issued_with(
+    around: &Surroundings,
+    label: &'static str,
+    fields: Value,
+) -> Arc<Visitor> {
     let made = around.operator.issue(&around.account, fields).await;
     Arc::new(Visitor::new(
         label,

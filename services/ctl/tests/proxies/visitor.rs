@@ -103,6 +103,18 @@ pub(crate) fn status(answer: &str) -> u16 {
     code.parse().unwrap()
 }
 
+/// The one value of a header of an answer; none where it is missing.
+pub(crate) fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    let head = answer.split("\r\n\r\n").next().unwrap_or_default();
+    let fields = head.lines().skip(1).filter_map(|it| it.split_once(':'));
+    let values: Vec<_> = fields
+        .filter(|(field, _)| field.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
+        .collect();
+    assert!(values.len() <= 1, "{name} comes more than once: {answer}");
+    values.first().copied()
+}
+
 /// A client from [`HOME`].
 pub(crate) fn http() -> Client {
     let client = http_client_builder().local_address(HOME);
