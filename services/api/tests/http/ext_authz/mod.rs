@@ -1,5 +1,6 @@
 //! Envoy's `ext_authz` over gRPC, message by message; `services/ctl/tests/proxies` has the real Envoy.
 
+mod holders;
 mod traces;
 mod wire;
 
@@ -9,7 +10,6 @@ use std::net::SocketAddr;
 
 use axum::body::Body;
 use futures::{StreamExt, stream};
-use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,7 +20,6 @@ use tollkeeper_testkit::{FaultProxy, Stack, wait_for};
 use uuid::Uuid;
 use wire::{Asked, CHECK, Told, ask, connection, field, framed, send};
 
-use crate::jwt;
 use crate::rate_limits::daily;
 use crate::support::{limited, path_of, text, unissued};
 
@@ -84,39 +83,6 @@ async fn who_may_pass_is_named_in_the_place_of_what_the_client_says() {
         ("x-api-key", text(&plain, "token")),
     ];
     assert!(asked(grpc, &headers, &[]).await.passes);
-}
-
-#[tokio::test]
-async fn account_holders_pass_where_the_route_allows_it() {
-    let mut stack = Stack::bare().await;
-    let (api, grpc) = api(&mut stack, &jwt::SETTINGS).await;
-    let holder = api.bearer(&jwt::of("user-1"));
-    let issued = holder.post("/v1/tokens", json!({ "name": "mine" })).await;
-    let issued = issued.expect(201);
-    let claims = json!({ "sub": "user-1", "scope": "orders:*" });
-    let granted = jwt::signed(Algorithm::HS256, jwt::SECRET, &claims);
-    let demanded = [("jwt", "allow"), ("scope", "orders:read")];
-    let told = bearer(grpc, &granted, &demanded).await;
-    assert!(told.passes && told.code == 0, "{told:?}");
-    // Each takes the place of the client's, also where it is empty.
-    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned(), 2);
-    let expected = [
-        header("x-tollkeeper-token-id", ""),
-        header("x-tollkeeper-account-id", text(&issued, "account_id")),
-        header("x-tollkeeper-scopes", "orders:*"),
-    ];
-    assert_eq!(told.headers, expected);
-    let (plain, stranger) = (jwt::of("user-1"), jwt::of("user-2"));
-    for (jwt, context, status, code) in [
-        (&plain, &demanded[..], 403, "INSUFFICIENT_SCOPE"),
-        (&stranger, &demanded[..1], 401, "NOT_FOUND"),
-        (&granted, &demanded[1..], 401, "MALFORMED"),
-    ] {
-        let told = bearer(grpc, jwt, context).await;
-        assert_eq!(told.status, Some(status), "{told:?}");
-        let body: Value = serde_json::from_str(&told.body).unwrap();
-        assert_eq!(body["code"], code);
-    }
 }
 
 #[tokio::test]
