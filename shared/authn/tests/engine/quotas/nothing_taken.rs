@@ -1,8 +1,22 @@
 //! Who does not pass in the end has used up nothing, of limits neither, and not even for a moment.
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+
+/// Asks about both at once, of which one has to be read from a primary that is held; returns when it waits.
+async fn ask_together(node: &Node, tokens: [&Held; 2]) -> JoinHandle<Vec<Verification>> {
+    let (engine, texts) = (node.engine.clone(), tokens.map(|token| token.text.clone()));
+    let asked = tokio::spawn(async move {
+        let checks = texts
+            .each_ref()
+            .map(|text| (text.as_bytes(), Requirement::default()));
+        engine.verify_all(&checks).await
+    });
+    node.until(|status| status.waiting == 1).await;
+    asked
+}
 
 /// One after the other cannot show it: what is refused by the limit must not even for a moment take the
 /// one use that is left.
@@ -67,16 +81,7 @@ async fn who_gives_up_while_other_tokens_are_read_is_charged_nothing() {
     node.primary.count(&known, &[("calls", 1, Never, 1)]);
     assert_eq!(left(&node, &known).await, [1]);
     node.primary.hold();
-    let asked = tokio::spawn({
-        let (engine, texts) = (node.engine.clone(), [known.text.clone(), unread.text]);
-        async move {
-            let checks = texts
-                .each_ref()
-                .map(|text| (text.as_bytes(), Requirement::default()));
-            engine.verify_all(&checks).await
-        }
-    });
-    node.until(|status| status.waiting == 1).await;
+    let asked = ask_together(&node, [&known, &unread]).await;
     asked.abort();
     assert!(asked.await.is_err());
     node.primary.release();
@@ -91,16 +96,7 @@ async fn what_is_revoked_while_other_tokens_are_read_passes_no_more() {
     node.primary.count(&known, &[("calls", 1, Never, 1)]);
     assert_eq!(left(&node, &known).await, [1]);
     node.primary.hold();
-    let asked = tokio::spawn({
-        let (engine, texts) = (node.engine.clone(), [known.text.clone(), unread.text]);
-        async move {
-            let checks = texts
-                .each_ref()
-                .map(|text| (text.as_bytes(), Requirement::default()));
-            engine.verify_all(&checks).await
-        }
-    });
-    node.until(|status| status.waiting == 1).await;
+    let asked = ask_together(&node, [&known, &unread]).await;
     let revoked = node.primary.revoke(&known);
     node.engine.committed(&revoked);
     node.primary.release();
